@@ -1,0 +1,1 @@
+"""Offline step: makes and checks the FAISS index of a catalogue."""

@@ -1,0 +1,1 @@
+"""znachki: from a photo of a pin to its catalogue number."""

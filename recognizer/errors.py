@@ -1,0 +1,42 @@
+"""The errors of znachki.
+
+    ZnachkiError
+    ├── PhotoError            a file that is no usable picture
+    ├── CatalogueError        a catalogue, or a row for it, that does not hold
+    │   └── EntryNotFound     an entry_id or number that no entry has
+    ├── ModelError            a model folder or name that cannot be loaded
+    └── IndexError_           an index that is missing or damaged
+        └── IndexMismatch     an index that another model, or another catalogue, made
+
+A message holds the value that was refused and what to do about it. "Not in the catalogue" is an answer, not an error.
+"""
+
+from __future__ import annotations
+
+
+class ZnachkiError(Exception):
+    """Anything that znachki refuses; the command line prints it and exits with 1."""
+
+
+class PhotoError(ZnachkiError):
+    """A file that is no usable picture; the message begins with the file's name."""
+
+
+class CatalogueError(ZnachkiError):
+    """A catalogue, or a row that was to enter it, that does not hold."""
+
+
+class EntryNotFound(CatalogueError):
+    """An entry_id or number that no entry has."""
+
+
+class ModelError(ZnachkiError):
+    """A model folder or model name that cannot be loaded."""
+
+
+class IndexError_(ZnachkiError):  # noqa: N801, N818 -- IndexError is a builtin
+    """An index that is missing or damaged."""
+
+
+class IndexMismatch(IndexError_):
+    """An index made by another model, or of another format, than the one at hand."""

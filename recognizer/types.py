@@ -1,0 +1,200 @@
+"""The nouns of znachki: what travels from a photo to a catalogue number.
+
+Everything here is frozen and holds plain data; arrays are NumPy and are never written to after construction.
+Colour is RGB, places are (x, y) in pixels from the top left, and of two scores the higher is the better one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+UInt8Image = NDArray[np.uint8]
+Float32 = NDArray[np.float32]
+Mask = NDArray[np.bool_]
+
+
+class Role(StrEnum):
+    """What a catalogue photo shows of the pin."""
+
+    FACE = "face"
+    REVERSE = "reverse"
+    CLASP = "clasp"
+    MARK = "mark"
+
+
+class Status(StrEnum):
+    """Whether an entry is in use; merged and withdrawn entries keep their number and answer with it."""
+
+    ACTIVE = "active"
+    MERGED = "merged"
+    WITHDRAWN = "withdrawn"
+
+
+class Verdict(StrEnum):
+    """What znachki says of one pin on a photo."""
+
+    MATCH = "match"
+    FAMILY = "family"
+    UNKNOWN = "unknown"
+    NOT_A_PIN = "not_a_pin"
+
+
+@dataclass(frozen=True, slots=True)
+class Photo:
+    """One decoded photo: upright, RGB, bounded in size.
+
+    `image` is (height, width, 3) uint8; `sha256` is of the file's bytes, so that one file is one photo wherever it
+    lies; `source` is the name to use in messages.
+    """
+
+    image: UInt8Image
+    sha256: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """An upright rectangle in pixels of the upright photo, half open: right and bottom are the first ones outside."""
+
+    left: int
+    top: int
+    right: int
+    bottom: int
+
+    @property
+    def width(self) -> int:
+        """Pixels from left to right."""
+        return self.right - self.left
+
+    @property
+    def height(self) -> int:
+        """Pixels from top to bottom."""
+        return self.bottom - self.top
+
+
+@dataclass(frozen=True, slots=True)
+class Crop:
+    """One pin cut from a photo.
+
+    `image` is (height, width, 3) uint8 of `box`; `outline` is the pin's closed contour, (n, 2) float32 of x, y in
+    pixels of `image`, or None where the whole crop counts as pin.
+    """
+
+    image: UInt8Image
+    box: Box
+    outline: Float32 | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Keypoints:
+    """Local features of one picture.
+
+    `places` (n, 2) float32 x, y in pixels of the picture that they were taken from; `scales` (n,) float32 diameters in
+    the same pixels; `angles` (n,) float32 degrees, clockwise, 0 to 360; `descriptors` (n, 128) float32 unit rows.
+    """
+
+    places: Float32
+    scales: Float32
+    angles: Float32
+    descriptors: Float32
+
+    def __len__(self) -> int:
+        return len(self.places)
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogueEntry:
+    """One catalogue number and what the catalogue says of it.
+
+    `entry_id` is the catalogue's own key and never changes; `number` is what the collector reads (the same text unless
+    the catalogue gives another). `theme` is a path, outermost first. `year_from` and `year_to` are inclusive;
+    `years_text` keeps what was written. `size_mm` is as written, "25 x 18". `inscriptions` are the words on the pin,
+    `languages` their ISO 639 codes. `identifiers` are (system, number) pairs of other numbering systems. `family` names
+    the group of near twins, "" for none; `merged_into` the entry that took this one over.
+    """
+
+    entry_id: str
+    number: str = ""
+    title: str = ""
+    title_en: str = ""
+    theme: tuple[str, ...] = ()
+    series: str = ""
+    year_from: int | None = None
+    year_to: int | None = None
+    years_text: str = ""
+    country: str = ""
+    place: str = ""
+    maker: str = ""
+    hallmark: str = ""
+    material: str = ""
+    technique: str = ""
+    size_mm: str = ""
+    inscriptions: tuple[str, ...] = ()
+    languages: tuple[str, ...] = ()
+    price_mark: str = ""
+    rarity: str = ""
+    status: Status = Status.ACTIVE
+    merged_into: str = ""
+    family: str = ""
+    identifiers: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogueImage:
+    """One photo of a catalogue entry.
+
+    `image_id` is a positive 64-bit number, never used again after a removal. `file` is the picture's name inside the
+    data folder's `images/`: its sha256 and the ending of its format.
+    """
+
+    image_id: int
+    entry_id: str
+    role: Role
+    sha256: str
+    file: str
+    licence: str = ""
+    source: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """What the evidences say of one catalogue photo for one query.
+
+    `similarity` is the cosine of the embeddings (-1 to 1); `votes` the share of the query's keypoints that voted for
+    the photo (0 to 1); `inliers` how many of its correspondences agree on one homography; `appearance` how alike the
+    two pictures are after alignment (-1 to 1), 0 where they could not be aligned. `homography` is (3, 3) float64 from pixels
+    of the catalogue photo as indexed to pixels of the crop, `matched` is (m, 4) float32 of x, y in the crop and x, y in
+    the catalogue photo for the correspondences behind it; both None where there is no alignment.
+    """
+
+    image_id: int
+    similarity: float = 0.0
+    votes: float = 0.0
+    inliers: int = 0
+    appearance: float = 0.0
+    homography: NDArray[np.float64] | None = None
+    matched: Float32 | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """One catalogue entry offered as the answer, with its best photo and the probability that it is right (0 to 1)."""
+
+    entry: CatalogueEntry
+    image_id: int
+    probability: float
+    hit: Hit
+
+
+@dataclass(frozen=True, slots=True)
+class Recognition:
+    """The answer for one pin on a photo: entries, best first, and the verdict."""
+
+    box: Box
+    matches: tuple[Match, ...]
+    verdict: Verdict
+    checks: tuple[str, ...] = field(default=())

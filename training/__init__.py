@@ -1,0 +1,1 @@
+"""Offline step: fits what the recogniser learns from photos."""
