@@ -165,10 +165,10 @@ class Catalogue:
                 raise EntryNotFound(f"no entry {entry_id!r} in the catalogue; {self._nearest(entry_id)}")
         return [found[entry_id] for entry_id in ids]
 
-    def known(self, ids: Iterable[str]) -> dict[str, CatalogueEntry]:
-        """Map each of `ids` that the catalogue has to its entry."""
+    def known(self, entry_ids: Iterable[str]) -> dict[str, CatalogueEntry]:
+        """Map each of `entry_ids` that the catalogue has to its entry."""
         with self._reading() as connection:
-            return self._by_id(connection, list(ids))
+            return self._by_id(connection, list(entry_ids))
 
     def count(self) -> int:
         """Count the entries, merged and withdrawn ones included."""
@@ -268,16 +268,21 @@ class Catalogue:
         text = "\n".join(f"{image_id} {sha256}" for image_id, sha256 in self.image_keys(role))
         return hashlib.sha256(text.encode()).hexdigest()
 
+    @property
+    def picture_folder(self) -> Path:
+        """The folder that holds the pictures, each named by its sha256."""
+        return self.folder / PICTURES
+
     def picture_path(self, image: CatalogueImage) -> Path:
         """Say where a photo's file lies."""
-        return self.folder / PICTURES / image.file
+        return self.picture_folder / image.file
 
     def add_picture(self, data: bytes, ending: str) -> str:
         """Keep a picture's bytes in `images/` and return the name of its file, its sha256 and `ending` (".jpg").
 
         A picture that is there already is not written again. Killed half way, no half a file stands under that name.
         """
-        path = self.folder / PICTURES / f"{hashlib.sha256(data).hexdigest()}{ending}"
+        path = self.picture_folder / f"{hashlib.sha256(data).hexdigest()}{ending}"
         if not (path.is_file() and path.stat().st_size == len(data)):
             beside = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}.part")
             try:
