@@ -348,6 +348,14 @@ class Catalogue:
             rows = connection.execute(sa.select(_image.c.sha256, _image.c.file))
             return {row.sha256: row.file for row in rows}
 
+    def drop_pictures(self, files: Iterable[str]) -> None:
+        """Delete those of the named files in `images/` that no entry shows."""
+        with self.transaction():  # so that no other process enters one of them between the look and the deletion
+            held = set(self.pictures_held().values())
+            for file in files:
+                if file not in held:
+                    (self.picture_folder / file).unlink(missing_ok=True)
+
     # Transactions and tables
 
     @contextmanager
@@ -363,9 +371,8 @@ class Catalogue:
                 yield
             finally:
                 self._local.connection = None
-        for image in self._local.dropped:
-            if image.sha256 not in self.pictures_held():
-                self.picture_path(image).unlink(missing_ok=True)
+        if self._local.dropped:
+            self.drop_pictures([image.file for image in self._local.dropped])
 
     @contextmanager
     def _writing(self) -> Iterator[Connection]:

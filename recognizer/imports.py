@@ -6,16 +6,18 @@ import csv
 import hashlib
 import io
 import re
+import threading
 import unicodedata
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from recognizer.catalogue import Catalogue
 from recognizer.errors import CatalogueError, PhotoError
-from recognizer.photos import check_photo, list_photos
+from recognizer.photos import check_photo, list_photos, read_photo
 from recognizer.types import CatalogueEntry, CatalogueImage, Role, Status
 
 Progress = Callable[[int, int], None]
@@ -36,7 +38,13 @@ _OF_ENTRY: Final = (*_TEXTS, *_SEPARATORS, "years", "status", "identifiers")
 COLUMNS: Final = ("entry_id", *_OF_ENTRY, "image", "role", "licence", "source")
 """Columns that a catalogue table may have, in any order; only entry_id must be there."""
 
-_SPAN: Final = re.compile(r"(1[0-9]{3}|20[0-9]{2})(?:\s*[-–—/]\s*([0-9]{2}|[0-9]{4}))?(?!\d)(-?(?:е|х|s|ties)\b)?")
+_CONTROL: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+_SPAN: Final = re.compile(
+    r"(?<!\d)(1\d{3}|20\d{2})(?!\d)(?:\s*[-–—/]\s*(\d{4}|\d{2})(?!\d|[.-]\d))?(\s*-?(?:е|х|s)\b)?"
+)
+
+
+_Kind = TypeVar("_Kind", Role, Status)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +63,11 @@ class ImportReport:
 
 @dataclass(frozen=True, slots=True)
 class _Picture:
-    """A photo that a row names, and where the row stands: "line 7"."""
+    """A photo that a row names, what the row says of it, and where the row stands: "line 7"."""
 
     entry_id: str
     path: Path
-    role: Role
+    role: Role | None
     licence: str
     source: str
     place: str
@@ -152,8 +160,8 @@ def read_queries(path: Path) -> list[tuple[Path, str | None]]:
 def _rows(path: Path, plan: _Plan, required: tuple[str, ...] = ("entry_id",)) -> Iterator[tuple[int, dict[str, str]]]:
     """The rows of a table with the line each begins on; cells are trimmed, their letters composed (NFC)."""
     text = _text(path)
-    first = text.split("\n", 1)[0]
-    delimiter = max(",;\t", key=lambda mark: len({c.strip('" \r').lower() for c in first.split(mark)} & set(COLUMNS)))
+    first = re.split(r"[\r\n]", text, maxsplit=1)[0]
+    delimiter = max(",;\t", key=lambda mark: len({c.strip('" ').lower() for c in first.split(mark)} & set(COLUMNS)))
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     header: list[str] = []
     line = 1
@@ -174,6 +182,8 @@ def _rows(path: Path, plan: _Plan, required: tuple[str, ...] = ("entry_id",)) ->
             if len(cells) != len(header):
                 what = f"{len(cells)} cells, but the header has {len(header)}; quote cells that hold {delimiter!r}"
                 plan.errors.append((f"line {here}", what))
+            elif wrong := [cell for cell in cells if _CONTROL.search(cell)]:
+                plan.errors.append((f"line {here}", f"control characters in {wrong[0]!r}; take them out"))
             else:
                 yield here, dict(zip(header, cells, strict=True))
     if not header:
@@ -239,22 +249,31 @@ def _take(plan: _Plan, read: dict[str, dict[str, str]], base: Path, line: int, c
         except ValueError as error:
             wrong.append(str(error))
     try:
-        role = Role(cells.get("role", "").lower() or Role.FACE)
-        if image := cells.get("image", ""):
-            path = _found(base, image)
-            licence, source = cells.get("licence", ""), cells.get("source", "")
-            picture = _Picture(entry_id, path, role, licence, source, f"line {line}")
-            there = plan.pictures.setdefault((entry_id, path), picture)
-            if there.role != role:
-                wrong.append(f"photo {image!r} is {role} here, {there.role} above; make them one")
+        _take_picture(plan, base, line, cells)
     except ValueError as error:
-        wrong.append(_of_role(cells["role"]) if "Role" in str(error) else str(error))
+        wrong.append(str(error))
     if wrong:
         raise ValueError("; ".join(wrong))
 
 
-def _of_role(cell: str) -> str:
-    return f"role {cell!r} is none of {', '.join(Role)}"
+def _take_picture(plan: _Plan, base: Path, line: int, cells: dict[str, str]) -> None:
+    """Take the photo of a row into the plan, if it names one; raises ValueError that says what is wrong with it."""
+    role = _one_of(Role, "role", cells["role"]) if cells.get("role") else None
+    if not (image := cells.get("image", "")):
+        return
+    path = _found(base, image)
+    about = (cells["entry_id"], path, role, cells.get("licence", ""), cells.get("source", ""))
+    there = plan.pictures.setdefault((cells["entry_id"], path), _Picture(*about, f"line {line}"))
+    if (there.role, there.licence, there.source) != about[2:]:
+        raise ValueError(f"photo {image!r} has another role, licence or source on {there.place}; make them one")
+
+
+def _one_of(kind: type[_Kind], column: str, cell: str) -> _Kind:
+    """The value of a fixed set that a cell names, in any case; raises ValueError that lists the set."""
+    try:
+        return kind(cell.lower())
+    except ValueError:
+        raise ValueError(f"{column} {cell!r} is none of {', '.join(kind)}") from None
 
 
 def _parsed(column: str, cell: str) -> dict[str, Any]:
@@ -267,22 +286,21 @@ def _parsed(column: str, cell: str) -> dict[str, Any]:
     if column == "identifiers":
         return {column: _identifiers(cell)}
     if column == "status":
-        if cell.lower() not in list(Status):
-            raise ValueError(f"status {cell!r} is none of {', '.join(Status)}")
-        return {column: Status(cell.lower())}
+        return {column: _one_of(Status, column, cell)}
     return {column: cell}
 
 
 def parse_years(text: str) -> tuple[int | None, int | None]:
     """Read the first and the last year that a text speaks of, both inclusive; None where it names none.
 
-    "1961", "1961-1965", "1961–65" and "1970-е" (1970 to 1979) are understood; of several years the least and the
+    "1961", "1961-1965", "1961–65", "1970-е" (1970 to 1979) and dates are understood; of several years the least and the
     greatest count, and words around them do not matter. Raises ValueError where a span runs backwards.
     """
     years: list[int] = []
     for first, last, decade in _SPAN.findall(text):
         start = int(first)
-        end = int(first[: 4 - len(last)] + last) if last else start + 9 if decade and start % 10 == 0 else start
+        end = int(first[: 4 - len(last)] + last) if last else start
+        end += 9 if decade and end % 10 == 0 else 0
         if end < start:
             raise ValueError(f"years {text!r} run backwards; write the earlier year first")
         years += [start, end]
@@ -301,8 +319,9 @@ def _found(base: Path, name: str) -> Path:
     """The file that a table names; raises ValueError where there is none."""
     ways = (name, unicodedata.normalize("NFD", name), name.replace("\\", "/"))
     for way in ways:
-        if "\0" not in way and (base / way).is_file():
-            return base / way
+        with suppress(OSError, ValueError):  # names too long, or with a zero in them
+            if (base / way).is_file():
+                return base / way
     raise ValueError(f"no picture {name!r} in {base}; paths are relative to the table")
 
 
@@ -319,9 +338,9 @@ def _named(stem: str, folder: str | None) -> tuple[str, Role]:
 
 
 def _carry_out(catalogue: Catalogue, plan: _Plan, progress: Progress | None) -> ImportReport:
-    written: list[Path] = []
+    written: list[str] = []
     try:
-        files = _keep_pictures(catalogue, plan, progress, written)
+        kept = _keep_pictures(catalogue, plan, progress, written)
         _check_merges(catalogue, plan)
         _refuse(plan, "nothing imported")
         with catalogue.transaction():
@@ -330,17 +349,10 @@ def _carry_out(catalogue: Catalogue, plan: _Plan, progress: Progress | None) -> 
                 replace(there.get(entry_id, CatalogueEntry(entry_id)), **fields)
                 for entry_id, fields in plan.entries.items()
             )
-            images = catalogue.add_images(
-                [
-                    CatalogueImage(0, picture.entry_id, picture.role, sha256, file, picture.licence, picture.source)
-                    for picture, (sha256, file) in files
-                ]
-            )
+            images = catalogue.add_images(_images(catalogue, plan, kept))
     except BaseException:
-        held = set(catalogue.pictures_held().values())
-        for path in written:
-            if path.name not in held:
-                path.unlink(missing_ok=True)
+        with suppress(CatalogueError):  # the first error is the one to tell; pictures left over do no harm
+            catalogue.drop_pictures(written)
         raise
     return ImportReport(
         *(plan.rows, entries.new, entries.changed, entries.same, images.new, images.changed, images.same),
@@ -348,42 +360,57 @@ def _carry_out(catalogue: Catalogue, plan: _Plan, progress: Progress | None) -> 
     )
 
 
-def _keep_pictures(
-    catalogue: Catalogue, plan: _Plan, progress: Progress | None, written: list[Path]
-) -> list[tuple[_Picture, tuple[str, str]]]:
-    """Check every picture and keep those that the catalogue lacks; with each its sha256 and the name of its file.
+def _images(catalogue: Catalogue, plan: _Plan, kept: list[tuple[_Picture, str]]) -> list[CatalogueImage]:
+    """The photos to enter: what a row leaves open stays as the catalogue has it, a new photo's role is face."""
+    there = {(image.entry_id, image.file): image for image in catalogue.images()}
+    images: dict[tuple[str, str], CatalogueImage] = {}
+    for picture, file in kept:
+        key = (picture.entry_id, file)
+        if key in images:
+            plan.notes.append(f"{picture.place}: {picture.path.name} is the same photo as one above, entered once")
+            continue
+        old = there.get(key, CatalogueImage(0, picture.entry_id, Role.FACE, file.partition(".")[0], file))
+        role, licence, source = picture.role or old.role, picture.licence or old.licence, picture.source or old.source
+        images[key] = replace(old, role=role, licence=licence, source=source)
+    return list(images.values())
 
-    Whatever is wrong goes to the plan; once something is, pictures are still checked but no longer kept.
+
+def _keep_pictures(
+    catalogue: Catalogue, plan: _Plan, progress: Progress | None, written: list[str]
+) -> list[tuple[_Picture, str]]:
+    """Check every picture and keep those that the catalogue lacks; with each the name of its file.
+
+    What is wrong goes to the plan; once something is, pictures are still checked but no longer kept.
     """
     held = catalogue.pictures_held()
-    folder = catalogue.picture_folder
+    wrong = threading.Event()
+    if plan.errors:
+        wrong.set()
 
-    def keep(path: Path) -> tuple[str, str] | PhotoError:
+    def keep(path: Path) -> str | PhotoError:
         try:
-            data = path.read_bytes()
+            data, name = read_photo(path)
             sha256 = hashlib.sha256(data).hexdigest()
-            file = held.get(sha256) or sha256 + check_photo(data, path.name)
+            file = held.get(sha256) or sha256 + check_photo(data, name)
         except PhotoError as error:
+            wrong.set()
             return error
-        except OSError as error:
-            return PhotoError(f"{path.name}: cannot be read ({error.strerror})")
-        if not plan.errors and not (folder / file).is_file():
-            written.append(folder / file)
+        if not wrong.is_set() and not (catalogue.picture_folder / file).is_file():
+            written.append(file)
             catalogue.add_picture(data, Path(file).suffix)
-        return sha256, file
+        return file
 
     paths = list(dict.fromkeys(picture.path for picture in plan.pictures.values()))
-    done: dict[Path, tuple[str, str] | PhotoError] = {}
-    with ThreadPoolExecutor(WORKERS) as pool:
-        try:
-            for path, outcome in zip(paths, pool.map(keep, paths), strict=True):
-                done[path] = outcome
-                if progress is not None:
-                    progress(len(done), len(paths))
-        except BaseException:
-            pool.shutdown(cancel_futures=True)
-            raise
-    kept: list[tuple[_Picture, tuple[str, str]]] = []
+    done: dict[Path, str | PhotoError] = {}
+    pool = ThreadPoolExecutor(WORKERS)
+    try:
+        for path, outcome in zip(paths, pool.map(keep, paths), strict=True):
+            done[path] = outcome
+            if progress is not None:
+                progress(len(done), len(paths))
+    finally:
+        pool.shutdown(cancel_futures=True)
+    kept: list[tuple[_Picture, str]] = []
     for picture in plan.pictures.values():
         outcome = done[picture.path]
         if isinstance(outcome, PhotoError):
@@ -394,21 +421,36 @@ def _keep_pictures(
 
 
 def _check_merges(catalogue: Catalogue, plan: _Plan) -> None:
-    """An entry that another one took over must name one that is there."""
-    targets = {fields["merged_into"] for fields in plan.entries.values() if "merged_into" in fields}
-    there = {*plan.entries, *catalogue.known(targets)}
-    known = catalogue.known(plan.entries)
-    for entry_id, fields in plan.entries.items():
-        entry = replace(known.get(entry_id, CatalogueEntry(entry_id)), **fields)
-        if entry.merged_into and (entry.merged_into not in there or entry.merged_into == entry_id):
-            what = f"merged_into {entry.merged_into!r} is no other entry, here or in the catalogue"
-        elif entry.merged_into and entry.status is not Status.MERGED:
-            what = f"merged_into {entry.merged_into!r}, but status {entry.status}; make it merged"
-        elif entry.status is Status.MERGED and not entry.merged_into:
+    """An entry that another one took over must name one that is there, and not in a circle."""
+    asked = [entry_id for entry_id, fields in plan.entries.items() if fields.keys() & {"status", "merged_into"}]
+    there = catalogue.known(asked)
+    after = {
+        entry_id: replace(there.get(entry_id, CatalogueEntry(entry_id)), **plan.entries[entry_id]) for entry_id in asked
+    }
+    there = catalogue.known(entry.merged_into for entry in after.values() if entry.merged_into)
+    for entry_id, entry in after.items():
+        into = entry.merged_into
+        if into and into not in plan.entries and into not in there:
+            what = f"merged_into {into!r} is no entry, here or in the catalogue"
+        elif into and entry.status is not Status.MERGED:
+            what = f"merged_into {into!r}, but status {entry.status}; make it merged"
+        elif entry.status is Status.MERGED and not into:
             what = "status merged, but no merged_into; name the entry that took it over"
+        elif into and _comes_back(catalogue, after, entry_id):
+            what = f"merged_into {into!r} leads back to {entry_id!r}; name the entry that stays"
         else:
             continue
         plan.errors.append((plan.places.get(entry_id, entry_id), what))
+
+
+def _comes_back(catalogue: Catalogue, after: dict[str, CatalogueEntry], entry_id: str) -> bool:
+    """Whether following merged_into from an entry ends where it has been."""
+    seen: set[str] = set()
+    while entry_id and entry_id not in seen:
+        seen.add(entry_id)
+        entry = after.get(entry_id) or catalogue.known([entry_id]).get(entry_id)
+        entry_id = entry.merged_into if entry else ""
+    return bool(entry_id)
 
 
 def _refuse(plan: _Plan, outcome: str) -> None:

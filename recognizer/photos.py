@@ -64,7 +64,7 @@ def open_photo(source: Path | bytes | BinaryIO, name: str | None = None, *, max_
     counts. Raises PhotoError, beginning with the name, for whatever cannot be read: missing, empty, truncated, no
     picture, or more than MAX_PIXELS.
     """
-    data, name = _read(source, name)
+    data, name = read_photo(source, name)
     with _decoding(name), _opened(data, name) as image:
         _draft(image, max_side)
         image.load()
@@ -72,12 +72,37 @@ def open_photo(source: Path | bytes | BinaryIO, name: str | None = None, *, max_
     return Photo(pixels, hashlib.sha256(data).hexdigest(), name)
 
 
+def read_photo(source: Path | bytes | BinaryIO, name: str | None = None) -> tuple[bytes, str]:
+    """Read a photo's bytes, undecoded, and return them with the name for messages.
+
+    Raises PhotoError, beginning with the name, where there is no such file, where it is empty or over MAX_BYTES.
+    """
+    if isinstance(source, bytes):
+        name = name or "photo"
+        data = source
+    elif isinstance(source, Path):
+        name = name or source.name or str(source)
+        data = _read_path(source, name)
+    else:
+        given = getattr(source, "name", None)
+        name = name or (Path(given).name if isinstance(given, str) else "photo")
+        try:
+            data = source.read(MAX_BYTES + 1)
+        except OSError as error:
+            raise PhotoError(f"{name}: cannot be read ({error.strerror or error}); check the file") from error
+    if not data:
+        raise PhotoError(f"{name}: empty file (0 bytes); copy the photo again")
+    if len(data) > MAX_BYTES:
+        raise PhotoError(_too_long(name, len(data)))
+    return data, name
+
+
 def check_photo(source: Path | bytes | BinaryIO, name: str | None = None) -> str:
     """Read every byte of a photo's pixels, as cheaply as finds damage, and return the ending of its format, ".jpg".
 
     The ending is that of the content, whatever the file is called. Raises PhotoError as `open_photo` does.
     """
-    data, name = _read(source, name)
+    data, name = read_photo(source, name)
     with _decoding(name), _opened(data, name) as image:
         _draft(image, 64)
         image.load()
@@ -104,28 +129,6 @@ def encode_jpeg(image: UInt8Image, quality: int = 85) -> bytes:
     return buffer.getvalue()
 
 
-def _read(source: Path | bytes | BinaryIO, name: str | None) -> tuple[bytes, str]:
-    """The file's bytes and the name for messages."""
-    if isinstance(source, bytes):
-        name = name or "photo"
-        data = source
-    elif isinstance(source, Path):
-        name = name or source.name or str(source)
-        data = _read_path(source, name)
-    else:
-        given = getattr(source, "name", None)
-        name = name or (Path(given).name if isinstance(given, str) else "photo")
-        try:
-            data = source.read(MAX_BYTES + 1)
-        except OSError as error:
-            raise PhotoError(f"{name}: cannot be read ({error.strerror or error}); check the file") from error
-    if not data:
-        raise PhotoError(f"{name}: empty file (0 bytes); copy the photo again")
-    if len(data) > MAX_BYTES:
-        raise PhotoError(_too_long(name, len(data)))
-    return data, name
-
-
 def _read_path(path: Path, name: str) -> bytes:
     try:
         if path.is_dir():
@@ -135,7 +138,7 @@ def _read_path(path: Path, name: str) -> bytes:
         if (size := path.stat().st_size) > MAX_BYTES:
             raise PhotoError(_too_long(name, size))
         return path.read_bytes()
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         raise PhotoError(f"{name}: no such file; check the name ({path})") from None
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
@@ -165,7 +168,8 @@ def _decoding(name: str) -> Iterator[None]:
     except UnidentifiedImageError as error:
         raise PhotoError(f"{name}: not a picture that can be read, or cut short; give a {KINDS} file") from error
     except Exception as error:  # a decoder may raise anything on a hostile file, struct.error and KeyError included
-        raise PhotoError(f"{name}: damaged or cut short ({error}); copy the photo again or save it anew") from error
+        reason = " ".join(str(error).split())
+        raise PhotoError(f"{name}: damaged or cut short ({reason}); copy the photo again or save it anew") from error
 
 
 @contextmanager
