@@ -87,6 +87,7 @@ class Catalogue:
         self._engine = engine
         self._name = name
         self._local = threading.local()
+        self._full_text = engine.dialect.name == "sqlite"
         self.folder = folder
 
     @classmethod
@@ -186,7 +187,7 @@ class Catalogue:
             return []
         exact = sa.case((sa.or_(_entry.c.entry_id == words.strip(), _entry.c.number == words.strip()), 0), else_=1)
         with self._reading() as connection:
-            if connection.dialect.name == "sqlite":
+            if self._full_text:
                 match = " ".join(f'"{word}"*' for word in folded)
                 table = sa.table("entry_words", sa.column("rowid"), sa.column("entry_words"), sa.column("rank"))
                 query = sa.select(_entry).join(table, table.c.rowid == _entry.c.entry_key)
