@@ -283,7 +283,7 @@ def _flag(plate: Plate, rng: Rng, design: PinDesign) -> None:
     _put(plate, rng, design, x0, -0.28 + sway(x0), 0.32)
     plate.write(_word(design), 0.09, 0.22, 0.18, 1.5, sway=sway)
     if design.year:
-        plate.write(design.year, 0.66, -0.4, 0.16, 0.46, sway=sway)
+        plate.write(design.year, 0.6, -0.4, 0.16, 0.46, sway=sway)
     plate.swell(pole, rise=1.2, reach=0.06)
     plate.swell(ellipse(-0.88, -0.94, 0.1), rise=1.2)
 
@@ -464,7 +464,7 @@ def _cogwheel(plate: Plate, rng: Rng, design: PinDesign) -> None:
         design.colours[1] if design.colours[1] != design.colours[2] else "white",
         smooth(rectangle(-0.96, 0.36, 0.96, 0.7)),
     )
-    plate.write(_word(design), 0, 0.53, 0.18, 1.26)
+    plate.write(_word(design), 0, 0.53, 0.18, 1.14)
 
 
 KINDS: dict[str, Callable[[Plate, Rng, PinDesign], None]] = {
