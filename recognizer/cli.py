@@ -1,0 +1,77 @@
+"""The `znachki` command: finds the sub-command, translates errors, holds no logic of its own.
+
+Sub-commands live in `recognizer.commands`, a module a group of them, and are imported when one is called: `znachki --help`
+loads neither torch nor FAISS nor OpenCV.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from recognizer.errors import ZnachkiError
+
+# name of the command -> (module in recognizer.commands, line for --help); the module has a click command `<name>`,
+# with "-" written as "_" and with a trailing "_" where the name is a word of Python.
+COMMANDS: dict[str, tuple[str, str]] = {
+    "demo": ("demo", "Draw a sample catalogue and identify phone photos of its pins."),
+    "import": ("entries", "Bring a catalogue table or a folder of pictures into the catalogue."),
+    "show": ("entries", "Show the catalogue, one entry, or what a search finds."),
+    "index": ("indexing", "Make the index of the catalogue's photos, doing only what is missing."),
+    "identify": ("identifying", "Say which catalogue entries are on a photo."),
+    "evaluate": ("evaluating", "Measure how often queries with known answers are answered right."),
+}
+
+
+class _LazyGroup(click.Group):
+    """A click group that imports the module of a sub-command when the sub-command is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"recognizer.commands.{COMMANDS[cmd_name][0]}")
+        name = cmd_name.replace("-", "_")
+        command: click.Command = getattr(module, name, None) or getattr(module, name + "_")
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except ZnachkiError as error:
+            raise click.ClickException(str(error)) from error
+        except BrokenPipeError:  # the reader of our output, such as `head`, has gone: no fault of ours
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            ctx.exit(0)
+
+
+@click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "--data",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path("data"),
+    envvar="ZNACHKI_DATA",
+    show_default=True,
+    show_envvar=True,
+    help="Folder with catalogue, pictures, models and index.",
+)
+@click.version_option(package_name="znachki")
+@click.pass_context
+def main(ctx: click.Context, data: Path) -> None:
+    """Tell which catalogue number a pin has, from a photo; everything stays on this machine."""
+    ctx.obj = data
+
+
+if __name__ == "__main__":
+    main()
