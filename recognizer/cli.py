@@ -1,7 +1,7 @@
 """The `znachki` command: finds the sub-command, translates errors, holds no logic of its own.
 
-Sub-commands live in `recognizer.commands`, a module a group of them, and are imported when one is called: `znachki --help`
-loads neither torch nor FAISS nor OpenCV.
+Sub-commands live in `recognizer.commands`, a module a group of them, and are imported when one is called:
+`znachki --help` loads neither torch nor FAISS nor OpenCV.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 import importlib
 import os
 import sys
-from pathlib import Path
 from typing import Any
 
 import click
@@ -20,6 +19,7 @@ from recognizer.errors import ZnachkiError
 # with "-" written as "_" and with a trailing "_" where the name is a word of Python.
 COMMANDS: dict[str, tuple[str, str]] = {
     "demo": ("demo", "Draw a sample catalogue and identify phone photos of its pins."),
+    "sample": ("demo", "Write the drawn sample catalogue and photos to ask it about."),
     "import": ("entries", "Bring a catalogue table or a folder of pictures into the catalogue."),
     "show": ("entries", "Show the catalogue, one entry, or what a search finds."),
     "index": ("indexing", "Make the index of the catalogue's photos, doing only what is missing."),
@@ -57,20 +57,9 @@ class _LazyGroup(click.Group):
 
 
 @click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
-@click.option(
-    "--data",
-    type=click.Path(file_okay=False, path_type=Path),
-    default=Path("data"),
-    envvar="ZNACHKI_DATA",
-    show_default=True,
-    show_envvar=True,
-    help="Folder with catalogue, pictures, models and index.",
-)
 @click.version_option(package_name="znachki")
-@click.pass_context
-def main(ctx: click.Context, data: Path) -> None:
+def main() -> None:
     """Tell which catalogue number a pin has, from a photo; everything stays on this machine."""
-    ctx.obj = data
 
 
 if __name__ == "__main__":

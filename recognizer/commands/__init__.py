@@ -1,1 +1,83 @@
-"""The sub-commands of `znachki`, a module a group; each reads options, calls the library and prints."""
+"""The sub-commands of `znachki`, a module a group of them, and what they share: `--data`, `--json`, the progress bar.
+
+A command's module is imported when the command is called; it imports what it runs inside the command's function, so
+that `znachki COMMAND --help` is quick too.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+import click
+
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+
+DATA: Final = Path("data")
+"""The data folder where neither `--data` nor ZNACHKI_DATA names one."""
+
+
+def data_option(command: _Command) -> _Command:
+    """Give a command `--data DIR`; its function gets `data: Path`."""
+    return click.option(
+        "--data",
+        type=click.Path(file_okay=False, path_type=Path),
+        default=DATA,
+        envvar="ZNACHKI_DATA",
+        show_default=True,
+        show_envvar=True,
+        help="Folder with catalogue, pictures, models and index.",
+    )(command)
+
+
+def json_option(command: _Command) -> _Command:
+    """Give a command `--json`; its function gets `as_json: bool`."""
+    return click.option("--json", "as_json", is_flag=True, help="Print JSON.")(command)
+
+
+def model_option(command: _Command) -> _Command:
+    """Give a command `--model`; its function gets `model: str | None`."""
+    return click.option(
+        "--model",
+        metavar="MODEL",
+        help="A name in DATA/models, a model folder, or open_clip:NAME/PRETRAINED; without it, the shipped model.",
+    )(command)
+
+
+def print_json(value: object) -> None:
+    """Print a value as JSON, its letters as they are."""
+    click.echo(json.dumps(value, ensure_ascii=False, indent=2))
+
+
+@contextmanager
+def progress_bar(label: str) -> Iterator[Callable[[int, int], None]]:
+    """Yield a function of (done, total) that draws a bar with the time left on stderr, if that is a terminal."""
+    from tqdm import tqdm
+
+    bar = tqdm(desc=label, unit=" photos", file=sys.stderr, leave=False, delay=0.3, disable=not sys.stderr.isatty())
+
+    def show(done: int, total: int) -> None:
+        bar.total = total
+        bar.update(done - bar.n)
+
+    try:
+        yield show
+    finally:
+        bar.close()
+
+
+def echo(text: str) -> None:
+    """Print a line on stdout without cutting through a progress bar."""
+    from tqdm import tqdm
+
+    with tqdm.external_write_mode(file=sys.stdout):
+        click.echo(text)
+
+
+def plural(count: int, one: str, many: str = "") -> str:
+    """Say a count with its noun: "1 photo", "12 photos"."""
+    return f"{count:,} {one if count == 1 else many or one + 's'}"

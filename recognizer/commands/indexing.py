@@ -1,0 +1,59 @@
+"""`znachki index`: the index of the catalogue's photos, made and checked."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from recognizer.commands import data_option, json_option, model_option, plural, print_json, progress_bar
+
+if TYPE_CHECKING:
+    from index.build import IndexReport
+
+
+@click.command()
+@model_option
+@click.option("--check", "only_check", is_flag=True, help="Change nothing; say what is stale, missing or orphaned.")
+@click.option("--rebuild", is_flag=True, help="Make the whole index anew.")
+@data_option
+@json_option
+def index(model: str | None, only_check: bool, rebuild: bool, data: Path, as_json: bool) -> None:
+    """Make the index of the catalogue's photos, doing only what is missing.
+
+    The old index answers until the new one is whole. With --check, the exit code is 1 where the index is stale.
+    """
+    if only_check:
+        if model is not None or rebuild:
+            raise click.UsageError("--check changes nothing; leave out --model and --rebuild")
+        _check(data, as_json)
+        return
+    from index.build import build
+
+    with progress_bar("index") as progress:
+        report = build(data, model=model, rebuild=rebuild, progress=progress)
+    if as_json:
+        print_json(asdict(report))
+    else:
+        click.echo(index_lines(report))
+
+
+def index_lines(report: IndexReport) -> str:
+    """Say what indexing did."""
+    changes = f"{report.added} added, {report.removed} removed, {report.kept} kept"
+    photos = plural(report.added + report.kept, "photo")
+    return f"{photos} indexed: {changes}; {report.seconds:.1f} s, model {report.model}"
+
+
+def _check(data: Path, as_json: bool) -> None:
+    from index.check import check
+
+    state = check(data)
+    if as_json:
+        print_json(asdict(state))
+    else:
+        click.echo(state.message)
+    if state.stale:
+        raise click.exceptions.Exit(1)
