@@ -569,7 +569,7 @@ def _row(entry: CatalogueEntry, image: str) -> list[str]:
         "theme": " / ".join(entry.theme),
         "years": entry.years_text,
         "inscriptions": " | ".join(entry.inscriptions),
-        "languages": " ".join(entry.languages),
+        "languages": ", ".join(entry.languages),
         "identifiers": "; ".join(f"{system}:{number}" for system, number in entry.identifiers),
         "licence": LICENCE,
         "source": SOURCE,
