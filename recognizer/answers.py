@@ -1,0 +1,94 @@
+"""Answers: what was recognised on a photo as JSON, as rows of a table, as lines to read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from recognizer.types import Match, Photo, Recognition, Verdict
+
+CSV_COLUMNS: Final = (
+    *("photo", "pin", "left", "top", "right", "bottom", "verdict", "rank", "entry_id", "number", "title", "title_en"),
+    *("probability", "image_id", "similarity", "votes", "inliers", "appearance"),
+)
+"""A row is one entry offered for one pin; a pin without any has one row that ends with its verdict."""
+
+VERDICTS: Final = {
+    Verdict.MATCH: "match",
+    Verdict.FAMILY: "this drawing, but which variant is not sure",
+    Verdict.UNKNOWN: "not in the catalogue",
+    Verdict.NOT_A_PIN: "not a pin",
+}
+"""The verdicts in words."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What was recognised on one photo: a recognition a pin, in the order of the crops."""
+
+    photo: Photo
+    recognitions: tuple[Recognition, ...]
+
+
+def answer_json(answer: Answer) -> dict[str, Any]:
+    """An answer as plain data: photo, sha256, recognitions with box, verdict, checks and matches, best first."""
+    return {
+        "photo": answer.photo.source,
+        "sha256": answer.photo.sha256,
+        "recognitions": [
+            {
+                "box": [found.box.left, found.box.top, found.box.right, found.box.bottom],
+                "verdict": found.verdict.value,
+                "checks": list(found.checks),
+                "matches": [_match_json(match) for match in found.matches],
+            }
+            for found in answer.recognitions
+        ],
+    }
+
+
+def _match_json(match: Match) -> dict[str, Any]:
+    return {
+        "entry_id": match.entry.entry_id,
+        "number": match.entry.number,
+        "title": match.entry.title,
+        "title_en": match.entry.title_en,
+        "probability": round(float(match.probability), 4),
+        "image_id": match.image_id,
+        "similarity": round(float(match.hit.similarity), 4),
+        "votes": round(float(match.hit.votes), 4),
+        "inliers": int(match.hit.inliers),
+        "appearance": round(float(match.hit.appearance), 4),
+    }
+
+
+def answer_rows(answer: Answer) -> list[dict[str, Any]]:
+    """An answer as rows under CSV_COLUMNS; pins and ranks count from 1."""
+    rows: list[dict[str, Any]] = []
+    for pin, found in enumerate(answer_json(answer)["recognitions"], 1):
+        place = dict(zip(("left", "top", "right", "bottom"), found["box"], strict=True))
+        about = {"photo": answer.photo.source, "pin": pin, **place, "verdict": found["verdict"]}
+        ranked: Sequence[dict[str, Any]] = [{"rank": rank, **match} for rank, match in enumerate(found["matches"], 1)]
+        rows += [about | match for match in ranked or [{}]]
+    return rows
+
+
+def answer_lines(answer: Answer) -> str:
+    """An answer to read: the photo, for each pin the verdict and the entries with their probability, best first."""
+    lines: list[str] = []
+    several = len(answer.recognitions) > 1
+    for pin, found in enumerate(answer.recognitions, 1):
+        box = found.box
+        at = f", pin {pin} at {box.left},{box.top} to {box.right},{box.bottom}" if several else ""
+        lines.append(f"{answer.photo.source}{at}: {VERDICTS[found.verdict]}")
+        lines += [match_line(match) for match in found.matches]
+        lines += [f"    to check: {check}" for check in found.checks]
+    return "\n".join(lines) if lines else f"{answer.photo.source}: no pin found"
+
+
+def match_line(match: Match) -> str:
+    """One entry offered, to read: probability, number, title."""
+    entry = match.entry
+    number = entry.number or entry.entry_id
+    return "  ".join(part for part in (f"  {match.probability:4.0%}", number, entry.title or entry.title_en) if part)
