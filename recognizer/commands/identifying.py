@@ -1,0 +1,184 @@
+"""`znachki identify`: photos in, catalogue numbers out."""
+
+from __future__ import annotations
+
+import csv
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from recognizer.commands import data_option, echo, json_option, model_option, print_json, progress_bar
+from recognizer.errors import PhotoError
+
+if TYPE_CHECKING:
+    from recognizer.answers import Answer
+    from recognizer.identify import Recognizer
+    from recognizer.types import Photo, Recognition
+
+BATCH: Final = 8
+"""Photos that are identified together: enough for the embedder, and an answer is never more than seconds away."""
+
+
+@click.command()
+@click.argument("photos", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="PHOTO...|FOLDER|-")
+@click.option("--k", type=click.IntRange(min=1), default=5, show_default=True, help="Most entries for a pin.")
+@click.option("--csv", "as_csv", is_flag=True, help="Print CSV, a row for each entry offered.")
+@click.option("--report", type=click.Path(dir_okay=False, path_type=Path), help="Write an HTML page with the pictures.")
+@model_option
+@data_option
+@json_option
+def identify(
+    photos: tuple[Path, ...], k: int, as_csv: bool, report: Path | None, model: str | None, data: Path, as_json: bool
+) -> None:
+    """Say which catalogue entries are on a photo.
+
+    PHOTO is a file, a folder of them, or - for one picture on standard input. Files that are no usable picture are told
+    on standard error and the others answered; the exit code is 1 when any file failed.
+    """
+    from recognizer.identify import Recognizer
+
+    if as_csv and as_json:
+        raise click.UsageError("--csv and --json at once; give one of them")
+    refused: list[Refused] = []
+    paths = _listed(photos, refused)
+    with Recognizer.open(data, model=model) as recognizer:
+        show = _Json() if as_json else _Csv() if as_csv else _Text()
+        answer_all(recognizer, paths, show.answer, refused, k=k, report=report)
+        show.end(refused)
+    if report is not None:
+        click.echo(f"report: {report}", err=True)
+    if refused:
+        raise click.exceptions.Exit(1)
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A file that could not be read, as it was named, and why."""
+
+    photo: str
+    error: PhotoError
+
+
+def _listed(photos: tuple[Path, ...], refused: list[Refused]) -> list[Path]:
+    """The files that the arguments stand for; what stands for none goes to `refused`."""
+    from recognizer.photos import list_photos
+
+    paths: list[Path] = []
+    for photo in photos:
+        inside = list_photos(photo) if photo.is_dir() else [photo]
+        if not inside:
+            _refuse(refused, str(photo), PhotoError(f"{photo}: no photos in this folder; name one that has some"))
+        paths += inside
+    return paths
+
+
+def _refuse(refused: list[Refused], photo: str, error: PhotoError) -> None:
+    """Note a file that failed and say so on stderr."""
+    from tqdm import tqdm
+
+    refused.append(Refused(photo, error))
+    with tqdm.external_write_mode(file=sys.stderr):
+        click.echo(f"Error: {error}", err=True)
+
+
+def answer_all(
+    recognizer: Recognizer,
+    paths: Sequence[Path],
+    show: Callable[[Answer], None],
+    refused: list[Refused],
+    *,
+    k: int,
+    report: Path | None,
+) -> None:
+    """Identify photos in their order and show each answer as it comes; with `report`, write the HTML page too.
+
+    Photos that cannot be read go to `refused` and to stderr. A progress bar is drawn there; the path `-` is standard
+    input. A photo is held no longer than its answer takes.
+    """
+
+    def shown() -> Iterator[tuple[Photo, Sequence[Recognition]]]:
+        for answer in _answers(recognizer, paths, refused, k):
+            show(answer)
+            yield answer.photo, answer.recognitions
+
+    if report is None:
+        for _ in shown():
+            pass
+    else:
+        from recognizer.report import write_report
+
+        write_report(report, shown(), recognizer.catalogue, refused=(one.error for one in refused))
+
+
+def _answers(recognizer: Recognizer, paths: Sequence[Path], refused: list[Refused], k: int) -> Iterator[Answer]:
+    from recognizer.answers import Answer
+
+    with progress_bar("identify") as progress:
+        for start in range(0, len(paths), BATCH):
+            batch = [photo for path in paths[start : start + BATCH] if (photo := _opened(path, refused)) is not None]
+            for photo, found in zip(batch, recognizer.identify(batch, k=k) if batch else [], strict=True):
+                yield Answer(photo, tuple(found))
+            progress(min(start + BATCH, len(paths)), len(paths))
+
+
+def _opened(path: Path, refused: list[Refused]) -> Photo | None:
+    from recognizer.photos import open_photo
+
+    stdin = str(path) == "-"
+    name = "stdin" if stdin else str(path)
+    try:
+        return open_photo(click.get_binary_stream("stdin") if stdin else path, name)
+    except PhotoError as error:
+        _refuse(refused, name, error)
+        return None
+
+
+class _Text:
+    """Answers to read, as they come."""
+
+    def answer(self, answer: Answer) -> None:
+        """Print one answer."""
+        from recognizer.answers import answer_lines
+
+        echo(answer_lines(answer))
+
+    def end(self, refused: Sequence[Refused]) -> None:
+        """Nothing is left to print: the errors were told."""
+
+
+class _Csv(_Text):
+    """Answers as CSV, as they come."""
+
+    def __init__(self) -> None:
+        from recognizer.answers import CSV_COLUMNS
+
+        self._writer = csv.DictWriter(sys.stdout, CSV_COLUMNS, lineterminator="\n")
+        self._writer.writeheader()
+
+    def answer(self, answer: Answer) -> None:
+        """Print one answer's rows."""
+        from recognizer.answers import answer_rows
+
+        self._writer.writerows(answer_rows(answer))
+
+
+class _Json(_Text):
+    """Answers as one JSON document, printed at the end."""
+
+    def __init__(self) -> None:
+        self._photos: list[dict[str, Any]] = []
+
+    def answer(self, answer: Answer) -> None:
+        """Keep one answer."""
+        from recognizer.answers import answer_json
+
+        self._photos.append(answer_json(answer))
+
+    def end(self, refused: Sequence[Refused]) -> None:
+        """Print the document."""
+        failed = [{"photo": one.photo, "error": str(one.error)} for one in refused]
+        print_json({"photos": self._photos, "errors": failed})
