@@ -1,0 +1,217 @@
+"""Reports: answers as one HTML file that needs nothing else, each photo beside the catalogue photo that it matched."""
+
+from __future__ import annotations
+
+import base64
+import os
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Final
+
+import jinja2
+import numpy as np
+
+from recognizer.catalogue import Catalogue
+from recognizer.errors import CatalogueError, PhotoError, ZnachkiError
+from recognizer.photos import encode_jpeg, open_photo
+from recognizer.pictures import Neighbour, draw_beside, draw_boxes, thumbnail
+from recognizer.types import Box, Float32, Match, Photo, Recognition, UInt8Image, Verdict
+
+MOST_CANDIDATES: Final = 10
+"""Entries that are listed for a pin, the best one among them."""
+
+LARGE: Final = (440, 900)
+SMALL: Final = (280, 560)
+MOST_LARGE: Final = 60
+"""Pixels of a pair's pictures and of a photo with boxes: LARGE (about 120 kB a pin) for the first MOST_LARGE pins, then
+SMALL (about 50 kB), so that a report on a thousand photos is still one that a browser opens."""
+
+WHOLE: Final = 0.3
+"""Share of the photo that a pin's box must take for the whole photo to be drawn beside the catalogue photo."""
+
+_VERDICTS: Final = {
+    Verdict.MATCH: ("Match", "Совпадение"),
+    Verdict.FAMILY: ("This drawing; check the variant", "Рисунок тот; проверьте вариант"),
+    Verdict.UNKNOWN: ("Not in the catalogue", "Нет в каталоге"),
+    Verdict.NOT_A_PIN: ("Not a pin", "Не значок"),
+}
+
+
+def write_report(
+    path: Path,
+    answers: Iterable[tuple[Photo, Sequence[Recognition]]],
+    catalogue: Catalogue,
+    *,
+    refused: Iterable[PhotoError] = (),
+) -> None:
+    """Write answers as one HTML file, pictures inside, in the order in which they come.
+
+    Each photo is reduced to small pictures as it comes, so that `answers` may be a generator over many; `refused`, the
+    files that could not be read, is looked at after its end. Written beside `path` and renamed. A catalogue photo that
+    has gone is shown as missing. Raises ZnachkiError where the file cannot be written.
+    """
+    studio = _Studio(catalogue)
+    photos = [studio.photo(number, *answer) for number, answer in enumerate(answers, 1)]
+    verdicts = Counter(pin.verdict for photo in photos for pin in photo.pins)
+    summary = [(verdict, *_VERDICTS[verdict], verdicts[verdict]) for verdict in Verdict if verdicts[verdict]]
+    html = _template().render(photos=photos, summary=summary, refused=[str(error) for error in refused])
+    write_whole(path, html.encode())
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file beside its place and rename it; raises ZnachkiError where that cannot be."""
+    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        beside.write_bytes(content)
+        beside.replace(path)
+    except OSError as error:
+        beside.unlink(missing_ok=True)
+        reason = error.strerror or error
+        raise ZnachkiError(
+            f"{path}: cannot be written ({reason}); name a file in a folder that you may write"
+        ) from None
+
+
+def catalogue_picture(catalogue: Catalogue, image_id: int) -> UInt8Image | None:
+    """Open a catalogue photo as the index saw it; None where it has gone or no longer opens."""
+    try:
+        return open_photo(catalogue.picture_path(catalogue.image(image_id))).image
+    except (CatalogueError, PhotoError):
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class _Picture:
+    uri: str
+    width: int
+    height: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Candidate:
+    match: Match
+    percent: str
+    picture: _Picture | None
+    numbers: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Pin:
+    verdict: Verdict
+    verdict_en: str
+    verdict_ru: str
+    pair: _Picture
+    best: _Candidate | None
+    others: list[_Candidate]
+    facts: list[tuple[str, str, str]]
+    checks: tuple[str, ...]
+    points: int
+
+
+@dataclass(frozen=True, slots=True)
+class _PhotoCard:
+    number: int
+    name: str
+    overview: _Picture | None
+    pins: list[_Pin]
+
+
+@dataclass(slots=True)
+class _Studio:
+    """Makes the pictures of a report; thumbnails of catalogue photos are made once."""
+
+    catalogue: Catalogue
+    made: int = 0
+    thumbnails: dict[int, _Picture | None] = field(default_factory=dict)
+
+    def photo(self, number: int, photo: Photo, recognitions: Sequence[Recognition]) -> _PhotoCard:
+        boxes = [recognition.box for recognition in recognitions]
+        whole = len(boxes) == 1 and _share(boxes[0], photo) >= WHOLE
+        side = (LARGE if self.made < MOST_LARGE else SMALL)[1]
+        overview = None if whole else _encoded(draw_boxes(photo.image, boxes, side=side))
+        pins = [self.pin(photo, recognition, whole) for recognition in recognitions]
+        return _PhotoCard(number, photo.source, overview, pins)
+
+    def pin(self, photo: Photo, recognition: Recognition, whole: bool) -> _Pin:
+        side = (LARGE if self.made < MOST_LARGE else SMALL)[0]
+        self.made += 1
+        box = recognition.box
+        shown = photo.image if whole else photo.image[box.top : box.bottom, box.left : box.right]
+        framed = box if whole and _share(box, photo) < 1 else None
+        matches = recognition.matches[:MOST_CANDIDATES]
+        matched: Float32 | None = None
+        neighbour: Neighbour | None = None
+        if matches:
+            matched = matches[0].hit.matched
+            if matched is not None and whole:
+                matched = matched + np.array([box.left, box.top, 0, 0], np.float32)
+            neighbour = Neighbour(catalogue_picture(self.catalogue, matches[0].image_id), matched)
+        others = [self.candidate(match) for match in matches[1:]]
+        return _Pin(
+            recognition.verdict,
+            *_VERDICTS[recognition.verdict],
+            pair=_encoded(draw_beside(shown, neighbour, box=framed, side=side)),
+            best=_candidate(matches[0], None) if matches else None,
+            others=others,
+            facts=_facts(matches[0]) if recognition.verdict in (Verdict.MATCH, Verdict.FAMILY) and matches else [],
+            checks=recognition.checks,
+            points=0 if matched is None else len(matched),
+        )
+
+    def candidate(self, match: Match) -> _Candidate:
+        if match.image_id not in self.thumbnails:
+            image = catalogue_picture(self.catalogue, match.image_id)
+            self.thumbnails[match.image_id] = None if image is None else _encoded(thumbnail(image))
+        return _candidate(match, self.thumbnails[match.image_id])
+
+
+def _candidate(match: Match, picture: _Picture | None) -> _Candidate:
+    hit = match.hit
+    numbers = (f"{hit.similarity:.2f}", f"{hit.votes:.2f}", str(hit.inliers), f"{hit.appearance:.2f}")
+    names = ("similarity", "votes", "inliers", "appearance")
+    return _Candidate(match, percent(match.probability), picture, tuple(zip(names, numbers, strict=True)))
+
+
+def percent(probability: float) -> str:
+    """Say a probability in whole percent; certainty is never claimed: "<1%", ">99%"."""
+    if probability < 0.01:
+        return "<1%"
+    return ">99%" if probability > 0.99 else f"{probability:.0%}"
+
+
+def _facts(match: Match) -> list[tuple[str, str, str]]:
+    """What the catalogue says of an entry as (label in English, label in Russian, words), empty fields left out."""
+    entry = match.entry
+    rows = [
+        ("Theme", "Тема", " / ".join(entry.theme)),
+        ("Series", "Серия", entry.series),
+        ("Year", "Год", entry.years_text),
+        ("Place", "Место", ", ".join(part for part in (entry.place, entry.country) if part)),
+        ("Maker", "Изготовитель", entry.maker),
+        ("Hallmark", "Клеймо", entry.hallmark),
+        ("Material", "Материал", ", ".join(part for part in (entry.material, entry.technique) if part)),
+        ("Size, mm", "Размер, мм", entry.size_mm),
+        ("Other numbers", "Другие номера", ", ".join(f"{system} {number}" for system, number in entry.identifiers)),
+    ]
+    return [row for row in rows if row[2]]
+
+
+def _share(box: Box, photo: Photo) -> float:
+    return box.width * box.height * 3 / photo.image.size
+
+
+def _encoded(image: UInt8Image) -> _Picture:
+    data = base64.b64encode(encode_jpeg(image, quality=80)).decode()
+    return _Picture(f"data:image/jpeg;base64,{data}", image.shape[1], image.shape[0])
+
+
+@cache
+def _template() -> jinja2.Template:
+    loader = jinja2.FileSystemLoader(Path(__file__).parent / "templates")
+    environment = jinja2.Environment(
+        loader=loader, autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    return environment.get_template("report.html")
