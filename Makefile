@@ -1,0 +1,54 @@
+# Everything a clone needs: `make demo` to see it work, `make test` to check it. Both make .venv and install what they
+# need, once; they install again when pyproject.toml or constraints.txt has changed.
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+VENV ?= .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+
+help: ## Say what can be made
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: $(INSTALLED) ## Draw a sample catalogue and identify phone photos of its pins
+	$(BIN)/znachki demo --data out/demo
+
+test: check $(INSTALLED) ## Check style and types, run every test, the wheel and the notebooks among them
+	$(BIN)/pytest --durations=10
+
+check: $(INSTALLED) ## Check style and types only
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+
+install: $(INSTALLED) ## Make .venv with znachki in it
+
+wheel: $(INSTALLED) ## Build the wheel into dist/
+	$(BIN)/python -m build --wheel --no-isolation --outdir dist
+
+benchmark: $(INSTALLED) ## Time import, index and identify on the drawn sample
+	$(BIN)/python benchmarks/speed.py
+
+picture: $(INSTALLED) ## Draw docs/identified.jpg, the picture of the README, anew
+	$(BIN)/python docs/draw_picture.py
+
+$(INSTALLED): pyproject.toml constraints.txt
+	@test -x $(BIN)/python || for python in python3.11 python3 python3.12 python3.13 none; do \
+		test $$python != none || { echo "no Python from 3.11 on; install Python 3.11" >&2; exit 1; }; \
+		$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || continue; \
+		$$python -m venv $(VENV) && break; \
+		echo "Python has no venv module; on Debian: apt-get install python3-venv" >&2; exit 1; \
+	done
+	@echo "Installing what znachki needs into $(VENV), once; torch is large, this takes minutes"
+	$(BIN)/python -m pip install --disable-pip-version-check --progress-bar off -c constraints.txt -e '.[dev]'
+	@touch $@
+
+clean: ## Remove what was made here, .venv and data/ excepted
+	rm -rf out build dist .pytest_cache .ruff_cache .mypy_cache *.egg-info
+	find recognizer training index tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
+
+distclean: clean ## Remove .venv too
+	rm -rf $(VENV)
+
+.PHONY: help demo test check install wheel benchmark picture clean distclean
