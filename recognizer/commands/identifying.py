@@ -131,7 +131,7 @@ def _opened(path: Path, refused: list[Refused]) -> Photo | None:
     stdin = str(path) == "-"
     name = "stdin" if stdin else str(path)
     try:
-        return open_photo(click.get_binary_stream("stdin") if stdin else path, name)
+        return open_photo(sys.stdin.buffer if stdin else path, name)
     except PhotoError as error:
         _refuse(refused, name, error)
         return None
