@@ -13,7 +13,7 @@ from PIL import Image
 from recognizer import imports
 from recognizer.catalogue import Catalogue
 from recognizer.errors import CatalogueError
-from recognizer.imports import ImportReport, import_csv, import_folder, parse_years, read_queries
+from recognizer.imports import ImportReport, carrying, import_csv, import_folder, parse_years, read_queries
 from recognizer.types import CatalogueEntry, Role, Status
 
 HEADER = "entry_id,title,maker,image,role\n"
@@ -217,7 +217,7 @@ def test_a_second_import_changes_nothing_and_decodes_nothing(
     path = table(base, HEADER + "12,Ёлка,ММД,a.jpg,face\n12,,,b.png,reverse\n")
     import_csv(catalogue, path)
     before = catalogue.entries(), catalogue.images(), catalogue.fingerprint()
-    monkeypatch.setattr(imports, "check_photo", lambda *_: pytest.fail("decoded again"))
+    monkeypatch.setattr(carrying, "check_photo", lambda *_: pytest.fail("decoded again"))
     assert import_csv(catalogue, path) == ImportReport(2, 0, 0, 1, 0, 0, 2)
     assert (catalogue.entries(), catalogue.images(), catalogue.fingerprint()) == before
 
@@ -405,7 +405,7 @@ def test_a_killed_import_is_done_again(tmp_path: Path, base: Path) -> None:
         import_csv(Catalogue.open(sys.argv[1], create=True), Path(sys.argv[2]))
     """
     data = tmp_path / "data"
-    root = Path(imports.__file__).parent.parent
+    root = Path(imports.__file__).parents[2]
     done = subprocess.run([sys.executable, "-c", code, data, path], check=False, cwd=root)
     assert done.returncode == 9
     with Catalogue.open(data, create=True) as catalogue:

@@ -1,0 +1,100 @@
+"""The plan of an import: what the rows of a source ask for together, and what is wrong with them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from recognizer.errors import CatalogueError
+from recognizer.imports.cells import parsed, shown
+from recognizer.imports.rows import Held, Picture, Row
+
+SHOWN_ERRORS: Final = 20
+"""Errors that a message lists; it counts the others."""
+
+Key = tuple[str, Path | str | Held]
+"""What makes a photo one: its entry_id, and where its picture is."""
+
+
+@dataclass(slots=True)
+class Plan:
+    """What a source asks for, and what is wrong with it as (place, what).
+
+    `entries` maps entry_id to fields of CatalogueEntry, `pictures` each photo to what was said of it, `places` entries
+    and photos to the row that named them first.
+    """
+
+    name: str
+    rows: int = 0
+    entries: dict[str, dict[str, Any]] = field(default_factory=dict)
+    pictures: dict[Key, Picture] = field(default_factory=dict)
+    places: dict[str | Key, str] = field(default_factory=dict)
+    errors: list[tuple[str, str]] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    def take(self, rows: Iterable[Row]) -> None:
+        """Take rows into the plan; what is wrong with one goes to `errors`."""
+        for row in rows:
+            self.rows += 1
+            wrong = self._take_cells(row) if row.cells.get("entry_id") else []
+            if row.wrong:
+                wrong.append(row.wrong)
+            if wrong:
+                self.errors.append((row.place, "; ".join(wrong)))
+
+    def _take_cells(self, row: Row) -> list[str]:
+        """Take what a row says of its entry and photos; returns what is wrong with it."""
+        wrong: list[str] = []
+        entry_id = row.cells["entry_id"]
+        fields = self.entries.get(entry_id)
+        if fields is None:
+            fields = self.entries[entry_id] = {}
+            self.places[entry_id] = row.place
+        for column, cell in row.cells.items():
+            if not cell or column == "entry_id":
+                continue
+            try:
+                said = parsed(column, cell)
+            except ValueError as error:
+                wrong.append(str(error))
+                continue
+            if any(fields.setdefault(name, value) != value for name, value in said.items()):
+                wrong.append(
+                    f"{column} of {entry_id!r} is {cell!r} here, {shown(column, fields)!r} above; make them one"
+                )
+        fields.update(row.fields)
+        for picture in row.pictures:
+            key = (entry_id, picture.where)
+            if self.pictures.setdefault(key, picture) != picture:
+                there = f"{name_of(picture)!r} has another role, licence or source on {self.places[key]}"
+                wrong.append(f"photo {there}; make them one")
+            self.places.setdefault(key, row.place)
+        return wrong
+
+    def refuse(self, outcome: str) -> None:
+        """Raise what is wrong with the source, by row, if anything is."""
+        refuse(self.name, self.errors, outcome)
+
+
+def name_of(picture: Picture) -> str:
+    """What to call a picture in messages."""
+    return picture.where if isinstance(picture.where, str) else picture.where.name
+
+
+def refuse(name: str, errors: list[tuple[str, str]], outcome: str) -> None:
+    """Raise CatalogueError with the errors of a source, given as (place, what), by place; none raises nothing."""
+    if not errors:
+        return
+
+    def order(error: tuple[str, str]) -> tuple[int, str]:
+        number = re.fullmatch(r"(?:line|row|record|coin) (\d+)", error[0])
+        return (int(number[1]) if number else 0, error[0])
+
+    lines = [f"{name}: {len(errors)} error{'s'[: len(errors) > 1]}, {outcome}"]
+    lines += [f"  {place}: {what}" for place, what in sorted(errors, key=order)[:SHOWN_ERRORS]]
+    if len(errors) > SHOWN_ERRORS:
+        lines.append(f"  and {len(errors) - SHOWN_ERRORS} more")
+    raise CatalogueError("\n".join(lines))
