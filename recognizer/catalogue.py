@@ -1,69 +1,39 @@
-"""The catalogue: entries, their numbers and photos in a SQLite file, the pictures beside it by their content."""
+"""The catalogue: entries, their numbers and photos in a database, the pictures beside it by their content."""
 
 from __future__ import annotations
 
 import difflib
 import hashlib
-import json
 import os
 import threading
-import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
 import sqlalchemy as sa
-from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.engine import Connection
 
+from recognizer import database, history, tables
+from recognizer.database import REVISION, Database
 from recognizer.errors import CatalogueError, EntryNotFound
+from recognizer.history import Change, ChangedRow, Notes
+from recognizer.numbers import Collision, collisions_of, number_key, parse_number, system_of
+from recognizer.tables import entry as _entry
+from recognizer.tables import identifier as _identifier
+from recognizer.tables import image as _image
+from recognizer.tables import relation as _relation
 from recognizer.types import CatalogueEntry, CatalogueImage, Role, Status
+from recognizer.words import fold
+
+__all__ = ["DATABASE", "PICTURES", "REMOVED", "REVISION", "Answer", "Catalogue", "Stored", "fold"]
 
 DATABASE: Final = "catalogue.db"
 PICTURES: Final = "images"
-REVISION: Final = "0001"
-"""The newest step in `migrations/versions`: a catalogue that stands there is opened without loading Alembic."""
-
-WAIT_SECONDS: Final = 30
-"""How long a writer waits for another one to finish before it gives up."""
-
-_CHUNK: Final = 500
-_TEXTS: Final = (
-    *("number", "title", "title_en", "series", "years_text", "country", "place", "maker", "hallmark", "material"),
-    *("technique", "size_mm", "price_mark", "rarity", "merged_into", "family"),
-)
-_LISTS: Final = ("theme", "inscriptions", "languages")
-_metadata = sa.MetaData()
-_key = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
-_entry = sa.Table(
-    "entry",
-    _metadata,
-    sa.Column("entry_key", _key, primary_key=True),
-    sa.Column("entry_id", sa.Text, unique=True),
-    *(sa.Column(name, sa.Text) for name in (*_TEXTS, *_LISTS, "status", "words")),
-    sa.Column("year_from", sa.Integer),
-    sa.Column("year_to", sa.Integer),
-)
-_identifier = sa.Table(
-    "identifier",
-    _metadata,
-    sa.Column("identifier_key", _key, primary_key=True),
-    *(sa.Column(name, sa.Text) for name in ("entry_id", "system", "number")),
-)
-_image = sa.Table(
-    "image",
-    _metadata,
-    sa.Column("image_id", _key, primary_key=True),
-    *(sa.Column(name, sa.Text) for name in ("entry_id", "role", "sha256", "file", "licence", "source")),
-)
-_relation = sa.Table(
-    "relation",
-    _metadata,
-    sa.Column("relation_key", _key, primary_key=True),
-    *(sa.Column(name, sa.Text) for name in ("entry_id", "kind", "other_entry_id")),
-)
+REMOVED: Final = "removed"
+"""Where the pictures of removed photos wait, in case the removal is undone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,48 +45,63 @@ class Stored:
     same: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a number stands for: the entry to use, and those that it took over on the way there, the asked one first."""
+
+    entry: CatalogueEntry
+    via: tuple[CatalogueEntry, ...] = ()
+
+    @property
+    def note(self) -> str:
+        """What to tell along with the entry: that it took another one over, or that it was withdrawn; or ""."""
+        said = [f"{old.number or old.entry_id} was merged into {old.merged_into}" for old in self.via]
+        if self.entry.status is not Status.ACTIVE:
+            said.append(f"{self.entry.entry_id} was {self.entry.status}")
+        return ", ".join(said)
+
+
 class Catalogue:
     """An open catalogue; use it as a context manager, or close it.
 
     It may be used from several threads. What is written inside `with catalogue.transaction():` is kept or dropped as a
-    whole; each writing method outside one is a transaction of its own. Whatever the database refuses is raised as
-    CatalogueError.
+    whole; each writing method outside one is a transaction of its own. All that a transaction changes goes to the
+    history, where it can be undone. Whatever the database refuses is raised as CatalogueError.
     """
 
-    def __init__(self, engine: Engine, folder: Path, name: str) -> None:
-        self._engine = engine
-        self._name = name
+    def __init__(self, base: Database, folder: Path) -> None:
+        self._database = base
         self._local = threading.local()
-        self._full_text = engine.dialect.name == "sqlite"
+        self._full_text = base.dialect == "sqlite"
         self.folder = folder
 
     @classmethod
     def open(cls, data: Path | str, *, create: bool = False, url: str | None = None) -> Self:
         """Open the catalogue of a data folder, bringing its tables to the newest form.
 
-        Its database is `data`/catalogue.db unless `url` names another one in SQLAlchemy's manner; its pictures lie in
-        `data`/images. Raises CatalogueError where there is no catalogue and `create` is False, where the file is
-        damaged or no catalogue, and where a newer znachki made it.
+        Its database is the one at `url` (SQLAlchemy's manner, SQLite or PostgreSQL), else the one that
+        `database.assign` gave the folder, else `data`/catalogue.db; its pictures lie in `data`/images. Raises
+        CatalogueError where there is no catalogue and `create` is False, where the file is damaged or no catalogue, and
+        where a newer znachki made it.
         """
         folder = Path(data)
         file = folder / DATABASE
+        url = url or database.assigned(folder)
         if create:
             _make_folder(folder / PICTURES)
         elif url is None and (not file.is_file() or file.stat().st_size == 0):
             raise CatalogueError(_none_in(folder))
-        catalogue = cls(
-            _engine(url or f"sqlite:///{file.absolute()}"), folder, str(file) if url is None else "database"
-        )
+        base = Database(url) if url else Database(f"sqlite:///{file.absolute()}", str(file))
         try:
-            catalogue._update_tables(create)
+            base.update_tables(create, _none_in(folder))
         except BaseException:
-            catalogue.close()
+            base.close()
             raise
-        return catalogue
+        return cls(base, folder)
 
     def close(self) -> None:
         """Let go of the database; the catalogue is of no use afterwards."""
-        self._engine.dispose()
+        self._database.close()
 
     def __enter__(self) -> Self:
         return self
@@ -124,26 +109,24 @@ class Catalogue:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.close()
 
+    @property
+    def database(self) -> Database:
+        """The database that holds everything but the pictures."""
+        return self._database
+
     # Entries
 
     def entry(self, entry_id_or_number: str) -> CatalogueEntry:
         """Find the entry of an entry_id, of a number, or of another system's number ("avers:12-345" or "12-345").
 
-        The first of these that fits decides; of several entries with one number the active one. Merged and withdrawn
-        entries answer with their own number. Raises EntryNotFound, and CatalogueError where several entries fit.
+        The first of these that fits decides, exactly as written before any other writing ("Аверс т. 12 № 345"); of
+        several entries with one number the active one. Merged and withdrawn entries answer with their own number; see
+        `lookup` for what they lead to. Raises EntryNotFound, and CatalogueError where several entries fit.
         """
         asked = entry_id_or_number.strip()
-        system, colon, number = asked.partition(":")
-        by_number = sa.select(_identifier.c.entry_id).where(_identifier.c.number == asked)
-        ways = [_entry.c.entry_id == asked, _entry.c.number == asked, _entry.c.entry_id.in_(by_number)]
-        if colon:
-            by_system = sa.select(_identifier.c.entry_id).where(
-                _identifier.c.system == system.strip().lower(), _identifier.c.number == number.strip()
-            )
-            ways.append(_entry.c.entry_id.in_(by_system))
         with self._reading() as connection:
-            for way in ways:
-                found = _load(connection, sa.select(_entry).where(way).order_by(_entry.c.entry_key))
+            for way in _ways(asked):
+                found = tables.entries_of(connection, sa.select(_entry).where(way).order_by(_entry.c.entry_key))
                 active = [entry for entry in found if entry.status is Status.ACTIVE]
                 if len(active or found) > 1:
                     several = ", ".join(entry.entry_id for entry in active or found)
@@ -152,6 +135,35 @@ class Catalogue:
                     return (active or found)[0]
         raise EntryNotFound(f"no entry {asked!r} in the catalogue; {self._nearest(asked)}")
 
+    def lookup(self, entry_id_or_number: str) -> Answer:
+        """Find what a number stands for today: as `entry` does, then on to the entry that took it over."""
+        asked = self.entry(entry_id_or_number)
+        via: list[CatalogueEntry] = []
+        with self._reading() as connection:
+            now = asked
+            while now.status is Status.MERGED and now.merged_into not in {now.entry_id, *(old.entry_id for old in via)}:
+                into = tables.entries_by_id(connection, [now.merged_into]).get(now.merged_into)
+                if into is None:
+                    break
+                via.append(now)
+                now = into
+        return Answer(now, tuple(via))
+
+    def taken_over(self) -> dict[str, str]:
+        """Map the entry_id of each merged entry to that of the entry that stands for it in the end."""
+        query = sa.select(_entry.c.entry_id, _entry.c.merged_into)
+        query = query.where(_entry.c.merged_into > "", _entry.c.status == Status.MERGED.value)
+        with self._reading() as connection:
+            into = {row.entry_id: row.merged_into for row in connection.execute(query)}
+        final: dict[str, str] = {}
+        for entry_id in into:
+            seen, end = {entry_id}, into[entry_id]
+            while end in into and end not in seen:
+                seen.add(end)
+                end = into[end]
+            final[entry_id] = end
+        return final
+
     def entries(self, ids: Sequence[str] | None = None) -> list[CatalogueEntry]:
         """List entries: those of `ids`, in that order, or all of them, in the order in which they came.
 
@@ -159,8 +171,8 @@ class Catalogue:
         """
         with self._reading() as connection:
             if ids is None:
-                return _load(connection, sa.select(_entry).order_by(_entry.c.entry_key))
-            found = self._by_id(connection, ids)
+                return tables.entries_of(connection, sa.select(_entry).order_by(_entry.c.entry_key))
+            found = tables.entries_by_id(connection, ids)
         for entry_id in ids:
             if entry_id not in found:
                 raise EntryNotFound(f"no entry {entry_id!r} in the catalogue; {self._nearest(entry_id)}")
@@ -169,7 +181,7 @@ class Catalogue:
     def known(self, entry_ids: Iterable[str]) -> dict[str, CatalogueEntry]:
         """Map each of `entry_ids` that the catalogue has to its entry."""
         with self._reading() as connection:
-            return self._by_id(connection, list(entry_ids))
+            return tables.entries_by_id(connection, entry_ids)
 
     def count(self) -> int:
         """Count the entries, merged and withdrawn ones included."""
@@ -194,41 +206,80 @@ class Catalogue:
                 query = query.where(table.c.entry_words.op("MATCH")(match)).order_by(exact, table.c.rank)
             else:
                 query = _like(folded).order_by(exact)
-            return _load(connection, query.order_by(_entry.c.entry_key).limit(limit))
+            return tables.entries_of(connection, query.order_by(_entry.c.entry_key).limit(limit))
 
     def upsert(self, entries: Iterable[CatalogueEntry]) -> Stored:
         """Store entries whole: new ones are added, those whose entry_id is there are made equal to what is given.
 
-        An entry without a number gets its entry_id as number. Of several with one entry_id the last one counts.
+        An entry without a number gets its entry_id as number. Of several with one entry_id the last one counts. The
+        photos of an entry that is merged now go to the entry that takes it over.
         """
         wanted = {entry.entry_id: _normal(entry) for entry in entries}
-        with self._writing() as connection:
-            there = self._by_id(connection, list(wanted))
+        with self._writing("entries stored") as connection:
+            there = tables.entries_by_id(connection, wanted)
             new = [entry for entry_id, entry in wanted.items() if entry_id not in there]
             changed = [entry for entry_id, entry in wanted.items() if there.get(entry_id, entry) != entry]
-            if new:
-                connection.execute(sa.insert(_entry), [_row(entry) for entry in new])
-            if changed:
-                rows = [{"old_id": entry.entry_id, **_row(entry)} for entry in changed]
-                connection.execute(sa.update(_entry).where(_entry.c.entry_id == sa.bindparam("old_id")), rows)
-                for some in _chunks([entry.entry_id for entry in changed]):
-                    connection.execute(sa.delete(_identifier).where(_identifier.c.entry_id.in_(some)))
-            numbers = [
-                {"entry_id": entry.entry_id, "system": system, "number": number}
-                for entry in (*new, *changed)
-                for system, number in entry.identifiers
-            ]
-            if numbers:
-                connection.execute(sa.insert(_identifier), numbers)
+            tables.insert_entries(connection, new)
+            tables.update_entries(connection, changed)
+            for entry in (*new, *changed):
+                self._notes.entry(there.get(entry.entry_id), entry)
+            if merged := [entry.entry_id for entry in (*new, *changed) if entry.status is Status.MERGED]:
+                self._hand_over(connection, merged)
         return Stored(len(new), len(changed), len(wanted) - len(new) - len(changed))
+
+    def merge(self, old: str, into: str) -> Answer:
+        """Let an entry take another one over: its photos go there, its numbers lead there from now on.
+
+        Both are named by entry_id or any number. Raises CatalogueError where that would lead in a circle, or where
+        either was merged or withdrawn already.
+        """
+        with self.transaction():
+            one, other = self.entry(old), self.lookup(into).entry
+            if one.status is not Status.ACTIVE:
+                raise CatalogueError(
+                    f"entry {one.entry_id!r} was {one.status} already; `znachki undo` that change first"
+                )
+            if other.status is not Status.ACTIVE:
+                raise CatalogueError(f"entry {other.entry_id!r} was {other.status}; name one that is in use")
+            if one.entry_id == other.entry_id:
+                raise CatalogueError(f"{old!r} and {into!r} are both entry {one.entry_id!r}; name two entries")
+            self._notes.what = self._notes.what or f"merge {one.entry_id} into {other.entry_id}"
+            self.upsert([replace(one, status=Status.MERGED, merged_into=other.entry_id)])
+            return self.lookup(one.entry_id)
+
+    def withdraw(self, entry: str) -> CatalogueEntry:
+        """Take an entry out of use and return it: its numbers still answer, saying so; raises CatalogueError."""
+        with self.transaction():
+            one = self.entry(entry)
+            if one.status is not Status.ACTIVE:
+                raise CatalogueError(
+                    f"entry {one.entry_id!r} was {one.status} already; `znachki undo` that change first"
+                )
+            self._notes.what = self._notes.what or f"withdraw {one.entry_id}"
+            gone = replace(one, status=Status.WITHDRAWN)
+            self.upsert([gone])
+            return gone
+
+    def collisions(self) -> list[Collision]:
+        """Find the numbers, in any writing, that more than one active entry has, the catalogue's own included."""
+        active = _entry.c.status == Status.ACTIVE.value
+        own = sa.select(
+            sa.literal("number"), _entry.c.number_key, _entry.c.number, _entry.c.entry_id, _entry.c.entry_key
+        )
+        columns = (_identifier.c.system, _identifier.c.number_key, _identifier.c.number, _identifier.c.entry_id)
+        others = sa.select(*columns, _entry.c.entry_key).join(_entry, _entry.c.entry_id == _identifier.c.entry_id)
+        with self._reading() as connection:
+            rows = [row for query in (own, others) for row in connection.execute(query.where(active))]
+        return collisions_of(tuple(row)[:4] for row in sorted(rows, key=lambda row: row.entry_key))
 
     def relate(self, entry_id: str, kind: str, other_entry_id: str) -> None:
         """Note that an entry stands in a relation of some kind to another one; noting it twice changes nothing."""
         values = {"entry_id": entry_id, "kind": kind, "other_entry_id": other_entry_id}
-        with self._writing() as connection:
+        with self._writing("relation noted") as connection:
             self.entries([entry_id, other_entry_id])
             if (kind, other_entry_id) not in self.relations(entry_id):
                 connection.execute(sa.insert(_relation), values)
+                self._notes.row("relation", None, values)
 
     def relations(self, entry_id: str) -> list[tuple[str, str]]:
         """List an entry's relations as (kind, other entry_id), in the order in which they were noted."""
@@ -246,7 +297,7 @@ class Catalogue:
         if entry_id is not None:
             query = query.where(_image.c.entry_id == entry_id)
         with self._reading() as connection:
-            return [_as_image(row) for row in connection.execute(query)]
+            return [tables.as_image(row) for row in connection.execute(query)]
 
     def image(self, image_id: int) -> CatalogueImage:
         """Find one photo; raises CatalogueError where there is none of that image_id."""
@@ -254,7 +305,7 @@ class Catalogue:
             row = connection.execute(sa.select(_image).where(_image.c.image_id == image_id)).one_or_none()
         if row is None:
             raise CatalogueError(f"no photo {image_id} in the catalogue; `znachki index --check` tells what is stale")
-        return _as_image(row)
+        return tables.as_image(row)
 
     def image_keys(self, role: Role | None = None) -> list[tuple[int, str]]:
         """List (image_id, sha256) of every photo by image_id: what an index must hold."""
@@ -298,14 +349,16 @@ class Catalogue:
         """Enter photos whose pictures lie in `images/`; each gets an image_id of its own, whatever it says.
 
         A photo that its entry has already keeps its image_id, and its role, licence and source are made those given.
-        Raises EntryNotFound for a photo of no entry, CatalogueError where the picture's file is missing.
+        Photos of a merged entry are entered with the one that took it over. Raises EntryNotFound for a photo of no
+        entry, CatalogueError where the picture's file is missing.
         """
-        wanted = {(image.entry_id, image.sha256): image for image in images}
-        with self._writing() as connection:
-            ids = list({image.entry_id: None for image in images})
-            there = {(row.entry_id, row.sha256): row for row in self._images_of(connection, ids)}
+        with self._writing("photos added") as connection:
+            final = self.taken_over()
+            given = [replace(image, entry_id=final.get(image.entry_id, image.entry_id)) for image in images]
+            wanted = {(image.entry_id, image.sha256): image for image in given}
+            there = {(row.entry_id, row.sha256): row for row in tables.images_of(connection, _ids(given))}
             new = [image for key, image in wanted.items() if key not in there]
-            known = self._by_id(connection, list({image.entry_id for image in new}))
+            known = tables.entries_by_id(connection, _ids(new))
             for image in new:
                 if image.entry_id not in known:
                     raise EntryNotFound(
@@ -319,11 +372,14 @@ class Catalogue:
                 if key in there and replace(image, image_id=there[key].image_id, file=there[key].file) != there[key]
             ]
             if new:
-                connection.execute(sa.insert(_image), [_image_row(image) for image in new])
+                connection.execute(sa.insert(_image), [tables.image_row(image) for image in new])
             if changed:
                 statement = sa.update(_image).where(_image.c.image_id == sa.bindparam("old_id"))
-                rows = [{"old_id": image.image_id, **_image_row(image)} for image in changed]
+                rows = [{"old_id": image.image_id, **tables.image_row(image)} for image in changed]
                 connection.execute(statement, rows)
+            for image in (*new, *changed):
+                was = there.get((image.entry_id, image.sha256))
+                self._notes.row("image", None if was is None else tables.image_row(was), tables.image_row(image))
         return Stored(len(new), len(changed), len(wanted) - len(new) - len(changed))
 
     def add_image(
@@ -332,16 +388,18 @@ class Catalogue:
         """Keep one photo of an entry and return it; `about` may give its licence and source."""
         file = self.add_picture(data, ending)
         image = CatalogueImage(0, entry_id, role, file.partition(".")[0], file, **about)
-        with self._writing():
+        with self.transaction():
             self.add_images([image])
+            entry_id = self.taken_over().get(entry_id, entry_id)
             return next(there for there in self.images(entry_id=entry_id) if there.sha256 == image.sha256)
 
     def remove_image(self, image_id: int) -> None:
-        """Take a photo out of the catalogue, its file too unless another entry shows it; its image_id never returns."""
-        with self._writing() as connection:
-            image = self.image(image_id)
-            connection.execute(sa.delete(_image).where(_image.c.image_id == image_id))
-            self._local.dropped.append(image)
+        """Take a photo out of the catalogue, and its file unless another entry shows it.
+
+        Its image_id is never given to another photo. The file waits in `removed/`, should the removal be undone.
+        """
+        with self._writing("photo removed") as connection:
+            self._remove_image(connection, self.image(image_id))
 
     def pictures_held(self) -> dict[str, str]:
         """Map the sha256 of each picture that some entry shows to its file's name."""
@@ -351,77 +409,128 @@ class Catalogue:
 
     def drop_pictures(self, files: Iterable[str]) -> None:
         """Delete those of the named files in `images/` that no entry shows."""
-        with self.transaction():  # so that no other process enters one of them between the look and the deletion
-            held = set(self.pictures_held().values())
-            for file in files:
-                if file not in held:
-                    (self.picture_folder / file).unlink(missing_ok=True)
+        for file in self._unheld(files):
+            (self.picture_folder / file).unlink(missing_ok=True)
 
-    # Transactions and tables
+    # History and transactions
+
+    def history(self, entry: str | None = None, limit: int | None = None) -> list[Change]:
+        """List changes, the latest first: all of them or those of one entry, named by entry_id or any number."""
+        with self._reading() as connection:
+            entry_id = None if entry is None else self._entry_id_of_history(connection, entry)
+            return history.changes(connection, entry_id, limit)
+
+    def changed_rows(self, change_id: int, entry_id: str | None = None) -> list[ChangedRow]:
+        """List what a change did, to one entry where `entry_id` names it."""
+        with self._reading() as connection:
+            return history.changed_rows(connection, change_id, entry_id)
+
+    def undo(self, change_id: int) -> Change:
+        """Bring back what was before a change, and return the change that does so.
+
+        Raises CatalogueError, and undoes nothing, where what it touched was changed again since or a picture is gone.
+        """
+        with self._writing() as connection:
+            needed, spare = history.undo(connection, change_id, self._notes)
+            for file in needed:
+                self._bring_back(file)
+            self._local.spare += spare
+        with self._reading() as connection:
+            return history.changes(connection, limit=1)[0]
 
     @contextmanager
-    def transaction(self) -> Iterator[None]:
-        """Keep all that is written inside, or nothing of it where an error leaves the block; may be nested."""
-        if getattr(self._local, "connection", None) is not None:
+    def transaction(self, what: str = "") -> Iterator[None]:
+        """Keep all that is written inside, or nothing of it where an error leaves the block; may be nested.
+
+        `what` says in the history what the whole of it was, "import pins.csv".
+        """
+        if self._database.connection is not None:
+            self._notes.what = self._notes.what or what
             yield
             return
-        self._local.dropped = []
-        with self._told(), self._engine.connect().execution_options(writes=True) as connection, connection.begin():
-            self._local.connection = connection
-            try:
-                yield
-            finally:
-                self._local.connection = None
-        if self._local.dropped:
-            self.drop_pictures([image.file for image in self._local.dropped])
+        self._local.notes = Notes(what)
+        self._local.spare = []
+        with self._database.transaction() as connection:
+            yield
+            history.record(connection, self._notes)
+        if self._local.spare:
+            self._put_aside(self._local.spare)
+
+    def note(self, kind: str, before: tables.State | None, after: tables.State | None) -> None:
+        """Tell the history, inside a transaction, that a row of one of `history.KINDS` became another one."""
+        self._notes.row(kind, before, after)
+
+    @property
+    def _notes(self) -> Notes:
+        notes: Notes = self._local.notes
+        return notes
 
     @contextmanager
-    def _writing(self) -> Iterator[Connection]:
+    def _writing(self, what: str = "") -> Iterator[Connection]:
         with self.transaction():
-            yield self._local.connection
+            connection = self._database.connection
+            assert connection is not None
+            yield connection
+            self._notes.what = self._notes.what or what
 
     @contextmanager
     def _reading(self) -> Iterator[Connection]:
-        if (connection := getattr(self._local, "connection", None)) is not None:
-            yield connection
-            return
-        with self._told(), self._engine.connect() as connection:
+        with self._database.reading() as connection:
             yield connection
 
-    @contextmanager
-    def _told(self) -> Iterator[None]:
-        """Raise what the database says as CatalogueError with a cure."""
-        try:
-            yield
-        except sa.exc.DBAPIError as error:
-            raise CatalogueError(f"{self._name}: {error.orig}; {_cure(str(error.orig))}") from error
+    def _hand_over(self, connection: Connection, merged: Sequence[str]) -> None:
+        """Give the photos of merged entries to those that took them over, where those are."""
+        final = {old: new for old, new in self.taken_over().items() if old in set(merged)}
+        known = tables.entries_by_id(connection, final.values())
+        moving = [image for image in tables.images_of(connection, final) if final[image.entry_id] in known]
+        there = {(image.entry_id, image.sha256) for image in tables.images_of(connection, known)}
+        for image in moving:
+            if (final[image.entry_id], image.sha256) in there:
+                self._remove_image(connection, image)
+                continue
+            moved = replace(image, entry_id=final[image.entry_id])
+            there.add((moved.entry_id, moved.sha256))
+            where = _image.c.image_id == image.image_id
+            connection.execute(sa.update(_image).where(where).values(entry_id=moved.entry_id))
+            number = {"image_id": image.image_id}
+            self._notes.row("image", tables.image_row(image) | number, None)
+            self._notes.row("image", None, tables.image_row(moved) | number)
 
-    def _update_tables(self, create: bool) -> None:
-        with self._told(), self._engine.connect() as connection:
-            tables = sa.inspect(connection).get_table_names()
-            version = sa.text("SELECT version_num FROM alembic_version")
-            revision = connection.execute(version).scalar() if "alembic_version" in tables else None
-        if revision == REVISION:
-            return
-        if revision is None and tables:
-            raise CatalogueError(f"{self._name}: a database, but no catalogue of znachki; choose another --data folder")
-        if revision is None and not create:
-            raise CatalogueError(_none_in(self.folder))
-        from recognizer import migrations  # Alembic takes longer to load than all else does to run
+    def _remove_image(self, connection: Connection, image: CatalogueImage) -> None:
+        connection.execute(sa.delete(_image).where(_image.c.image_id == image.image_id))
+        self._notes.row("image", tables.image_row(image) | {"image_id": image.image_id}, None)
+        self._local.spare.append(image.file)
 
-        with self._told(), self._engine.connect().execution_options(writes=True) as connection, connection.begin():
-            migrations.upgrade(connection, self._name)
+    def _unheld(self, files: Iterable[str]) -> Iterator[str]:
+        """Those of the named pictures that no entry shows, while nobody can enter one of them."""
+        with self.transaction():
+            held = set(self.pictures_held().values())
+            for file in files:
+                if file not in held:
+                    yield file
 
-    def _by_id(self, connection: Connection, ids: Sequence[str]) -> dict[str, CatalogueEntry]:
-        found: dict[str, CatalogueEntry] = {}
-        for some in _chunks(ids):
-            found |= {e.entry_id: e for e in _load(connection, sa.select(_entry).where(_entry.c.entry_id.in_(some)))}
-        return found
+    def _put_aside(self, files: Iterable[str]) -> None:
+        """Move those of the named pictures that no entry shows any more to where an undoing finds them."""
+        aside = self.folder / REMOVED
+        _make_folder(aside)
+        for file in self._unheld(files):
+            if (self.picture_folder / file).is_file():
+                (self.picture_folder / file).replace(aside / file)
 
-    def _images_of(self, connection: Connection, ids: Sequence[str]) -> Iterator[CatalogueImage]:
-        for some in _chunks(ids):
-            for row in connection.execute(sa.select(_image).where(_image.c.entry_id.in_(some))):
-                yield _as_image(row)
+    def _bring_back(self, file: str) -> None:
+        """See that a picture lies in `images/`, fetching it from those put aside; raises CatalogueError."""
+        aside = self.folder / REMOVED / file
+        if not (self.picture_folder / file).is_file():
+            if not aside.is_file():
+                raise CatalogueError(
+                    f"{aside}: no such picture, and the photo cannot come back without; import it anew"
+                )
+            self.add_picture(aside.read_bytes(), aside.suffix)
+
+    def _entry_id_of_history(self, connection: Connection, asked: str) -> str:
+        """The entry_id to look for in the history, which remembers entries that are gone as well."""
+        known = sa.select(tables.change_row.c.entry_id).where(tables.change_row.c.entry_id == asked.strip()).limit(1)
+        return connection.execute(known).scalar() or self.entry(asked).entry_id
 
     def _nearest(self, asked: str) -> str:
         """The cure for a number that nothing has: what is written like it."""
@@ -433,70 +542,29 @@ class Catalogue:
         return f"{nearest}look it up with `znachki show --search WORDS`"
 
 
-def fold(text: str) -> str:
-    """Bring a text to the words that are searched: small letters and digits, one space between words, no marks.
-
-    ё becomes е and õ becomes o, while й stays, being another letter than и.
-    """
-    return " ".join(unicodedata.normalize("NFC", text).casefold().translate(_FOLDED).split())
-
-
-class _Folded(dict[int, str]):
-    """What each character becomes, worked out when it is first met."""
-
-    def __missing__(self, code: int) -> str:
-        plain = "".join(c for c in unicodedata.normalize("NFKD", chr(code)) if not unicodedata.combining(c))
-        self[code] = "".join(c if c.isalnum() else " " for c in plain.casefold())
-        return self[code]
-
-
-_FOLDED: Final = _Folded({ord("й"): "й"})
-
-
 def _normal(entry: CatalogueEntry) -> CatalogueEntry:
     if not entry.entry_id.strip():
         raise CatalogueError(f"an entry without entry_id ({entry.title or 'no title'}); give it one")
-    numbers = tuple(dict.fromkeys((system.lower(), number) for system, number in entry.identifiers))
+    numbers = tuple(dict.fromkeys((system_of(system), number) for system, number in entry.identifiers))
     return replace(entry, number=entry.number or entry.entry_id, identifiers=numbers)
 
 
-def _row(entry: CatalogueEntry) -> dict[str, Any]:
-    texts = {name: getattr(entry, name) for name in ("entry_id", *_TEXTS)}
-    lists = {name: json.dumps(getattr(entry, name), ensure_ascii=False) for name in _LISTS}
-    years = {"year_from": entry.year_from, "year_to": entry.year_to}
-    shown = [text for name, text in texts.items() if name not in ("merged_into", "family")]
-    numbers = [number for _, number in entry.identifiers]
-    words = fold(" ".join([*shown, *entry.theme, *entry.inscriptions, *numbers]))
-    return {**texts, **lists, **years, "status": entry.status.value, "words": f" {words}"}
+def _ways(asked: str) -> Iterator[sa.ColumnElement[bool]]:
+    """What an entry that was asked for may be found by, the surest first."""
 
+    def under(*where: sa.ColumnElement[bool]) -> sa.ColumnElement[bool]:
+        return _entry.c.entry_id.in_(sa.select(_identifier.c.entry_id).where(*where))
 
-def _load(connection: Connection, query: sa.Select[Any]) -> list[CatalogueEntry]:
-    """The entries of a query over the whole entry table, in its order."""
-    rows = connection.execute(query).mappings().all()
-    numbers: dict[str, list[tuple[str, str]]] = {}
-    columns = sa.select(_identifier.c.entry_id, _identifier.c.system, _identifier.c.number)
-    columns = columns.order_by(_identifier.c.identifier_key)
-    ids = [row["entry_id"] for row in rows]
-    parts = [columns.where(_identifier.c.entry_id.in_(some)) for some in _chunks(ids)]
-    for part in parts if len(parts) < 20 else [columns]:
-        for entry_id, system, number in connection.execute(part):
-            numbers.setdefault(entry_id, []).append((system, number))
-    return [_as_entry(row, tuple(numbers.get(row["entry_id"], ()))) for row in rows]
-
-
-def _as_entry(row: sa.RowMapping, identifiers: tuple[tuple[str, str], ...]) -> CatalogueEntry:
-    values: dict[str, Any] = {name: row[name] for name in ("entry_id", *_TEXTS, "year_from", "year_to")}
-    values |= {name: tuple(json.loads(row[name] or "[]")) for name in _LISTS}
-    return CatalogueEntry(**values, status=Status(row["status"]), identifiers=identifiers)
-
-
-def _as_image(row: sa.Row[Any]) -> CatalogueImage:
-    return CatalogueImage(row.image_id, row.entry_id, Role(row.role), row.sha256, row.file, row.licence, row.source)
-
-
-def _image_row(image: CatalogueImage) -> dict[str, str]:
-    texts = {name: getattr(image, name) for name in ("entry_id", "sha256", "file", "licence", "source")}
-    return {**texts, "role": image.role.value}
+    yield _entry.c.entry_id == asked
+    yield _entry.c.number == asked
+    yield under(_identifier.c.number == asked)
+    system, number = parse_number(asked)
+    if system:
+        yield under(_identifier.c.system == system, _identifier.c.number == number)
+        yield under(_identifier.c.system == system, _identifier.c.number_key == number_key(number))
+    elif asked:
+        yield _entry.c.number_key == number_key(asked)
+        yield under(_identifier.c.number_key == number_key(asked))
 
 
 def _like(words: Sequence[str]) -> sa.Select[Any]:
@@ -504,30 +572,8 @@ def _like(words: Sequence[str]) -> sa.Select[Any]:
     return sa.select(_entry).where(*(_entry.c.words.contains(f" {word}", autoescape=True) for word in words))
 
 
-def _chunks(items: Sequence[str]) -> Iterator[Sequence[str]]:
-    return (items[start : start + _CHUNK] for start in range(0, len(items), _CHUNK))
-
-
-def _engine(url: str) -> Engine:
-    engine = sa.create_engine(url)
-    if engine.dialect.name != "sqlite":
-        return engine
-
-    @sa.event.listens_for(engine, "connect")
-    def set_up(connection: Any, _record: object) -> None:
-        connection.isolation_level = None  # the driver begins no transactions of its own; see begin() below
-        connection.execute(f"PRAGMA busy_timeout = {WAIT_SECONDS * 1000}")
-        connection.execute("PRAGMA foreign_keys = ON")
-        connection.execute("PRAGMA synchronous = NORMAL")
-        with suppress(connection.OperationalError):  # another process is changing it this moment, and it stays changed
-            connection.execute("PRAGMA journal_mode = WAL")
-
-    @sa.event.listens_for(engine, "begin")
-    def begin(connection: Connection) -> None:
-        writes = connection.get_execution_options().get("writes")
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
-
-    return engine
+def _ids(images: Iterable[CatalogueImage]) -> list[str]:
+    return list(dict.fromkeys(image.entry_id for image in images))
 
 
 def _make_folder(folder: Path) -> None:
@@ -539,15 +585,3 @@ def _make_folder(folder: Path) -> None:
 
 def _none_in(folder: Path) -> str:
     return f"no catalogue in {folder}; run `znachki import FILE.csv --data {folder}` first, or give another --data"
-
-
-def _cure(said: str) -> str:
-    if "locked" in said or "busy" in said:
-        return "another znachki is writing to it; wait for it and try again"
-    if "not a database" in said or "malformed" in said or "corrupt" in said:
-        return "the file is damaged: put a saved copy in its place, or move it away and import again"
-    if "readonly" in said or "read-only" in said or "unable to open" in said:
-        return "allow reading and writing the file and its folder"
-    if "full" in said:
-        return "make room on the disk"
-    return "see that the file and its folder are whole and may be written"

@@ -104,7 +104,9 @@ def test_no_catalogue_is_told_with_the_cure_and_none_is_made(tmp_path: Path) -> 
 def test_a_file_that_is_no_database_is_named_with_the_cure(tmp_path: Path) -> None:
     (tmp_path / DATABASE).write_bytes(b"this is no database at all, but long enough to be taken for one" * 100)
     for create in (False, True):
-        with pytest.raises(CatalogueError, match=r"catalogue\.db: file is not a database; the file is damaged: put a"):
+        with pytest.raises(
+            CatalogueError, match=r"catalogue\.db: file is not a database; the file is damaged: restore"
+        ):
             Catalogue.open(tmp_path, create=create)
 
 
@@ -151,7 +153,7 @@ def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
 
 
 def test_the_database_waits_for_writers_and_keeps_references(catalogue: Catalogue) -> None:
-    with catalogue._engine.connect() as connection:
+    with catalogue.database.engine.connect() as connection:
         pragmas = {
             name: connection.exec_driver_sql(f"PRAGMA {name}").scalar() for name in ("journal_mode", "foreign_keys")
         }
@@ -427,7 +429,7 @@ def test_threads_write_one_after_the_other(catalogue: Catalogue) -> None:
 
 
 def test_a_writer_that_waited_in_vain_is_told_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("recognizer.catalogue.WAIT_SECONDS", 0)
+    monkeypatch.setattr("recognizer.database.WAIT_SECONDS", 0)
     with Catalogue.open(tmp_path, create=True) as one, Catalogue.open(tmp_path) as other, one.transaction():
         one.upsert([SHIP])
         with pytest.raises(CatalogueError, match="locked; another znachki is writing to it; wait"):
