@@ -1,0 +1,251 @@
+"""Measures of retrieval and of knowing what one does not know, as plain functions on arrays.
+
+A query is a photo with a true entry, or with none where the catalogue lacks the pin. Ranks are of entries, not photos:
+an entry counts once, by its best photo. Rank 0 stands for a true entry that is not among the answers, and for a query
+without one. What cannot be measured, such as recall without a known query, is NaN.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from recognizer.types import Match, Recognition
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]
+
+STAGES: Final = ("decode", "embed", "keypoints", "search", "verify", "total")
+"""The stages whose milliseconds `Measures` tells; `total` also holds what lies between them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Measures:
+    """What an evaluation found; the fields are the keys of its JSON.
+
+    `queries` counts all photos asked, `unknown_queries` those of pins that the catalogue lacks, `entries` those that
+    could have been answered. Recalls and `mrr` are over the known queries, `gap` and `auroc` over all; `fpir_at_95` is
+    the share of unknown queries that pass a threshold which keeps 95% of the right answers. `milliseconds` has a median
+    a photo for each of STAGES.
+    """
+
+    queries: int
+    unknown_queries: int
+    entries: int
+    recall_at_1: float
+    recall_at_5: float
+    recall_at_10: float
+    recall_at_50: float
+    mrr: float
+    gap: float
+    auroc: float
+    fpir_at_95: float
+    milliseconds: dict[str, float]
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the fields as plain data in their order, None for what could not be measured."""
+        return {
+            name: None if isinstance(value, float) and math.isnan(value) else value
+            for name, value in ((name, getattr(self, name)) for name in self.__slots__)
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Outcomes:
+    """How each query went, one row a query, all arrays (n,).
+
+    `ranks` int64 is the rank of the true entry among the entries answered, 0 where it is not among them or there is
+    none; `confidence` float64 is the score of the best answer, NaN where there was no answer; `known` bool says whether
+    the query has a true entry.
+    """
+
+    ranks: Ints
+    confidence: Floats
+    known: Bools
+
+    def take(self, rows: ArrayLike) -> Outcomes:
+        """Return the outcomes of some rows, by number or by a mask."""
+        chosen = np.asarray(rows)
+        return Outcomes(self.ranks[chosen], self.confidence[chosen], self.known[chosen])
+
+
+QUALITIES: Final = ("recall_at_1", "recall_at_5", "recall_at_10", "recall_at_50", "mrr", "gap", "auroc", "fpir_at_95")
+"""The fields of `Measures` that tell how good the answers are, in the order in which `qualities` returns them."""
+
+
+def qualities(outcomes: Outcomes) -> Floats:
+    """Return the values of QUALITIES, float64."""
+    ranks, confidence, known = outcomes.ranks, outcomes.confidence, outcomes.known
+    right = known & (ranks == 1)
+    return np.array(
+        [
+            *(recall_at(ranks[known], k) for k in (1, 5, 10, 50)),
+            mean_reciprocal_rank(ranks[known]),
+            global_average_precision(confidence, right, int(known.sum())),
+            auroc(_scores(confidence[right]), _scores(confidence[~known])),
+            false_positives_at(_scores(confidence[right]), _scores(confidence[~known])),
+        ]
+    )
+
+
+def measures(outcomes: Outcomes, entries: int, milliseconds: Mapping[str, float]) -> Measures:
+    """Sum outcomes up as `Measures`; `entries` and `milliseconds` are passed on."""
+    values = dict(zip(QUALITIES, qualities(outcomes).tolist(), strict=True))
+    queries = len(outcomes.known)
+    return Measures(queries, queries - int(outcomes.known.sum()), entries, **values, milliseconds={**milliseconds})
+
+
+# Ranks
+
+
+def merged(recognitions: Sequence[Recognition]) -> list[tuple[Match, Recognition]]:
+    """Merge the answers for all pins on a photo: each entry by its most probable match, best first, and whose it is."""
+    best: dict[str, tuple[Match, Recognition]] = {}
+    for recognition in recognitions:
+        for match in recognition.matches:
+            entry_id = match.entry.entry_id
+            if entry_id not in best or match.probability > best[entry_id][0].probability:
+                best[entry_id] = (match, recognition)
+    return sorted(best.values(), key=lambda pair: -pair[0].probability)
+
+
+def best_of_entry(scores: ArrayLike, entries: Sequence[Hashable]) -> dict[Hashable, float]:
+    """Bring scores of photos (n,) to scores of entries: the best photo's; `entries` names the entry of each photo."""
+    best: dict[Hashable, float] = {}
+    for entry, score in zip(entries, np.asarray(scores, np.float64).tolist(), strict=True):
+        best[entry] = max(score, best.get(entry, score))
+    return best
+
+
+def rank_of(entry: Hashable, scores: Mapping[Hashable, float]) -> int:
+    """Return the rank of an entry by its score, 1 the best, 0 where it has none.
+
+    Ties count against it: entries with the same score stand before it, so that equal scores for all are no answer.
+    """
+    if entry not in scores:
+        return 0
+    own = scores[entry]
+    return sum(score >= own for score in scores.values())
+
+
+def recall_at(ranks: ArrayLike, k: int) -> float:
+    """Return the share of ranks (n,) that are 1 to `k`; 0 is a true entry that was not found."""
+    places = np.asarray(ranks, np.int64)
+    return float(((places >= 1) & (places <= k)).mean()) if len(places) else math.nan
+
+
+def mean_reciprocal_rank(ranks: ArrayLike) -> float:
+    """Return the mean of 1 / rank over ranks (n,), rank 0 giving 0 (Voorhees, TREC-8, 1999)."""
+    places = np.asarray(ranks, np.float64)
+    return float(np.where(places > 0, 1 / np.maximum(places, 1), 0).mean()) if len(places) else math.nan
+
+
+# Known and unknown together
+
+
+def global_average_precision(confidence: ArrayLike, right: ArrayLike, known: int) -> float:
+    """Return GAP, the mean over `known` queries of the precision at each right answer in order of confidence.
+
+    `confidence` (n,) is of each query's best answer, unknown queries among them, NaN where there was none; `right` (n,)
+    says whether that answer is the true entry. Also called micro-AP (Perronnin, Liu and Renders, CVPR 2009), as used by
+    the Google Landmarks and Met data sets. Of equal confidences the wrong answers count first.
+    """
+    scores, correct = np.asarray(confidence, np.float64), np.asarray(right, np.bool_)
+    if not known:
+        return math.nan
+    answered = ~np.isnan(scores)
+    scores, correct = scores[answered], correct[answered]
+    correct = correct[np.lexsort((correct, -scores))]
+    precision = np.cumsum(correct) / np.arange(1, len(correct) + 1)
+    return float(precision[correct].sum() / known)
+
+
+def auroc(positive: ArrayLike, negative: ArrayLike) -> float:
+    """Return the chance that a positive scores above a negative, a tie counting half (Mann and Whitney 1947).
+
+    Both are (n,) scores of any lengths, infinities included; NaN where either is empty.
+    """
+    above, below = np.asarray(positive, np.float64), np.sort(np.asarray(negative, np.float64))
+    if not len(above) or not len(below):
+        return math.nan
+    less, not_more = np.searchsorted(below, above, "left"), np.searchsorted(below, above, "right")
+    return float((less + not_more).mean() / 2 / len(below))
+
+
+def false_positives_at(right: ArrayLike, unknown: ArrayLike, kept: float = 0.95) -> float:
+    """Return the share of `unknown` scores that pass the highest threshold which keeps `kept` of the `right` ones.
+
+    A score passes where it is at least the threshold, so that a tie lets the unknown in. The false-positive
+    identification rate of ISO/IEC 19795-1, at a stated share of true answers. NaN where either is empty.
+    """
+    true, false = np.sort(np.asarray(right, np.float64)), np.asarray(unknown, np.float64)
+    if not len(true) or not len(false):
+        return math.nan
+    lost = math.floor(len(true) * (1 - kept) + 1e-9)
+    return float((false >= true[min(lost, len(true) - 1)]).mean())
+
+
+def _scores(confidence: Floats) -> Floats:
+    """Confidences with no answer made the least of all."""
+    return np.where(np.isnan(confidence), -np.inf, confidence)
+
+
+# Intervals and calibration
+
+
+def bootstrap(
+    groups: Sequence[Hashable],
+    statistic: Callable[[Ints], ArrayLike],
+    *,
+    resamples: int = 1000,
+    level: float = 0.95,
+    seed: int = 0,
+) -> tuple[Floats, Floats]:
+    """Return the lower and upper ends of percentile intervals of statistics, whole groups drawn with replacement.
+
+    `groups` names the group of each row: photos of one entry go well or ill together, and an interval that draws them
+    one by one is too narrow. `statistic` gets the drawn rows, (m,) int64, and returns (s,); so are both ends, NaN where
+    a statistic could never be measured. Seeded. Efron 1979; the cluster bootstrap of Field and Welsh 2007.
+    """
+    rows: dict[Hashable, list[int]] = {}
+    for row, group in enumerate(groups):
+        rows.setdefault(group, []).append(row)
+    if not rows:
+        raise ValueError("no rows to draw from; give at least one group")
+    members = [np.array(numbers, np.int64) for numbers in rows.values()]
+    draws = np.random.default_rng(seed).integers(0, len(members), (resamples, len(members)))
+    values = np.array([statistic(np.concatenate([members[i] for i in draw])) for draw in draws], np.float64)
+    low, high = np.full(values.shape[1], math.nan), np.full(values.shape[1], math.nan)
+    for column in range(values.shape[1]):
+        measured = values[:, column][~np.isnan(values[:, column])]
+        if len(measured):
+            low[column], high[column] = np.quantile(measured, ((1 - level) / 2, (1 + level) / 2))
+    return low, high
+
+
+def equal_mass_bins(values: ArrayLike, bins: int) -> list[Ints]:
+    """Part rows into bins of as equal size as can be, by value, the lowest first; each is (m,) int64 row numbers.
+
+    There are at most as many bins as rows; equal values keep their order (Nguyen and O'Connor, EMNLP 2015).
+    """
+    order = np.argsort(np.asarray(values, np.float64), kind="stable")
+    return [part.astype(np.int64) for part in np.array_split(order, min(bins, len(order)))] if len(order) else []
+
+
+def expected_calibration_error(probability: ArrayLike, right: ArrayLike, bins: int = 10) -> float:
+    """Return how far probabilities are from the share that is right, averaged over equal-mass bins by their size.
+
+    `probability` (n,) 0 to 1 and `right` (n,) bool; 0 is perfectly calibrated; NaN without rows. Naeini, Cooper and
+    Hauskrecht (AAAI 2015), with bins of equal mass instead of equal width.
+    """
+    said, true = np.asarray(probability, np.float64), np.asarray(right, np.float64)
+    parts = equal_mass_bins(said, bins)
+    if not parts:
+        return math.nan
+    return float(sum(len(part) * abs(said[part].mean() - true[part].mean()) for part in parts) / len(said))
