@@ -145,7 +145,7 @@ def _draw_lines(canvas: Image.Image, query: _Panel, other: _Panel, matched: Floa
     draw = ImageDraw.Draw(lines)
     for number, (start, end) in enumerate(ends):
         if number in joined:
-            draw.line((start, end), fill=_COLOURS[number % len(_COLOURS)], width=_FINE)
+            draw.line((start, end), fill=_COLOURS[number % len(_COLOURS)], width=_FINE + 1)
     canvas.paste(Image.blend(canvas, lines, 0.8))
     draw = ImageDraw.Draw(canvas)
     for number, pair in enumerate(ends):

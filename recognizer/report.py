@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import os
+import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -18,7 +19,7 @@ from recognizer.catalogue import Catalogue
 from recognizer.errors import CatalogueError, PhotoError, ZnachkiError
 from recognizer.photos import encode_jpeg, open_photo
 from recognizer.pictures import Neighbour, draw_beside, draw_boxes, thumbnail
-from recognizer.types import Box, Float32, Match, Photo, Recognition, UInt8Image, Verdict
+from recognizer.types import Box, CatalogueEntry, Float32, Match, Photo, Recognition, Role, UInt8Image, Verdict
 
 MOST_CANDIDATES: Final = 10
 """Entries that are listed for a pin, the best one among them."""
@@ -57,8 +58,74 @@ def write_report(
     photos = [studio.photo(number, *answer) for number, answer in enumerate(answers, 1)]
     verdicts = Counter(pin.verdict for photo in photos for pin in photo.pins)
     summary = [(verdict, *_VERDICTS[verdict], verdicts[verdict]) for verdict in Verdict if verdicts[verdict]]
-    html = _template().render(photos=photos, summary=summary, refused=[str(error) for error in refused])
+    html = _template("report.html").render(photos=photos, summary=summary, refused=[str(error) for error in refused])
     write_whole(path, html.encode())
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A query that was answered wrong.
+
+    `entry` is the true one, None where the catalogue lacks the pin; `rank` where it came, 0 where it is not among the
+    answers. `found` is the best answer, `right` the true entry's match; each with the recognition that it is from, None
+    where there is none.
+    """
+
+    photo: Photo
+    entry: CatalogueEntry | None
+    rank: int
+    found: tuple[Match, Recognition] | None
+    right: tuple[Match, Recognition] | None
+
+
+def write_failures(folder: Path, failures: Iterable[Failure], catalogue: Catalogue) -> None:
+    """Draw failures into a folder, a JPEG each and an index.html that shows them in the order in which they come.
+
+    A JPEG has the wrong catalogue photo on the left, the query in the middle and the right one on the right, with their
+    numbers, probabilities and counts of inliers. Raises ZnachkiError where the folder cannot be written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ZnachkiError(f"{folder}: cannot be made ({error.strerror}); name one where you may write") from None
+    rows = []
+    for number, failure in enumerate(failures, 1):
+        image = draw_failure(failure, catalogue)
+        stem = re.sub(r"[^\w.-]+", "_", Path(failure.photo.source).stem)[:60]
+        name = f"{number:03d}-{stem}.jpg"
+        write_whole(folder / name, encode_jpeg(image))
+        rows.append((name, image.shape[1], image.shape[0], failure, failure.found, failure.right))
+    write_whole(folder / "index.html", _template("failures.html").render(rows=rows, percent=percent).encode())
+
+
+def draw_failure(failure: Failure, catalogue: Catalogue) -> UInt8Image:
+    """Draw wrong catalogue photo, query and right catalogue photo side by side; (height, width, 3) uint8 RGB."""
+    boxes = [side[1].box for side in (failure.found, failure.right) if side is not None]
+    height, width = failure.photo.image.shape[:2]
+    view = Box(
+        min([box.left for box in boxes], default=0),
+        min([box.top for box in boxes], default=0),
+        max([box.right for box in boxes], default=width),
+        max([box.bottom for box in boxes], default=height),
+    )
+    left = None if failure.found is None else _side(failure.found, view, catalogue)
+    right = None if failure.right is None else _side(failure.right, view, catalogue)
+    if right is None and failure.entry is not None:  # not among the answers: its first photo, without points
+        images = catalogue.images(Role.FACE, failure.entry.entry_id)
+        picture = catalogue_picture(catalogue, images[0].image_id) if images else None
+        right = Neighbour(picture, None, failure.entry.number)
+    shown = failure.photo.image[view.top : view.bottom, view.left : view.right]
+    return draw_beside(shown, right, left, caption=Path(failure.photo.source).stem)
+
+
+def _side(side: tuple[Match, Recognition], view: Box, catalogue: Catalogue) -> Neighbour:
+    match, recognition = side
+    matched = match.hit.matched
+    if matched is not None:
+        box = recognition.box
+        matched = matched + np.array([box.left - view.left, box.top - view.top, 0, 0], np.float32)
+    caption = f"{match.entry.number} · {match.probability:.2f} · {match.hit.inliers}"
+    return Neighbour(catalogue_picture(catalogue, match.image_id), matched, caption)
 
 
 def write_whole(path: Path, content: bytes) -> None:
@@ -209,9 +276,9 @@ def _encoded(image: UInt8Image) -> _Picture:
 
 
 @cache
-def _template() -> jinja2.Template:
+def _template(name: str) -> jinja2.Template:
     loader = jinja2.FileSystemLoader(Path(__file__).parent / "templates")
     environment = jinja2.Environment(
         loader=loader, autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    return environment.get_template("report.html")
+    return environment.get_template(name)
