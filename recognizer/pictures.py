@@ -180,4 +180,5 @@ def _writable(text: str) -> Iterator[str]:
 
 
 def _shrunk(canvas: Image.Image) -> UInt8Image:
-    return np.array(canvas.resize((canvas.width // _FINE, canvas.height // _FINE), Resampling.BOX))
+    size = (max(1, canvas.width // _FINE), max(1, canvas.height // _FINE))
+    return np.array(canvas.resize(size, Resampling.BOX))
