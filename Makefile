@@ -33,6 +33,9 @@ benchmark: $(INSTALLED) ## Time import, index and identify on the drawn sample
 picture: $(INSTALLED) ## Draw docs/identified.jpg, the picture of the README, anew
 	$(BIN)/python docs/draw_picture.py
 
+readme: $(INSTALLED) ## Run the README's commands and put in what they print
+	$(BIN)/python tests/test_readme.py
+
 $(INSTALLED): pyproject.toml constraints.txt
 	@test -x $(BIN)/python || for python in python3.11 python3 python3.12 python3.13 none; do \
 		test $$python != none || { echo "no Python from 3.11 on; install Python 3.11" >&2; exit 1; }; \
@@ -51,4 +54,4 @@ clean: ## Remove what was made here, .venv and data/ excepted
 distclean: clean ## Remove .venv too
 	rm -rf $(VENV)
 
-.PHONY: help demo test check install wheel benchmark picture clean distclean
+.PHONY: help demo test check install wheel benchmark picture readme clean distclean
