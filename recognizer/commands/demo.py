@@ -79,7 +79,7 @@ def demo(data: Path, count: int, photos: int, model: str | None, as_json: bool) 
     """Draw a sample catalogue and identify phone photos of its pins.
 
     Draws, imports and indexes it, identifies photos of a few of its pins and of one that it lacks, says which answers
-    are right, and writes an HTML report. Run again, it does only what is missing.
+    are right, and writes an HTML report. Run again, it imports and indexes only what is missing.
     """
     from index.build import build
     from recognizer.answers import answer_lines

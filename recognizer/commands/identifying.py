@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -156,14 +157,17 @@ class _Csv(_Text):
     def __init__(self) -> None:
         from recognizer.answers import CSV_COLUMNS
 
-        self._writer = csv.DictWriter(sys.stdout, CSV_COLUMNS, lineterminator="\n")
-        self._writer.writeheader()
+        self._columns = CSV_COLUMNS
+        click.echo(",".join(CSV_COLUMNS))
 
     def answer(self, answer: Answer) -> None:
         """Print one answer's rows."""
         from recognizer.answers import answer_rows
 
-        self._writer.writerows(answer_rows(answer))
+        text = io.StringIO(newline="")
+        csv.DictWriter(text, self._columns, lineterminator="\n").writerows(answer_rows(answer))
+        if text.tell():
+            echo(text.getvalue().removesuffix("\n"))
 
 
 class _Json(_Text):
