@@ -1,0 +1,315 @@
+"""`znachki evaluate`: how often photos with known answers are answered right, how sure, how fast."""
+
+from __future__ import annotations
+
+import math
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import click
+
+from recognizer.commands import data_option, json_option, model_option, plural, print_json, progress_bar
+from recognizer.errors import CatalogueError, PhotoError
+
+if TYPE_CHECKING:
+    from recognizer.catalogue import Catalogue
+    from recognizer.identify import Recognizer
+    from recognizer.metrics import Ints, Measures, Outcomes
+    from recognizer.report import Failure
+    from recognizer.types import Evidence, Match, Photo, Recognition
+
+DEPTH: Final = 50
+"""Entries asked for: recall is measured down to here."""
+
+SHOWN: Final = 20
+"""Wrong rows that a message lists; it counts the others."""
+
+SIZES: Final = (128, 256, 512)
+"""Upper ends, in pixels of the crop's long side, of the classes that recall is split into."""
+
+
+@click.command()
+@click.argument("queries", type=click.Path(dir_okay=False, path_type=Path), metavar="QUERIES.csv")
+@click.option("--px", type=click.IntRange(min=16), metavar="N", help="Shrink each photo to N pixels first, long side.")
+@click.option("--only", type=click.Choice(["embedder", "keypoints"]), help="Use one kind of evidence alone.")
+@click.option("--wrong", type=click.Path(file_okay=False, path_type=Path), help="Draw the wrong answers into a folder.")
+@model_option
+@data_option
+@json_option
+def evaluate(
+    queries: Path, px: int | None, only: str | None, wrong: Path | None, model: str | None, data: Path, as_json: bool
+) -> None:
+    """Measure how often queries with known answers are answered right.
+
+    QUERIES.csv has the columns image and entry_id; an empty entry_id stands for a pin that the catalogue lacks. Photos
+    are identified one by one, as `identify` does it, after one that is not timed. A photo that cannot be read counts as
+    answered wrong, and the exit code is then 1.
+    """
+    from recognizer.identify import Recognizer
+    from recognizer.imports import read_queries
+    from recognizer.types import Evidence
+
+    asked = read_queries(queries)
+    with Recognizer.open(data, model=model) as recognizer:
+        check_queries(queries.name, asked, recognizer.catalogue)
+        evidence = Evidence(only) if only else Evidence.BOTH
+        results = ask_all(recognizer, asked, px=px, evidence=evidence)
+        photos = photos_of_entries(recognizer.catalogue)
+        if wrong is not None:
+            _draw_wrong(wrong, results, recognizer.catalogue, px)
+    found = measures_of(results, entries=len(photos))
+    if as_json:
+        print_json(found.as_json())
+    else:
+        click.echo("\n".join(_lines(found, results, photos)))
+    if any(result.error for result in results):
+        raise click.exceptions.Exit(1)
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """How one query went.
+
+    `rank` is 0 where the true entry is not among the answers or there is none; `confidence` is the best answer's
+    probability, NaN without an answer; `pixels` the long side of the crop that it is from; `seconds` by stage.
+    `best` and `right` are kept for wrong answers only.
+    """
+
+    path: Path
+    entry_id: str | None
+    rank: int = 0
+    confidence: float = math.nan
+    pixels: int = 0
+    seconds: dict[str, float] = field(default_factory=dict)
+    wrong: bool = True
+    best: tuple[Match, Recognition] | None = None
+    right: tuple[Match, Recognition] | None = None
+    error: str = ""
+
+
+def check_queries(name: str, queries: Sequence[tuple[Path, str | None]], catalogue: Catalogue) -> None:
+    """Hold the true answers to the catalogue: raises CatalogueError that lists rows whose entry_id no entry has.
+
+    Row 1 is the first one below the header.
+    """
+    if not queries:
+        raise CatalogueError(f"{name}: no queries; give at least one row below the header")
+    known = catalogue.known({entry_id for _, entry_id in queries if entry_id is not None})
+    wrong = [
+        f"  row {row}: no entry {entry_id!r} in the catalogue (photo {path.name})"
+        for row, (path, entry_id) in enumerate(queries, 1)
+        if entry_id is not None and entry_id not in known
+    ]
+    if wrong:
+        more = [f"  and {len(wrong) - SHOWN} more"] if len(wrong) > SHOWN else []
+        cure = "import the catalogue that they belong to, or leave entry_id empty for pins that it lacks"
+        raise CatalogueError("\n".join([f"{name}: {plural(len(wrong), 'error')}; {cure}", *wrong[:SHOWN], *more]))
+
+
+def photos_of_entries(catalogue: Catalogue) -> Counter[str]:
+    """Count the face photos of each entry that has any: those are the ones that an answer can be."""
+    from recognizer.types import Role
+
+    return Counter(image.entry_id for image in catalogue.images(Role.FACE))
+
+
+def ask_all(
+    recognizer: Recognizer, queries: Sequence[tuple[Path, str | None]], *, px: int | None, evidence: Evidence
+) -> list[Result]:
+    """Identify each query by itself, in order, after the first was identified once untimed.
+
+    What cannot be read is told on stderr and counts as answered wrong. A bar on stderr shows how far it is.
+    """
+    results: list[Result] = []
+    with progress_bar("evaluate") as progress:
+        for path, entry_id in queries:
+            try:
+                if all(result.error for result in results):
+                    recognizer.identify([_open(path, px)], k=DEPTH, evidence=evidence)
+                results.append(_ask(recognizer, path, entry_id, px, evidence))
+            except PhotoError as error:
+                results.append(Result(path, entry_id, error=str(error)))
+                _tell(error)
+            progress(len(results), len(queries))
+    return results
+
+
+def _ask(recognizer: Recognizer, path: Path, entry_id: str | None, px: int | None, evidence: Evidence) -> Result:
+    from recognizer.metrics import merged, rank_of
+    from recognizer.types import Verdict
+
+    start = time.perf_counter()
+    photo = _open(path, px)
+    decoded = time.perf_counter()
+    recognizer.seconds.clear()
+    recognitions = recognizer.identify([photo], k=DEPTH, evidence=evidence)[0]
+    end = time.perf_counter()
+    answers = merged(recognitions)
+    scores: dict[Hashable, float] = {match.entry.entry_id: match.probability for match, _ in answers}
+    rank = rank_of(entry_id, scores)
+    best = answers[0] if answers else None
+    claimed = best is not None and best[1].verdict in (Verdict.MATCH, Verdict.FAMILY)
+    wrong = claimed if entry_id is None else rank != 1
+    return Result(
+        path,
+        entry_id,
+        rank,
+        best[0].probability if best else math.nan,
+        _pixels(photo, best[1] if best else None),
+        {"decode": decoded - start, **recognizer.seconds, "total": end - start},
+        wrong,
+        best if wrong else None,
+        next((pair for pair in answers if wrong and pair[0].entry.entry_id == entry_id), None),
+    )
+
+
+def _open(path: Path, px: int | None) -> Photo:
+    from recognizer.photos import open_photo
+
+    return open_photo(path) if px is None else open_photo(path, max_side=px)
+
+
+def _pixels(photo: Photo, recognition: Recognition | None) -> int:
+    """The long side of the answered crop, of the photo where nothing was answered."""
+    if recognition is None:
+        height, width = photo.image.shape[:2]
+        return max(int(height), int(width))
+    return max(recognition.box.width, recognition.box.height)
+
+
+def _tell(error: PhotoError) -> None:
+    from tqdm import tqdm
+
+    with tqdm.external_write_mode(file=sys.stderr):
+        click.echo(f"Error: {error}", err=True)
+
+
+def _outcomes(results: Sequence[Result]) -> Outcomes:
+    import numpy as np
+
+    from recognizer.metrics import Outcomes
+
+    return Outcomes(
+        np.array([result.rank for result in results], np.int64),
+        np.array([result.confidence for result in results], np.float64),
+        np.array([result.entry_id is not None for result in results], np.bool_),
+    )
+
+
+def measures_of(results: Sequence[Result], entries: int) -> Measures:
+    """Sum results up; the milliseconds are medians over the photos that could be read."""
+    from recognizer.metrics import STAGES, measures
+
+    times = milliseconds(results)
+    return measures(_outcomes(results), entries, {stage: times.get(stage, (0.0, 0.0))[0] for stage in STAGES})
+
+
+def milliseconds(results: Sequence[Result]) -> dict[str, tuple[float, float]]:
+    """Give the median and the mean milliseconds a photo of each stage that any photo went through, `total` last."""
+    from statistics import fmean, median
+
+    timed = [result.seconds for result in results if not result.error]
+    stages = dict.fromkeys(stage for seconds in timed for stage in seconds if stage != "total")
+    taken = {stage: [1000 * seconds.get(stage, 0.0) for seconds in timed] for stage in (*stages, "total")}
+    return {stage: (round(median(times), 2), round(fmean(times), 2)) for stage, times in taken.items() if times}
+
+
+# Output
+
+
+def _draw_wrong(folder: Path, results: Sequence[Result], catalogue: Catalogue, px: int | None) -> None:
+    """Draw the wrong answers, the most confident first; those whose photo cannot be read have nothing to show."""
+    from recognizer.report import write_failures
+
+    wrong = [result for result in results if result.wrong and not result.error]
+    wrong.sort(key=lambda result: -(0.0 if math.isnan(result.confidence) else result.confidence))
+    write_failures(folder, _failures(wrong, catalogue, px), catalogue)
+    click.echo(f"{plural(len(wrong), 'wrong answer')}: {folder / 'index.html'}", err=True)
+
+
+def _failures(results: Sequence[Result], catalogue: Catalogue, px: int | None) -> Iterator[Failure]:
+    from recognizer.report import Failure
+
+    entries = catalogue.known({result.entry_id for result in results if result.entry_id is not None})
+    for result in results:
+        entry = entries[result.entry_id] if result.entry_id is not None else None
+        yield Failure(_open(result.path, px), entry, result.rank, result.best, result.right)
+
+
+def _lines(found: Measures, results: Sequence[Result], photos: Counter[str]) -> Iterator[str]:
+    """Say measures, splits and times as a table, with the 95% intervals of a bootstrap over entries."""
+    from recognizer.metrics import QUALITIES, bootstrap, qualities
+
+    outcomes = _outcomes(results)
+    groups: list[Hashable] = [result.entry_id or row for row, result in enumerate(results)]
+    low, high = bootstrap(groups, lambda rows: qualities(outcomes.take(rows)))
+    asked = f"{plural(found.queries, 'query', 'queries')}, {found.unknown_queries:,} of pins that the catalogue lacks"
+    yield f"{asked}; {plural(found.entries, 'entry', 'entries')} with photos"
+    yield ""
+    yield f"{'':28}{'value':>8}  95% interval"
+    for at, name in enumerate(QUALITIES):
+        yield f"{_LABELS[name]:28}{_three(getattr(found, name)):>8}  {_interval(low[at], high[at])}"
+    yield ""
+    yield f"{'recall of known queries':28}{'number':>8}{'R@1':>8}  {'95% interval':16}{'R@5':>8}"
+    yield from _split("crop", results, lambda result: _size_class(result.pixels))
+    yield from _split("photos an entry", results, lambda result: _count_class(photos[result.entry_id or ""]))
+    yield ""
+    yield f"{'milliseconds a photo':28}{'median':>8}{'mean':>8}"
+    for stage, (median, mean) in milliseconds(results).items():
+        yield f"{stage:28}{median:8.1f}{mean:8.1f}"
+
+
+_LABELS: Final = {
+    "recall_at_1": "recall at 1",
+    "recall_at_5": "recall at 5",
+    "recall_at_10": "recall at 10",
+    "recall_at_50": "recall at 50",
+    "mrr": "mean reciprocal rank",
+    "gap": "GAP",
+    "auroc": "AUROC, right against unknown",
+    "fpir_at_95": "unknown let in at 95% kept",
+}
+
+
+def _split(label: str, results: Sequence[Result], class_of: Callable[[Result], tuple[int, str]]) -> Iterator[str]:
+    """Say the recall of the known queries by class, the classes in their order."""
+    from recognizer.metrics import bootstrap, recall_at
+
+    known = [result for result in results if result.entry_id is not None and not result.error]
+    for _, name in sorted({class_of(result) for result in known}):
+        members = [result for result in known if class_of(result)[1] == name]
+        ranks = _outcomes(members).ranks
+        low, high = bootstrap([result.entry_id for result in members], _recall_of(ranks))
+        one, five = _three(recall_at(ranks, 1)), _three(recall_at(ranks, 5))
+        yield f"{label + ' ' + name:28}{len(members):8,}{one:>8}  {_interval(low[0], high[0]):16}{five:>8}"
+
+
+def _recall_of(ranks: Ints) -> Callable[[Ints], list[float]]:
+    from recognizer.metrics import recall_at
+
+    return lambda rows: [recall_at(ranks[rows], 1)]
+
+
+def _size_class(pixels: int) -> tuple[int, str]:
+    """The class of SIZES that a crop belongs to, as (order, words)."""
+    for order, most in enumerate(SIZES):
+        if pixels <= most:
+            return order, f"to {most} px"
+    return len(SIZES), f"over {SIZES[-1]} px"
+
+
+def _count_class(photos: int) -> tuple[int, str]:
+    return (photos, str(photos)) if photos < 3 else (3, "3 or more")
+
+
+def _three(value: float) -> str:
+    return "-" if math.isnan(value) else f"{value:.3f}"
+
+
+def _interval(low: float, high: float) -> str:
+    return "-" if math.isnan(low) else f"{low:.3f} to {high:.3f}"
