@@ -167,11 +167,13 @@ def _write(
     placed, long = letters("".join(_writable(text)))
     size = min(height * 0.46, width * 0.94 / max(long, 0.1))
     left, middle = at[0] + max(width - long * size, 0) / 2, at[1] + height / 2
-    draw = ImageDraw.Draw(canvas)
+    draw, pen = ImageDraw.Draw(canvas), max(2, round(size / 7))
     for x, strokes in placed:
         for stroke in strokes:
             line = [(left + (x + px) * size, middle + py * size) for px, py in stroke.tolist()]
-            draw.line(line, fill=ink, width=max(2, round(size / 7)), joint="curve")
+            draw.line(line, fill=ink, width=pen, joint="curve")
+            for px, py in (line[0], line[-1]):  # round ends; a dot is nothing but its ends
+                draw.ellipse((px - pen / 2, py - pen / 2, px + pen / 2, py + pen / 2), fill=ink)
 
 
 def _writable(text: str) -> Iterator[str]:

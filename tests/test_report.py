@@ -272,6 +272,12 @@ def test_pictures_of_any_shape_are_drawn(shape: tuple[int, int, int]) -> None:
     assert max(thumbnail(image, 64).shape) <= 64
 
 
+def test_a_caption_keeps_its_dots(pixels: UInt8Image) -> None:
+    assert not np.array_equal(
+        draw_beside(pixels, None, caption="0.36 · 9"), draw_beside(pixels, None, caption="0 36   9")
+    )
+
+
 # Failures
 
 
