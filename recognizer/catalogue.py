@@ -6,7 +6,7 @@ import difflib
 import hashlib
 import os
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,6 +22,7 @@ from recognizer.errors import CatalogueError, EntryNotFound
 from recognizer.history import Change, ChangedRow, Notes
 from recognizer.numbers import Collision, collisions_of, number_key, parse_number, system_of
 from recognizer.tables import entry as _entry
+from recognizer.tables import holding as _holding
 from recognizer.tables import identifier as _identifier
 from recognizer.tables import image as _image
 from recognizer.tables import relation as _relation
@@ -212,7 +213,7 @@ class Catalogue:
         """Store entries whole: new ones are added, those whose entry_id is there are made equal to what is given.
 
         An entry without a number gets its entry_id as number. Of several with one entry_id the last one counts. The
-        photos of an entry that is merged now go to the entry that takes it over.
+        photos and holdings of an entry that is merged now go to the entry that takes it over.
         """
         wanted = {entry.entry_id: _normal(entry) for entry in entries}
         with self._writing("entries stored") as connection:
@@ -223,8 +224,12 @@ class Catalogue:
             tables.update_entries(connection, changed)
             for entry in (*new, *changed):
                 self._notes.entry(there.get(entry.entry_id), entry)
-            if merged := [entry.entry_id for entry in (*new, *changed) if entry.status is Status.MERGED]:
-                self._hand_over(connection, merged)
+            if merged := {entry.entry_id for entry in (*new, *changed) if entry.status is Status.MERGED}:
+                final = {old: into for old, into in self.taken_over().items() if old in merged}
+                known = tables.entries_by_id(connection, final.values())
+                final = {old: into for old, into in final.items() if into in known}
+                self._hand_photos_over(connection, final)
+                self._hand_holdings_over(connection, final)
         return Stored(len(new), len(changed), len(wanted) - len(new) - len(changed))
 
     def merge(self, old: str, into: str) -> Answer:
@@ -417,8 +422,13 @@ class Catalogue:
     def history(self, entry: str | None = None, limit: int | None = None) -> list[Change]:
         """List changes, the latest first: all of them or those of one entry, named by entry_id or any number."""
         with self._reading() as connection:
-            entry_id = None if entry is None else self._entry_id_of_history(connection, entry)
-            return history.changes(connection, entry_id, limit)
+            return history.changes(connection, None if entry is None else self.remembered(entry), limit)
+
+    def remembered(self, entry: str) -> str:
+        """Find the entry_id that the history knows an entry by, one that is gone included; raises EntryNotFound."""
+        known = sa.select(tables.change_row.c.entry_id).where(tables.change_row.c.entry_id == entry.strip()).limit(1)
+        with self._reading() as connection:
+            return connection.execute(known).scalar() or self.entry(entry).entry_id
 
     def changed_rows(self, change_id: int, entry_id: str | None = None) -> list[ChangedRow]:
         """List what a change did, to one entry where `entry_id` names it."""
@@ -478,13 +488,10 @@ class Catalogue:
         with self._database.reading() as connection:
             yield connection
 
-    def _hand_over(self, connection: Connection, merged: Sequence[str]) -> None:
-        """Give the photos of merged entries to those that took them over, where those are."""
-        final = {old: new for old, new in self.taken_over().items() if old in set(merged)}
-        known = tables.entries_by_id(connection, final.values())
-        moving = [image for image in tables.images_of(connection, final) if final[image.entry_id] in known]
-        there = {(image.entry_id, image.sha256) for image in tables.images_of(connection, known)}
-        for image in moving:
+    def _hand_photos_over(self, connection: Connection, final: Mapping[str, str]) -> None:
+        """Give the photos of merged entries to those that took them over."""
+        there = {(image.entry_id, image.sha256) for image in tables.images_of(connection, set(final.values()))}
+        for image in list(tables.images_of(connection, final)):
             if (final[image.entry_id], image.sha256) in there:
                 self._remove_image(connection, image)
                 continue
@@ -495,6 +502,28 @@ class Catalogue:
             number = {"image_id": image.image_id}
             self._notes.row("image", tables.image_row(image) | number, None)
             self._notes.row("image", None, tables.image_row(moved) | number)
+
+    def _hand_holdings_over(self, connection: Connection, final: Mapping[str, str]) -> None:
+        """Give what collectors hold of merged entries to those that took them over: pins add up, wishes do not."""
+        hidden = _holding.primary_key.columns.keys()[0]
+        for some in tables.chunks(list(final)):
+            query = sa.select(_holding).where(_holding.c.entry_id.in_(some)).order_by(_holding.c[hidden])
+            for row in connection.execute(query).mappings().all():
+                old = {name: row[name] for name in row if name != hidden}
+                new = old | {"entry_id": final[old["entry_id"]]}
+                same = [_holding.c[name] == new[name] for name in ("collector", "entry_id", "kind", "jar")]
+                there = connection.execute(sa.select(_holding).where(*same)).mappings().one_or_none()
+                connection.execute(sa.delete(_holding).where(_holding.c[hidden] == row[hidden]))
+                self._notes.row("holding", old, None)
+                if there is None:
+                    connection.execute(sa.insert(_holding), [new])
+                    self._notes.row("holding", None, new)
+                    continue
+                before = {name: there[name] for name in there if name != hidden}
+                counts = (before["count"], new["count"])
+                after = before | {"count": max(counts) if old["kind"] == "wish" else sum(counts)}
+                connection.execute(sa.update(_holding).where(*same).values(count=after["count"]))
+                self._notes.row("holding", before, after)
 
     def _remove_image(self, connection: Connection, image: CatalogueImage) -> None:
         connection.execute(sa.delete(_image).where(_image.c.image_id == image.image_id))
@@ -526,11 +555,6 @@ class Catalogue:
                     f"{aside}: no such picture, and the photo cannot come back without; import it anew"
                 )
             self.add_picture(aside.read_bytes(), aside.suffix)
-
-    def _entry_id_of_history(self, connection: Connection, asked: str) -> str:
-        """The entry_id to look for in the history, which remembers entries that are gone as well."""
-        known = sa.select(tables.change_row.c.entry_id).where(tables.change_row.c.entry_id == asked.strip()).limit(1)
-        return connection.execute(known).scalar() or self.entry(asked).entry_id
 
     def _nearest(self, asked: str) -> str:
         """The cure for a number that nothing has: what is written like it."""

@@ -25,6 +25,18 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "index": ("indexing", "Make the index of the catalogue's photos, doing only what is missing."),
     "identify": ("identifying", "Say which catalogue entries are on a photo."),
     "evaluate": ("evaluating", "Measure how often queries with known answers are answered right."),
+    "numbers": ("numbering", "Say what a number stands for and which others it has; find collisions."),
+    "merge": ("numbering", "Let one entry take another one over; the old numbers lead there."),
+    "withdraw": ("numbering", "Take an entry out of use; its numbers still answer."),
+    "history": ("numbering", "List who changed what and when."),
+    "undo": ("numbering", "Bring back what was before a change."),
+    "own": ("collecting", "Say which pins are owned, how many and in which jar."),
+    "wish": ("collecting", "Say which pins are wished for."),
+    "swap": ("collecting", "Say which of the owned pins would be swapped."),
+    "sold": ("collecting", "Count owned pins as sold."),
+    "missing": ("collecting", "List what is missing from a series or theme, and how complete it is."),
+    "wants": ("collecting", "Write the want-list as CSV or as a sheet to print."),
+    "swaps": ("collecting", "Write the swap-list as CSV or as a sheet to print."),
 }
 
 

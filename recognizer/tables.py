@@ -156,7 +156,7 @@ def entry_difference(before: CatalogueEntry, after: CatalogueEntry) -> tuple[Sta
 
 def entry_with(state: State, base: CatalogueEntry = _PLAIN) -> CatalogueEntry:
     """Make an entry of a state, what that leaves out as `base` has it."""
-    values = {name: tuple(value) if isinstance(value, list) else value for name, value in state.items()}
+    values: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in state.items()}
     if "identifiers" in values:
         values["identifiers"] = tuple((system, number) for system, number in values["identifiers"])
     if "status" in values:

@@ -22,7 +22,22 @@ DATA: Final = Path("data")
 
 
 def data_option(command: _Command) -> _Command:
-    """Give a command `--data DIR`; its function gets `data: Path`."""
+    """Give a command `--data DIR` and `--database URL`; its function gets `data: Path`, which stands for both."""
+    database = click.option(
+        "--database",
+        metavar="URL",
+        envvar="ZNACHKI_DATABASE",
+        show_envvar=True,
+        is_eager=True,
+        expose_value=False,
+        callback=lambda ctx, _param, url: ctx.meta.update({_DATABASE: url}),
+        help="Server that holds the catalogue in place of the folder's file: postgresql://USER@HOST/NAME.",
+    )
+    return folder_option(database(command))
+
+
+def folder_option(command: _Command) -> _Command:
+    """Give a command `--data DIR` alone, whose catalogue is always the folder's own file."""
     return click.option(
         "--data",
         type=click.Path(file_okay=False, path_type=Path),
@@ -30,8 +45,22 @@ def data_option(command: _Command) -> _Command:
         envvar="ZNACHKI_DATA",
         show_default=True,
         show_envvar=True,
+        callback=_assign,
         help="Folder with catalogue, pictures, models and index.",
     )(command)
+
+
+_DATABASE: Final = "znachki.database"
+
+
+def _assign(ctx: click.Context, _param: click.Parameter, data: Path) -> Path:
+    """Open the catalogue of the data folder on the server that was named, for as long as the command runs."""
+    if url := ctx.meta.get(_DATABASE):
+        from recognizer.database import assign
+
+        assign(data, url)
+        ctx.call_on_close(lambda: assign(data, None))
+    return data
 
 
 def json_option(command: _Command) -> _Command:

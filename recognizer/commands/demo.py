@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from recognizer.commands import data_option, json_option, model_option, plural, print_json, progress_bar
+from recognizer.commands import folder_option, json_option, model_option, plural, print_json, progress_bar
 from recognizer.errors import CatalogueError, ZnachkiError
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def _write(folder: Path, count: int, seed: int, known: int, lacking: int) -> Sam
 @click.option("--known", type=click.IntRange(min=0), default=40, show_default=True, help="Photos of its pins.")
 @click.option("--lacking", type=click.IntRange(min=0), default=10, show_default=True, help="Photos of other pins.")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Another seed, other pins.")
-@data_option
+@folder_option
 @json_option
 def sample(folder: Path | None, count: int, known: int, lacking: int, seed: int, data: Path, as_json: bool) -> None:
     """Write the drawn sample catalogue and photos to ask it about.

@@ -1,0 +1,75 @@
+"""Sheets to print: a want-list or swap-list with pictures, and each number as a QR code that a phone reads."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Final
+
+import jinja2
+import segno
+
+from recognizer.catalogue import Catalogue
+from recognizer.collection import Holding
+from recognizer.errors import CatalogueError, PhotoError
+from recognizer.photos import encode_jpeg, open_photo
+from recognizer.types import CatalogueEntry, CatalogueImage, Role
+
+PICTURE_SIDE: Final = 220
+"""Pixels of a picture on the sheet: 25 mm at 220 dots an inch, about 8 kB."""
+
+
+def write_sheet(path: Path, catalogue: Catalogue, title: str, rows: Iterable[tuple[CatalogueEntry, Holding]]) -> int:
+    """Write holdings as one HTML file to print, pictures and QR codes inside, and return how many there are.
+
+    A picture that is missing or damaged leaves its place empty. The QR code holds the entry's number. Raises
+    CatalogueError where the file cannot be written.
+    """
+    faces: dict[str, CatalogueImage] = {}
+    for image in catalogue.images(Role.FACE):
+        faces.setdefault(image.entry_id, image)
+    cards = [_card(entry, held, _picture(catalogue, faces, entry.entry_id)) for entry, held in rows]
+    loader = jinja2.FileSystemLoader(Path(__file__).parent / "templates")
+    environment = jinja2.Environment(loader=loader, autoescape=True, undefined=jinja2.StrictUndefined)
+    html = environment.get_template("sheet.html").render(title=title, cards=cards)
+    beside = path.with_name(f".{path.name}.part")
+    try:
+        beside.write_text(html, encoding="utf-8")
+        beside.replace(path)
+    except OSError as error:
+        beside.unlink(missing_ok=True)
+        raise CatalogueError(f"{path}: cannot be written ({error.strerror}); choose another file") from error
+    return len(cards)
+
+
+def qr_svg(text: str) -> str:
+    """Draw a text as a QR code, an SVG element of one path; raises ValueError for more than a code holds."""
+    return segno.make(text, error="m", micro=False).svg_inline(scale=2, border=2, omitsize=True)
+
+
+def _card(entry: CatalogueEntry, held: Holding, picture: str) -> Mapping[str, str | list[str]]:
+    number = entry.number or entry.entry_id
+    about = [entry.series, entry.years_text, entry.country, entry.size_mm]
+    others = [f"{system} {other}" for system, other in entry.identifiers]
+    said = [f"× {held.count}" if held.count > 1 else "", held.price, held.note]
+    return {
+        "number": number,
+        "title": entry.title or entry.title_en,
+        "about": [text for text in about if text],
+        "others": others,
+        "said": [text for text in said if text],
+        "picture": picture,
+        "qr": qr_svg(number),
+    }
+
+
+def _picture(catalogue: Catalogue, faces: Mapping[str, CatalogueImage], entry_id: str) -> str:
+    """A pin's picture as a data address, "" where there is none to show."""
+    if entry_id not in faces:
+        return ""
+    try:
+        photo = open_photo(catalogue.picture_path(faces[entry_id]), max_side=PICTURE_SIDE)
+    except PhotoError:
+        return ""
+    return "data:image/jpeg;base64," + base64.b64encode(encode_jpeg(photo.image)).decode()
