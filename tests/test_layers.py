@@ -88,6 +88,8 @@ THIRD_PARTY: dict[str, set[str]] = {
     "alembic": {"database", "migrations"},
     "openpyxl": {"imports"},
     "httpx": {"fetching"},
+    "openpyxl": {"imports"},
+    "httpx": {"fetching"},
     "jinja2": {"report", "sheet", "web"},
     "segno": {"sheet"},
     "click": {"cli", "commands", "training"},

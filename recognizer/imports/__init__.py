@@ -7,16 +7,101 @@ Each kind is a module of its own that yields rows (`rows.Importer`); what the ro
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Final
 
 from recognizer.catalogue import Catalogue
+from recognizer.errors import CatalogueError
+from recognizer.imports import colnect, commons, goskatalog, opennumismat, smithsonian, table
 from recognizer.imports import folder as folder_of_pictures
-from recognizer.imports import table
-from recognizer.imports.carrying import ImportReport, Progress, carry_out
+from recognizer.imports.carrying import Difference, ImportReport, Progress, carry_out, foresee
 from recognizer.imports.cells import COLUMNS, parse_years
+from recognizer.imports.column_map import ColumnMap, guess_map, read_map, write_map
+from recognizer.imports.memory import Memory
 from recognizer.imports.plan import Plan
+from recognizer.imports.rows import Importer
 from recognizer.imports.table import read_queries
 
-__all__ = ["COLUMNS", "ImportReport", "Progress", "import_csv", "import_folder", "parse_years", "read_queries"]
+__all__ = [
+    "COLUMNS",
+    "FORMATS",
+    "ColumnMap",
+    "Difference",
+    "ImportReport",
+    "Progress",
+    "format_of",
+    "guess_map",
+    "import_csv",
+    "import_folder",
+    "import_source",
+    "parse_years",
+    "read_map",
+    "read_queries",
+    "write_map",
+]
+
+FORMATS: Final[dict[str, Importer]] = {
+    "folder": folder_of_pictures,
+    "opennumismat": opennumismat,
+    "goskatalog": goskatalog,
+    "smithsonian": smithsonian,
+    "commons": commons,
+    "colnect": colnect,
+    "table": table,
+}
+"""The kinds of sources that are read; the first that takes a source reads it."""
+
+_HEAD: Final = 1 << 16
+
+
+def import_source(
+    catalogue: Catalogue,
+    source: Path,
+    kind: str | None = None,
+    mapping: ColumnMap | None = None,
+    progress: Progress | None = None,
+    *,
+    dry_run: bool = False,
+) -> ImportReport:
+    """Bring a source of any kind into the catalogue: all of it, or nothing where a row is wrong.
+
+    `kind` is one of FORMATS, found out where it is left out; `mapping` tells the columns of a table that has a header
+    of its own. Entries that are there keep what the source says nothing of; a second import changes nothing, and where
+    neither the source nor the catalogue changed since, it is over at once. With `dry_run` nothing is written, and the
+    report tells each difference that the import would make. Raises CatalogueError that lists what is wrong by row.
+    """
+    source = _inside(source, kind)
+    kind = kind or ("table" if mapping else format_of(source))
+    if mapping is not None and kind != "table":
+        raise CatalogueError(f"{source.name}: a column map is for tables, not for {kind}; leave it out")
+    if kind not in FORMATS:
+        raise CatalogueError(f"no format {kind!r}; it is one of {', '.join(FORMATS)}")
+    memory = Memory(catalogue, source, f"{kind} {mapping}")
+    if not dry_run and (report := memory.recall()) is not None:
+        return report
+    plan = Plan(source.name or str(source))
+    plan.take(table.read(source, plan.notes, mapping) if kind == "table" else FORMATS[kind].read(source, plan.notes))
+    if dry_run:
+        return foresee(catalogue, plan, progress)
+    memory.watch(where for _, where in plan.pictures if isinstance(where, Path))
+    report, files = carry_out(catalogue, plan, progress)
+    memory.keep(report, files)
+    return report
+
+
+def format_of(source: Path) -> str:
+    """Say which of FORMATS a source is; raises CatalogueError where it is none, or cannot be read."""
+    head = b""
+    if not source.is_dir():
+        try:
+            with source.open("rb") as file:
+                head = file.read(_HEAD)
+        except OSError as error:
+            raise CatalogueError(f"{source}: cannot be read ({error.strerror}); check the name") from error
+        head = head if head[:2] != b"\x1f\x8b" and head[:3] != b"BZh" else _unpacked(source)
+    for kind, importer in FORMATS.items():
+        if importer.takes(source, head):
+            return kind
+    raise CatalogueError(f"{source.name}: of no known kind; name it with --format: {', '.join(FORMATS)}")
 
 
 def import_csv(catalogue: Catalogue, path: Path, progress: Progress | None = None) -> ImportReport:
@@ -27,9 +112,7 @@ def import_csv(catalogue: Catalogue, path: Path, progress: Progress | None = Non
     cells leave what the catalogue has. A second import changes nothing. Raises CatalogueError that lists what is wrong
     by line.
     """
-    plan = Plan(path.name)
-    plan.take(table.read(path, plan.notes))
-    return carry_out(catalogue, plan, progress)
+    return import_source(catalogue, path, "table", progress=progress)
 
 
 def import_folder(catalogue: Catalogue, folder: Path, progress: Progress | None = None) -> ImportReport:
@@ -39,9 +122,21 @@ def import_folder(catalogue: Catalogue, folder: Path, progress: Progress | None 
     `<number>_<role>.jpg`, `<number>_<role>_2.jpg`, `<number>/<role>.jpg`, `<number>/<role>_2.jpg`; what names no role
     (face, reverse, clasp, mark) is a face. Entries that are there keep their fields. Raises CatalogueError.
     """
-    listed = folder / "catalogue.csv"
-    if listed.is_file():
-        return import_csv(catalogue, listed, progress)
-    plan = Plan(folder.name or str(folder))
-    plan.take(folder_of_pictures.read(folder, plan.notes))
-    return carry_out(catalogue, plan, progress)
+    inside = _inside(folder, None)
+    return import_source(catalogue, inside, "folder" if inside is folder else "table", progress=progress)
+
+
+def _inside(source: Path, kind: str | None) -> Path:
+    """The table by which a folder is imported, if it has one."""
+    listed = source / "catalogue.csv"
+    return listed if kind is None and listed.is_file() else source
+
+
+def _unpacked(source: Path) -> bytes:
+    from recognizer.imports.json_records import opened
+
+    try:
+        with opened(source) as file:
+            return file.read(_HEAD)
+    except (OSError, EOFError) as error:
+        raise CatalogueError(f"{source.name}: damaged or cut short ({error}); download it again") from error

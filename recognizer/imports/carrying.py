@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Final
 
+from recognizer import wanted
 from recognizer.catalogue import Catalogue, Stored
 from recognizer.errors import CatalogueError, PhotoError
+from recognizer.imports.cells import shown
 from recognizer.imports.plan import Plan, name_of
 from recognizer.imports.rows import Held, Picture
 from recognizer.photos import check_photo, read_photo
 from recognizer.types import CatalogueEntry, CatalogueImage, Role, Status
+from recognizer.wanted import WantedPicture
 
 Progress = Callable[[int, int], None]
 """Called with the pictures done and the pictures in all."""
@@ -29,8 +33,25 @@ BATCH: Final = 2000
 
 
 @dataclass(frozen=True, slots=True)
+class Difference:
+    """One thing that an import would change: of an entry a field, itself ("entry"), a "photo" or an "address".
+
+    `before` is empty for what is new.
+    """
+
+    entry_id: str
+    what: str
+    before: str
+    after: str
+
+
+@dataclass(frozen=True, slots=True)
 class ImportReport:
-    """What an import did: rows read, entries and photos by what became of them, and notes on what was passed over."""
+    """What an import did: rows read, entries and photos by what became of them, and notes on what was passed over.
+
+    `wanted_new` counts the addresses from which pictures are still to be fetched; `differences` is filled where the
+    import was only foreseen.
+    """
 
     rows: int
     entries_new: int
@@ -40,30 +61,101 @@ class ImportReport:
     images_changed: int
     images_same: int
     notes: tuple[str, ...] = ()
+    wanted_new: int = 0
+    differences: tuple[Difference, ...] = ()
 
 
-def carry_out(catalogue: Catalogue, plan: Plan, progress: Progress | None = None) -> ImportReport:
-    """Enter what a plan asks for, all of it, or raise CatalogueError with what is wrong and leave nothing."""
+def carry_out(
+    catalogue: Catalogue, plan: Plan, progress: Progress | None = None
+) -> tuple[ImportReport, dict[Path | Held, str]]:
+    """Enter what a plan asks for, all of it, or raise CatalogueError with what is wrong and leave nothing.
+
+    Returns the report, and the name in `images/` of each picture.
+    """
     written: list[str] = []
     try:
-        kept = _keep_pictures(catalogue, plan, progress, written)
+        done = _checked(catalogue, plan, progress, written)
+        kept = _kept(plan, done)
         _check_merges(catalogue, plan)
         plan.refuse("nothing imported")
-        with catalogue.transaction():
+        with catalogue.transaction(f"import {plan.name}"):
             entries, images = Stored(), Stored()
             for some in _batches(list(plan.entries)):
                 there = catalogue.known(some)
                 entries = _sum(entries, catalogue.upsert(_after(there, plan, entry_id) for entry_id in some))
             for photos in _batches(_images(catalogue, plan, kept)):
                 images = _sum(images, catalogue.add_images(photos))
+            asked = wanted.want(catalogue, _wanted(plan))
     except BaseException:
         with suppress(CatalogueError):  # the first error is the one to tell; pictures left over do no harm
             catalogue.drop_pictures(written)
         raise
+    return _report(plan, entries, images, asked), {where: str(file) for where, file in done.items()}
+
+
+def foresee(catalogue: Catalogue, plan: Plan, progress: Progress | None = None) -> ImportReport:
+    """Report what carrying a plan out would do, with every difference; nothing is written."""
+    kept = _kept(plan, _checked(catalogue, plan, progress, None))
+    _check_merges(catalogue, plan)
+    plan.refuse("nothing would be imported")
+    differences: list[Difference] = []
+    entries = images = Stored()
+    for some in _batches(list(plan.entries)):
+        there = catalogue.known(some)
+        found = [_differences(there.get(entry_id), _after(there, plan, entry_id)) for entry_id in some]
+        new = sum(1 for entry_id in some if entry_id not in there)
+        changed = sum(1 for entry_id, parts in zip(some, found, strict=True) if parts and entry_id in there)
+        entries = _sum(entries, Stored(new, changed, len(some) - new - changed))
+        differences += [difference for parts in found for difference in parts]
+    held = {(image.entry_id, image.file): image for image in catalogue.images()} if kept else {}
+    for image in _images(catalogue, plan, kept):
+        before = held.get((image.entry_id, image.file))
+        images = _sum(images, Stored(before is None, before not in (None, image), before == image))
+        if before != image:
+            differences.append(Difference(image.entry_id, "photo", _about(before), _about(image)))
+    known = wanted.known(catalogue)
+    asked = [one for one in _wanted(plan) if (one.entry_id, one.address) not in known]
+    differences += [Difference(one.entry_id, "address", "", one.address) for one in asked]
+    return _report(plan, entries, images, len(asked), tuple(differences))
+
+
+def _report(
+    plan: Plan, entries: Stored, images: Stored, asked: int, differences: tuple[Difference, ...] = ()
+) -> ImportReport:
     return ImportReport(
         *(plan.rows, entries.new, entries.changed, entries.same, images.new, images.changed, images.same),
-        notes=tuple(plan.notes),
+        *(tuple(plan.notes), asked, differences),
     )
+
+
+def _differences(before: CatalogueEntry | None, after: CatalogueEntry) -> list[Difference]:
+    if before is None:
+        return [Difference(after.entry_id, "entry", "", after.title or after.title_en)]
+    after = replace(after, number=after.number or after.entry_id)
+    names = [one.name for one in fields(CatalogueEntry) if getattr(before, one.name) != getattr(after, one.name)]
+    return [Difference(after.entry_id, name, _shown(before, name), _shown(after, name)) for name in names]
+
+
+def _shown(entry: CatalogueEntry, name: str) -> str:
+    value = getattr(entry, name)
+    if name in ("year_from", "year_to"):
+        return "" if value is None else str(value)
+    return shown(name, {name: value})
+
+
+def _about(image: CatalogueImage | None) -> str:
+    if image is None:
+        return ""
+    return ", ".join(part for part in (image.role.value, image.file, image.licence, image.source) if part)
+
+
+def _wanted(plan: Plan) -> list[WantedPicture]:
+    """The pictures that are to be fetched."""
+    return [
+        WantedPicture(0, entry_id, where, picture.role or Role.FACE, picture.licence, picture.source)
+        for (entry_id, where), picture in plan.pictures.items()
+        if isinstance(where, str)
+    ]
 
 
 def _batches(items: Sequence[Any]) -> Iterator[Sequence[Any]]:
@@ -99,16 +191,17 @@ def _read(where: Path | Held) -> tuple[bytes, str]:
     return read_photo(where) if isinstance(where, Path) else read_photo(where.read(), where.name)
 
 
-def _keep_pictures(
-    catalogue: Catalogue, plan: Plan, progress: Progress | None, written: list[str]
-) -> list[tuple[str, Picture, str]]:
-    """Check every picture and keep those that the catalogue lacks; with each its entry_id and the name of its file.
+def _checked(
+    catalogue: Catalogue, plan: Plan, progress: Progress | None, written: list[str] | None
+) -> dict[Path | Held, str | PhotoError]:
+    """Check every picture and keep those that the catalogue lacks; with each the name of its file, or its error.
 
-    What is wrong goes to the plan; once something is, pictures are still checked but no longer kept.
+    A picture that lies in `images/` already was checked before, by this import or by one that was cut off. Once
+    something is wrong pictures are still checked but no longer kept; with `written` None they never are.
     """
-    held = catalogue.pictures_held()
+    held = catalogue.pictures_held() | _lying(catalogue.picture_folder)
     wrong = threading.Event()
-    if plan.errors:
+    if plan.errors or written is None:
         wrong.set()
 
     def keep(where: Path | Held) -> str | PhotoError:
@@ -119,29 +212,53 @@ def _keep_pictures(
         except PhotoError as error:
             wrong.set()
             return error
-        if not wrong.is_set() and not (catalogue.picture_folder / file).is_file():
-            written.append(file)
+        if not wrong.is_set() and not _lies(catalogue.picture_folder / file, len(data)):
+            if written is not None:
+                written.append(file)
             catalogue.add_picture(data, Path(file).suffix)
         return file
 
-    here = [(key, where) for key in plan.pictures if not isinstance(where := key[1], str)]
-    wanted = list(dict.fromkeys(where for _, where in here))
+    here = list(dict.fromkeys(where for _, where in plan.pictures if not isinstance(where, str)))
     done: dict[Path | Held, str | PhotoError] = {}
     pool = ThreadPoolExecutor(WORKERS)
     try:
-        for where, outcome in zip(wanted, pool.map(keep, wanted), strict=True):
-            done[where] = outcome
-            if progress is not None:
-                progress(len(done), len(wanted))
+        for some in _batches(here):  # a batch at a time, so that few outcomes wait for their turn
+            for where, outcome in zip(some, pool.map(keep, some), strict=True):
+                done[where] = outcome
+                if progress is not None:
+                    progress(len(done), len(here))
     finally:
         pool.shutdown(cancel_futures=True)
+    return done
+
+
+def _lying(folder: Path) -> dict[str, str]:
+    """Map the sha256 of each picture in a folder, as its name says, to that name."""
+    with suppress(FileNotFoundError):
+        names = [entry.name for entry in os.scandir(folder) if not entry.name.startswith(".")]
+        return {name.partition(".")[0]: name for name in names}
+    return {}
+
+
+def _lies(path: Path, size: int) -> bool:
+    try:
+        return path.stat().st_size == size
+    except OSError:
+        return False
+
+
+def _kept(plan: Plan, done: dict[Path | Held, str | PhotoError]) -> list[tuple[str, Picture, str]]:
+    """The pictures that are good, with the entry and the name of the file of each; the others go to the errors."""
     kept: list[tuple[str, Picture, str]] = []
-    for key, where in here:
+    for key, picture in plan.pictures.items():
+        entry_id, where = key
+        if isinstance(where, str):
+            continue
         outcome = done[where]
         if isinstance(outcome, PhotoError):
             plan.errors.append((plan.places[key], str(outcome)))
         else:
-            kept.append((key[0], plan.pictures[key], outcome))
+            kept.append((entry_id, picture, outcome))
     return kept
 
 

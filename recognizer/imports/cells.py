@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any, Final, TypeVar
 
+from recognizer.numbers import system_of
 from recognizer.types import Role, Status
 
 TEXTS: Final = (
@@ -67,7 +68,7 @@ def one_of(kind: type[_Kind], column: str, cell: str) -> _Kind:
 
 def shown(column: str, fields: dict[str, Any]) -> str:
     """The cell that a field was read from, near enough to be told in a message."""
-    value = fields["years_text"] if column == "years" else fields.get(column, "")
+    value = fields.get("years_text" if column == "years" else column, "")
     if column == "identifiers":
         return "; ".join(f"{system}:{number}" for system, number in value)
     marks = {"theme": " / ", "inscriptions": " | ", "languages": ", "}
@@ -79,4 +80,4 @@ def _identifiers(cell: str) -> tuple[tuple[str, str], ...]:
     for system, colon, number in pairs:
         if not (colon and system.strip() and number.strip()):
             raise ValueError(f"identifier {(system + colon + number).strip()!r} is not like system:number")
-    return tuple(dict.fromkeys((system.strip().lower(), number.strip()) for system, _, number in pairs))
+    return tuple(dict.fromkeys((system_of(system), number.strip()) for system, _, number in pairs))

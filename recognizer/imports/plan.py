@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -57,7 +58,7 @@ class Plan:
             if not cell or column == "entry_id":
                 continue
             try:
-                said = parsed(column, cell)
+                said = _parsed(column, cell)
             except ValueError as error:
                 wrong.append(str(error))
                 continue
@@ -77,6 +78,10 @@ class Plan:
     def refuse(self, outcome: str) -> None:
         """Raise what is wrong with the source, by row, if anything is."""
         refuse(self.name, self.errors, outcome)
+
+
+_parsed = lru_cache(maxsize=1 << 15)(parsed)
+"""Many rows say the same of country, maker or size: it is read once, and kept in memory once."""
 
 
 def name_of(picture: Picture) -> str:

@@ -1,9 +1,7 @@
-"""Catalogue tables: UTF-8 text with a header of COLUMNS, separated by commas, semicolons or tabs."""
+"""Catalogue tables: a CSV file or an XLSX sheet with a header of COLUMNS, or any other header with a column map."""
 
 from __future__ import annotations
 
-import csv
-import io
 import re
 import unicodedata
 from collections.abc import Iterator
@@ -13,42 +11,40 @@ from typing import Final
 
 from recognizer.errors import CatalogueError
 from recognizer.imports.cells import COLUMNS, OF_ENTRY, one_of
+from recognizer.imports.column_map import JOINERS, ColumnMap, lines_of
+from recognizer.imports.grid import CONTROL, SHEETS, Line, sheet_lines, text_lines, text_of
 from recognizer.imports.plan import refuse
 from recognizer.imports.rows import Picture, Row
 from recognizer.types import Role
 
-_CONTROL: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+_TEXTS: Final = (".csv", ".tsv", ".txt")
+_ADDRESS: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 
 
 def takes(path: Path, head: bytes) -> bool:
-    """Whether `path` is called like a table of text."""
-    return path.suffix.lower() in (".csv", ".tsv", ".txt")
+    """Whether `path` is called like a table."""
+    return path.suffix.lower() in (*_TEXTS, *SHEETS)
 
 
-def read(path: Path, notes: list[str]) -> Iterator[Row]:
-    """Yield a row for each row of the table; paths of pictures are relative to it."""
-    for line in lines(path, notes):
-        if line.wrong:
-            yield Row(line.place, wrong=line.wrong)
-        else:
-            yield from _row(path.parent, line)
+def read(path: Path, notes: list[str], mapping: ColumnMap | None = None) -> Iterator[Row]:
+    """Yield a row for each row of the table; an `image` is a path relative to it, or an address to fetch it from."""
+    for row in lines(path, notes) if mapping is None else _mapped(path, notes, mapping):
+        yield row if row.wrong else _row(path.parent, row)
 
 
-def _row(base: Path, line: Row) -> Iterator[Row]:
+def _row(base: Path, line: Row) -> Row:
     cells = line.cells
-    pictures: tuple[Picture, ...] = ()
-    wrong: list[str] = []
+    if not cells.get("entry_id"):
+        return Row(line.place, wrong="no entry_id; give the entry its number")
+    said = {column: cells[column] for column in ("entry_id", *OF_ENTRY) if cells.get(column)}
     try:
         role = one_of(Role, "role", cells["role"]) if cells.get("role") else None
-        if image := cells.get("image", ""):
-            picture = Picture(found(base, image), role, cells.get("licence", ""), cells.get("source", ""))
-            pictures = (picture,)
+        if not (image := cells.get("image", "")):
+            return Row(line.place, said)
+        where = address(image) if _ADDRESS.match(image) else found(base, image)
     except ValueError as error:
-        wrong.append(str(error))
-    if not cells.get("entry_id"):
-        wrong = ["no entry_id; give the entry its number"]
-    said = {column: cells[column] for column in ("entry_id", *OF_ENTRY) if cells.get(column)}
-    yield Row(line.place, said, pictures, wrong="; ".join(wrong))
+        return Row(line.place, said, wrong=str(error))
+    return Row(line.place, said, (Picture(where, role, cells.get("licence", ""), cells.get("source", "")),))
 
 
 def read_queries(path: Path) -> list[tuple[Path, str | None]]:
@@ -73,77 +69,104 @@ def read_queries(path: Path) -> list[tuple[Path, str | None]]:
 
 
 def lines(path: Path, notes: list[str], required: tuple[str, ...] = ("entry_id",)) -> Iterator[Row]:
-    """The rows of a table as they stand, placed by the line that each begins on; letters are composed (NFC)."""
-    text = text_of(path)
-    first = re.split(r"[\r\n]", text, maxsplit=1)[0]
-    delimiter = max(",;\t", key=lambda mark: len({c.strip('" ').lower() for c in first.split(mark)} & set(COLUMNS)))
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    """The rows of a table with a header of COLUMNS, their cells by column."""
+    if path.suffix.lower() in SHEETS:
+        grid, delimiter = sheet_lines(path), ""
+    else:
+        text = text_of(path)
+        first = re.split(r"[\r\n]", text, maxsplit=1)[0]
+        delimiter = max(",;\t", key=lambda mark: len({c.strip('" ').lower() for c in first.split(mark)} & set(COLUMNS)))
+        grid = text_lines(text, delimiter)
     header: list[str] = []
-    line = 1
-    while True:
-        try:
-            cells = [unicodedata.normalize("NFC", cell.strip()) for cell in next(reader)]
-        except StopIteration:
-            break
-        except csv.Error as error:
-            yield Row(f"line {line}", wrong=f"{error}; close the quotes, and double those inside a cell")
-            break
-        line, here = reader.line_num + 1, line
-        if not header:
-            header = _header(path.name, cells, required, notes)
-        elif any(cells):
-            while len(cells) > len(header) and not cells[-1]:
-                cells.pop()
-            if len(cells) != len(header):
-                what = f"{len(cells)} cells, but the header has {len(header)}; quote cells that hold {delimiter!r}"
-                yield Row(f"line {here}", wrong=what)
-            elif wrong := [cell for cell in cells if _CONTROL.search(cell)]:
-                yield Row(f"line {here}", wrong=f"control characters in {wrong[0]!r}; take them out")
-            else:
-                yield Row(f"line {here}", dict(zip(header, cells, strict=True)))
+    for line in grid:
+        if line.wrong:
+            yield Row(line.place, wrong=line.wrong)
+        elif not header:
+            header = _header(path.name, line, required, notes)
+        else:
+            yield _by_column(line, header, delimiter)
     if not header:
         raise CatalogueError(f"{path.name}: empty; its first line must name the columns: {', '.join(required)}, ...")
 
 
-def text_of(path: Path) -> str:
-    """The text of a UTF-8 file; raises CatalogueError that tells the line and what the file seems to be instead."""
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise CatalogueError(f"{path}: cannot be read ({error.strerror}); check the name") from error
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line, byte = data[: error.start].count(b"\n") + 1, data[error.start]
-        raise CatalogueError(
-            f"{path.name}: line {line}, byte {error.start}: 0x{byte:02X} is not UTF-8; save it as UTF-8{_looks(data)}"
-        ) from None
+def _by_column(line: Line, header: list[str], delimiter: str) -> Row:
+    """The cells of a line under their header; a sheet leaves out empty cells at the end, a text must not."""
+    cells = line.cells
+    while len(cells) > len(header) and not cells[-1]:
+        cells.pop()
+    if not delimiter:
+        cells += [""] * (len(header) - len(cells))
+    if len(cells) != len(header):
+        what = f"{len(cells)} cells, but the header has {len(header)}"
+        return Row(line.place, wrong=f"{what}; quote cells that hold {delimiter!r}" if delimiter else what)
+    if wrong := next(filter(CONTROL.search, cells), None):
+        return Row(line.place, wrong=f"control characters in {wrong!r}; take them out")
+    return Row(line.place, dict(zip(header, cells, strict=True)))
 
 
-def _looks(data: bytes) -> str:
-    """A hint at the encoding that a table seems to have."""
-    if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        return ' (it looks like UTF-16, Excel\'s "Unicode text")'
-    high = [byte for byte in data if byte >= 0x80]
-    if sum(byte >= 0xC0 or byte in (0xA8, 0xB8, 0xB9) for byte in high) > 0.8 * len(high):
-        return " (it looks like Cyrillic cp1251: iconv -f cp1251 -t utf-8)"
-    return ""
-
-
-def _header(name: str, cells: list[str], required: tuple[str, ...], notes: list[str]) -> list[str]:
-    header = [cell.lower() for cell in cells]
+def _header(name: str, line: Line, required: tuple[str, ...], notes: list[str]) -> list[str]:
+    header = [cell.lower() for cell in line.cells]
     while header and not header[-1]:
         header.pop()
     for column in required:
         if column not in header:
-            raise CatalogueError(f"{name}: line 1: no column {column}; the header reads: {', '.join(cells)}")
+            raise CatalogueError(f"{name}: {line.place}: no column {column}; the header reads: {', '.join(line.cells)}")
     twice = sorted({column for column in header if header.count(column) > 1})
     if twice:
-        raise CatalogueError(f"{name}: line 1: column {', '.join(twice)} twice; keep one of them")
+        raise CatalogueError(f"{name}: {line.place}: column {', '.join(twice)} twice; keep one of them")
     unknown = [column for column in header if column not in COLUMNS]
     if unknown:
         notes.append(f"columns passed over: {', '.join(unknown)}")
     return header
+
+
+# With a column map
+
+
+def _mapped(path: Path, notes: list[str], mapping: ColumnMap) -> Iterator[Row]:
+    """The rows of a table with a header of its own, their cells by the columns that the map makes of them."""
+    header: list[str] = []
+    for line in lines_of(path, mapping):
+        if line.wrong:
+            yield Row(line.place, wrong=line.wrong)
+        elif header:
+            row = _by_column(line, header, "" if len(line.cells) <= len(header) else ",")
+            yield row if row.wrong else Row(row.place, _translated(dict(row.cells), mapping))
+        elif line.number == mapping.header or (not mapping.header and _serves(line, mapping)):
+            header = [cell.casefold() for cell in line.cells]
+            if missing := sorted(mapping.headers() - set(header)):
+                read_as = ", ".join(line.cells)
+                raise CatalogueError(
+                    f"{path.name}: {line.place}: no column {missing[0]!r}; the header reads: {read_as}"
+                )
+            over = [cell for cell in line.cells if cell and cell.casefold() not in mapping.headers()]
+            if over:
+                notes.append(f"columns passed over: {', '.join(over)}")
+    if not header:
+        named = ", ".join(sorted(mapping.headers()))
+        raise CatalogueError(f"{path.name}: no header with the columns of the map ({named}); see its row and its names")
+
+
+def _serves(line: Line, mapping: ColumnMap) -> bool:
+    return mapping.headers() <= {cell.casefold() for cell in line.cells}
+
+
+def _translated(cells: dict[str, str], mapping: ColumnMap) -> dict[str, str]:
+    made = dict(mapping.constants)
+    for name, headers in mapping.columns.items():
+        if together := [cell for header in headers if (cell := cells[header.casefold()])]:
+            made[name] = JOINERS.get(name, " ").join(together)
+    numbers = [
+        f"{system}:{number.replace(';', ',')}"
+        for system, header in mapping.identifiers.items()
+        if (number := cells[header.casefold()])
+    ]
+    if numbers:
+        made["identifiers"] = "; ".join([made["identifiers"], *numbers] if made.get("identifiers") else numbers)
+    return made
+
+
+# Pictures
 
 
 def found(base: Path, name: str) -> Path:
@@ -154,3 +177,10 @@ def found(base: Path, name: str) -> Path:
             if (base / way).is_file():
                 return base / way
     raise ValueError(f"no picture {name!r} in {base}; paths are relative to the table")
+
+
+def address(text: str) -> str:
+    """An address to fetch a picture from; raises ValueError for any that is not of the web."""
+    if not re.fullmatch(r"https?://[^\s/?#]+[^\s]*", text, re.IGNORECASE):
+        raise ValueError(f"address {text!r} is not of the web; give one that begins with http:// or https://")
+    return text
