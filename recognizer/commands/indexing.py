@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 def index(model: str | None, only_check: bool, rebuild: bool, data: Path, as_json: bool) -> None:
     """Make the index of the catalogue's photos, doing only what is missing.
 
-    The old index answers until the new one is whole. With --check, the exit code is 1 where the index is stale.
+    The old index answers until the new one is whole. Photos that cannot be read are told on standard error and left
+    out; the exit code is then 1. With --check, it is 1 where the index is stale.
     """
     if only_check:
         if model is not None or rebuild:
@@ -34,17 +35,23 @@ def index(model: str | None, only_check: bool, rebuild: bool, data: Path, as_jso
 
     with progress_bar("index") as progress:
         report = build(data, model=model, rebuild=rebuild, progress=progress)
+    for _, error in report.failed:
+        click.echo(f"Error: {error}", err=True)
     if as_json:
-        print_json(asdict(report))
+        failed = [{"photo": photo, "error": error} for photo, error in report.failed]
+        print_json(asdict(report) | {"failed": failed})
     else:
         click.echo(index_lines(report))
+    if report.failed:
+        raise click.exceptions.Exit(1)
 
 
 def index_lines(report: IndexReport) -> str:
     """Say what indexing did."""
     changes = f"{report.added} added, {report.removed} removed, {report.kept} kept"
     photos = plural(report.added + report.kept, "photo")
-    return f"{photos} indexed: {changes}; {report.seconds:.1f} s, model {report.model}"
+    failed = f", {len(report.failed)} failed" if report.failed else ""
+    return f"{photos} indexed: {changes}{failed}; {report.seconds:.1f} s, model {report.model}"
 
 
 def _check(data: Path, as_json: bool) -> None:
