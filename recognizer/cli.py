@@ -38,6 +38,11 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "missing": ("collecting", "List what is missing from a series or theme, and how complete it is."),
     "wants": ("collecting", "Write the want-list as CSV or as a sheet to print."),
     "swaps": ("collecting", "Write the swap-list as CSV or as a sheet to print."),
+    "export": ("keeping", "Write the catalogue as a table that import reads."),
+    "copy": ("keeping", "Copy a whole catalogue between data folders and server databases."),
+    "backup": ("keeping", "Write catalogue, pictures, models and index to one file."),
+    "restore": ("keeping", "Bring a backup back, every byte checked."),
+    "check": ("keeping", "Look for damage in the database and the pictures."),
 }
 
 

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
+import os
 import shutil
+import subprocess
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -60,3 +64,74 @@ def query(sample_files: sample.SampleFiles) -> Callable[[int], tuple[Path, str |
     from recognizer.imports import read_queries
 
     return read_queries(sample_files.queries).__getitem__
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], str]]:
+    """A PostgreSQL server of the tests' own; gives the address of a new, empty catalogue each time it is called.
+
+    Skips where PostgreSQL or its driver is not installed. It listens on a socket in its own folder only, and runs as
+    the user postgres where the tests run as root, whom PostgreSQL refuses.
+    """
+    import sqlalchemy as sa
+
+    from recognizer.catalogue import Catalogue
+
+    pytest.importorskip("psycopg", reason="no psycopg: pip install 'znachki[postgres]'")
+    programs = _postgresql_programs()
+    if programs is None:
+        pytest.skip("no PostgreSQL: no initdb on PATH or in /usr/lib/postgresql; on Debian: apt-get install postgresql")
+    runs_as = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
+    if runs_as and (
+        shutil.which("runuser") is None or subprocess.run(["id", "postgres"], capture_output=True).returncode
+    ):
+        pytest.skip("root cannot run PostgreSQL, and there is no runuser or no user postgres to run it as")
+    folder = Path(tempfile.mkdtemp(prefix="pg"))  # a socket's path must be short
+    if runs_as:
+        shutil.chown(folder, "postgres")
+    made = [programs / "initdb", "-D", folder / "db", "-U", "znachki", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8"]
+    options = f"-c listen_addresses= -c unix_socket_directories={folder} -c fsync=off -c full_page_writes=off"
+    control = [programs / "pg_ctl", "-D", folder / "db", "-w"]
+    try:
+        subprocess.run([*runs_as, *made, "--no-sync"], check=True, capture_output=True, cwd=folder)
+        start = [*runs_as, *control, "-l", folder / "log", "-o", options, "start"]
+        subprocess.run(start, check=True, cwd=folder, stdout=subprocess.DEVNULL)
+        try:
+            address = "postgresql://znachki@/{}?host=" + str(folder)
+            admin = sa.create_engine(
+                address.format("postgres").replace(":", "+psycopg:", 1), isolation_level="AUTOCOMMIT"
+            )
+            with admin.connect() as connection:
+                connection.exec_driver_sql("CREATE DATABASE empty_catalogue")
+            Catalogue.open(tmp_path_factory.mktemp("empty"), url=address.format("empty_catalogue"), create=True).close()
+            numbers = itertools.count()
+
+            def new() -> str:
+                name = f"catalogue_{next(numbers)}"
+                with admin.connect() as connection:
+                    connection.exec_driver_sql(f"CREATE DATABASE {name} TEMPLATE empty_catalogue")
+                return address.format(name)
+
+            yield new
+            admin.dispose()
+        finally:
+            subprocess.run([*runs_as, *control, "-m", "immediate", "stop"], check=True, capture_output=True, cwd=folder)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _postgresql_programs() -> Path | None:
+    """The folder with initdb and pg_ctl, those of the newest PostgreSQL where Debian keeps several."""
+    debian = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: float(path.parent.name))
+    on_path = shutil.which("initdb")
+    folders = [*reversed(debian), *([Path(on_path).resolve().parent] if on_path else [])]
+    return next((path for path in folders if (path / "initdb").is_file() and (path / "pg_ctl").is_file()), None)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest) -> str | None:
+    """Where a catalogue's database is: None for the data folder's own file, then an address on `server`."""
+    if request.param == "sqlite":
+        return None
+    address: str = request.getfixturevalue("server")()
+    return address

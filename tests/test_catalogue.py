@@ -42,8 +42,8 @@ SHIP = CatalogueEntry("2", title="Крейсер «Аврора»", title_en="Cr
 
 
 @pytest.fixture
-def catalogue(tmp_path: Path) -> Iterator[Catalogue]:
-    with Catalogue.open(tmp_path / "data", create=True) as opened:
+def catalogue(tmp_path: Path, url: str | None) -> Iterator[Catalogue]:
+    with Catalogue.open(tmp_path / "data", url=url, create=True) as opened:
         yield opened
 
 
@@ -152,8 +152,8 @@ def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
         Catalogue.open(tmp_path / "data", create=True)
 
 
-def test_the_database_waits_for_writers_and_keeps_references(catalogue: Catalogue) -> None:
-    with catalogue.database.engine.connect() as connection:
+def test_the_file_waits_for_writers_and_keeps_references(tmp_path: Path) -> None:
+    with Catalogue.open(tmp_path, create=True) as catalogue, catalogue.database.engine.connect() as connection:
         pragmas = {
             name: connection.exec_driver_sql(f"PRAGMA {name}").scalar() for name in ("journal_mode", "foreign_keys")
         }
@@ -244,12 +244,14 @@ def test_relations_are_noted_once_between_entries_that_are_there(catalogue: Cata
 # Search
 
 
-@pytest.fixture(params=["full text", "plain"])
-def searched(request: pytest.FixtureRequest, catalogue: Catalogue) -> Catalogue:
-    """A catalogue searched by FTS5, and as on databases without it: both must find the same."""
-    catalogue._full_text = request.param == "full text"
-    catalogue.upsert([GAGARIN, SHIP])
-    return catalogue
+@pytest.fixture(params=["full text", "plain", "postgresql"])
+def searched(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Catalogue]:
+    """A catalogue searched by FTS5, as on databases without it, and on one of those: all must find the same."""
+    url = request.getfixturevalue("server")() if request.param == "postgresql" else None
+    with Catalogue.open(tmp_path / "data", url=url, create=True) as catalogue:
+        catalogue._full_text = request.param == "full text"
+        catalogue.upsert([GAGARIN, SHIP])
+        yield catalogue
 
 
 @pytest.mark.parametrize(

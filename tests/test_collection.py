@@ -34,8 +34,10 @@ PINS = [
 
 
 @pytest.fixture
-def catalogue(tmp_path: Path) -> Iterator[Catalogue]:
-    with Catalogue.open(tmp_path / "data", create=True) as opened:
+def catalogue(tmp_path: Path, url: str | None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Catalogue]:
+    if url is not None:
+        monkeypatch.setenv("ZNACHKI_DATABASE", url)
+    with Catalogue.open(tmp_path / "data", url=url, create=True) as opened:
         opened.upsert(PINS)
         yield opened
 

@@ -24,9 +24,11 @@ STAR = CatalogueEntry("star", number="3", title="Звезда")
 
 
 @pytest.fixture
-def catalogue(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Catalogue]:
+def catalogue(tmp_path: Path, url: str | None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Catalogue]:
     monkeypatch.setenv("ZNACHKI_USER", "вера")
-    with Catalogue.open(tmp_path / "data", create=True) as opened:
+    if url is not None:
+        monkeypatch.setenv("ZNACHKI_DATABASE", url)
+    with Catalogue.open(tmp_path / "data", url=url, create=True) as opened:
         opened.upsert([SHIP, COPY, STAR])
         yield opened
 

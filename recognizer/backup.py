@@ -1,0 +1,386 @@
+"""Backups: a whole data folder as one file while it is in use, and back again, every byte checked.
+
+A backup is a ZIP file: `catalogue.db`, `images/`, `removed/`, `models/`, `index/`, and `manifest.json` with the sha256
+and size of each. The catalogue is one moment of it, also where it lives on a server.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import sqlite3
+import tempfile
+import zipfile
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path, PurePosixPath
+from typing import Any, BinaryIO, Final
+
+from recognizer.catalogue import DATABASE, PICTURES, REMOVED, Catalogue
+from recognizer.database import REVISION
+from recognizer.errors import CatalogueError
+from recognizer.transfer import transfer
+
+FORMAT: Final = 1
+MANIFEST: Final = "manifest.json"
+MODELS: Final = "models"
+INDEX: Final = "index"
+PARTS: Final = (DATABASE, PICTURES, REMOVED, MODELS, INDEX)
+"""What of a data folder a backup holds."""
+
+_BLOCK: Final = 1 << 20
+_TRIES: Final = 5
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(slots=True)
+class BackupReport:
+    """What a backup holds: files, their bytes, and (name, why) of what could not be put in whole."""
+
+    files: int = 0
+    bytes: int = 0
+    damaged: list[tuple[str, str]] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class RestoreReport:
+    """What was restored, (name, why) of what the backup holds damaged, and where the folder went that was there."""
+
+    files: int = 0
+    damaged: list[tuple[str, str]] = field(default_factory=list)
+    moved: Path | None = None
+
+
+# Making one
+
+
+def back_up(catalogue: Catalogue, path: Path, progress: Progress | None = None) -> BackupReport:
+    """Write a data folder to one file while others work with it; written beside `path` and renamed.
+
+    A picture that is missing or is not what its name says is left out and told. Raises CatalogueError where the
+    database is damaged or the file cannot be written.
+    """
+    report = BackupReport()
+    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        with (
+            tempfile.TemporaryDirectory(prefix=".znachki-", dir=path.parent) as scratch,
+            zipfile.ZipFile(beside, "w") as file,
+        ):
+            files: dict[str, dict[str, Any]] = {}
+            for done, (name, source, expected, total) in enumerate(_members(catalogue, Path(scratch), report), 1):
+                _put(file, name, source, expected, files, report)
+                if progress is not None:
+                    progress(done, total)
+            manifest = {
+                "format": FORMAT,
+                "made_at": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+                "znachki": version("znachki"),
+                "revision": REVISION,
+                "files": files,
+                "damaged": [list(one) for one in report.damaged],
+            }
+            file.writestr(MANIFEST, json.dumps(manifest, ensure_ascii=False, indent=1), zipfile.ZIP_DEFLATED)
+        beside.replace(path)
+    except OSError as error:
+        raise CatalogueError(f"{path}: cannot be written ({error.strerror or error}); choose another place") from error
+    finally:
+        beside.unlink(missing_ok=True)
+    return report
+
+
+def _members(catalogue: Catalogue, scratch: Path, report: BackupReport) -> Iterator[tuple[str, Path, str | None, int]]:
+    """(name in the backup, file, sha256 that it must have or None, files in all), the catalogue first."""
+    _snapshot(catalogue, scratch)
+    with Catalogue.open(scratch) as moment:
+        held = {f"{PICTURES}/{file}": sha256 for sha256, file in moment.pictures_held().items()}
+    found: list[tuple[str, Path, str | None]] = [(DATABASE, scratch / DATABASE, None)]
+    for name, sha256 in sorted(held.items()):
+        file = name.partition("/")[2]
+        places = (catalogue.picture_folder / file, catalogue.folder / REMOVED / file)
+        there = next((place for place in places if place.is_file()), None)
+        if there is None:
+            report.damaged.append((name, "missing"))
+        else:
+            found.append((name, there, sha256))
+    aside = _files(catalogue.folder / REMOVED)
+    found += [(f"{REMOVED}/{path.name}", path, path.name.partition(".")[0]) for path in aside]
+    for part in (MODELS, INDEX):
+        base = _hold(catalogue.folder / part, scratch / part)
+        found += [(f"{part}/{file.relative_to(base).as_posix()}", file, None) for file in _files(base)]
+    yield from ((*one, len(found)) for one in found)
+
+
+def _snapshot(catalogue: Catalogue, scratch: Path) -> None:
+    """Write one moment of the catalogue to a SQLite file in `scratch`."""
+    if catalogue.database.dialect != "sqlite":
+        with Catalogue.open(scratch, create=True) as copy:
+            transfer(catalogue, copy, pictures=False)
+    else:
+        with catalogue.database.reading() as connection, closing(sqlite3.connect(scratch / DATABASE)) as copy_file:
+            source = connection.connection.driver_connection
+            assert isinstance(source, sqlite3.Connection)
+            try:
+                source.backup(copy_file)
+            except sqlite3.DatabaseError as error:
+                raise CatalogueError(f"{catalogue.database.name}: {error}; restore an older backup") from error
+            copy_file.execute("PRAGMA journal_mode = DELETE")
+    if wrong := _wrong_with_file(scratch / DATABASE):
+        raise CatalogueError(f"{catalogue.database.name}: damaged ({wrong}); restore an older backup")
+
+
+def _hold(folder: Path, held: Path) -> Path:
+    """Link or copy a folder's files as they are at one moment, as its owner replaces them whole, and return where."""
+    for _ in range(_TRIES):
+        before = _state(folder)
+        shutil.rmtree(held, ignore_errors=True)
+        held.mkdir(parents=True)
+        try:
+            for file in _files(folder):
+                copy = held / file.relative_to(folder)
+                copy.parent.mkdir(parents=True, exist_ok=True)
+                try:
+                    os.link(file, copy)
+                except FileNotFoundError:
+                    raise
+                except OSError:  # another file system, or one without links
+                    shutil.copyfile(file, copy)
+        except FileNotFoundError:
+            continue
+        if _state(folder) == before:
+            return held
+    raise CatalogueError(f"{folder}: changes all the time; back up when the index is made")
+
+
+def _state(folder: Path) -> list[tuple[str, int, int]]:
+    found = []
+    for file in _files(folder):
+        try:
+            about = file.stat()
+        except FileNotFoundError:
+            continue
+        found.append((str(file), about.st_ino, about.st_mtime_ns))
+    return found
+
+
+def _files(folder: Path) -> list[Path]:
+    """The files under a folder, at any depth, without those that are just being written."""
+    found = (path for path in folder.rglob("*") if path.is_file())
+    return sorted(path for path in found if not any(part.startswith(".") for part in path.relative_to(folder).parts))
+
+
+def _put(
+    file: zipfile.ZipFile,
+    name: str,
+    source: Path,
+    expected: str | None,
+    files: dict[str, dict[str, Any]],
+    report: BackupReport,
+) -> None:
+    """Put one file into a backup, unless it is not what it must be."""
+    try:
+        if expected is not None and _sha256(source) != expected:
+            report.damaged.append((name, "damaged: not what its name says"))
+            return
+        digest, size = hashlib.sha256(), 0
+        about = zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0))
+        about.compress_type = zipfile.ZIP_DEFLATED if name == DATABASE else zipfile.ZIP_STORED
+        with source.open("rb") as reading, file.open(about, "w", force_zip64=True) as writing:
+            for block in iter(lambda: reading.read(_BLOCK), b""):
+                digest.update(block)
+                size += writing.write(block)
+    except FileNotFoundError:
+        report.damaged.append((name, "missing"))
+        return
+    files[name] = {"sha256": digest.hexdigest(), "size": size}
+    report.files += 1
+    report.bytes += size
+
+
+# Bringing one back
+
+
+def restore(
+    path: Path, folder: Path, *, force: bool = False, partial: bool = False, progress: Progress | None = None
+) -> RestoreReport:
+    """Bring a backup back as a data folder, whole: checked beside it, every sha256, then renamed.
+
+    A folder that holds a catalogue is only replaced with `force`, and moved aside then, not deleted. Damaged files are
+    named and nothing is restored, unless `partial` asks for the rest; without its database a backup is none. Called
+    again after it was cut off, it goes on with what is there. Raises CatalogueError.
+    """
+    folder = folder.resolve()
+    if not force and any((folder / part).exists() for part in PARTS):
+        raise CatalogueError(f"{folder}: there is a catalogue already; --force moves it aside, or name another folder")
+    beside = folder.with_name(f".{folder.name}.restoring")
+    with _opened(path) as file:
+        manifest = _manifest(file, path)
+        try:
+            beside.mkdir(parents=True, exist_ok=True)
+            report = _unpack(file, manifest["files"], beside, progress)
+        except OSError as error:
+            raise CatalogueError(
+                f"{beside}: cannot be written ({error.strerror or error}); make room or allow it"
+            ) from error
+    report.damaged += [(name, f"{why} when the backup was made") for name, why in manifest.get("damaged", [])]
+    _check_restored(path, beside, report, partial)
+    try:
+        if folder.exists() and any(folder.iterdir()):
+            report.moved = _free_name(folder)
+            folder.replace(report.moved)
+        beside.replace(folder)
+    except OSError as error:
+        raise CatalogueError(
+            f"{folder}: cannot be replaced ({error.strerror or error}); name another folder"
+        ) from error
+    return report
+
+
+def _check_restored(path: Path, beside: Path, report: RestoreReport, partial: bool) -> None:
+    """Raise CatalogueError, leaving nothing behind, where what was unpacked may not take its place."""
+    names = {name for name, _ in report.damaged}
+    wrong = "its sha256 is another one" if DATABASE in names else _wrong_with_file(beside / DATABASE)
+    listed = "\n".join(f"  {name}: {why}" for name, why in report.damaged[:20])
+    if wrong:
+        shutil.rmtree(beside)
+        raise CatalogueError(
+            f"{path.name}: the database in it is damaged ({wrong}); take another backup\n{listed}".rstrip()
+        )
+    lost = [name for name, why in report.damaged if not why.endswith("when the backup was made")]
+    if lost and not partial:
+        shutil.rmtree(beside)
+        raise CatalogueError(
+            f"{path.name}: {len(lost)} damaged, nothing restored; --partial restores the rest\n{listed}"
+        )
+
+
+def _unpack(file: zipfile.ZipFile, files: dict[str, Any], beside: Path, progress: Progress | None) -> RestoreReport:
+    report = RestoreReport()
+    for done, (name, about) in enumerate(files.items(), 1):
+        target = beside / name
+        if not (target.is_file() and target.stat().st_size == about["size"] and _sha256(target) == about["sha256"]):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            part = target.with_name(f".{target.name}.part")
+            why = _unpack_one(file, name, part, about["sha256"])
+            if why:
+                part.unlink(missing_ok=True)
+                report.damaged.append((name, why))
+                continue
+            part.replace(target)
+        report.files += 1
+        if progress is not None:
+            progress(done, len(files))
+    wanted = {beside / name for name in files}
+    for left in [path for path in beside.rglob("*") if path.is_file() and path not in wanted]:
+        left.unlink()  # of another backup, or half a file
+    (beside / PICTURES).mkdir(exist_ok=True)
+    return report
+
+
+def _unpack_one(file: zipfile.ZipFile, name: str, part: Path, sha256: str) -> str:
+    """Write one file of a backup to `part` and say what is wrong with it, "" for nothing."""
+    digest = hashlib.sha256()
+    try:
+        with file.open(name) as reading, part.open("wb") as writing:
+            for block in iter(lambda: reading.read(_BLOCK), b""):
+                digest.update(block)
+                writing.write(block)
+    except KeyError:
+        return "not in the backup"
+    except (zipfile.BadZipFile, EOFError, ValueError) as error:
+        return f"damaged ({error})"
+    except Exception as error:
+        if isinstance(error, OSError):
+            raise
+        return f"damaged ({error})"  # zlib.error and others that a damaged archive raises
+    return "" if digest.hexdigest() == sha256 else "damaged: its sha256 is another one"
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[zipfile.ZipFile]:
+    try:
+        reading: BinaryIO = path.open("rb")
+    except OSError as error:
+        raise CatalogueError(f"{path}: cannot be read ({error.strerror}); check the name") from error
+    with reading:
+        try:
+            file = zipfile.ZipFile(reading)
+        except zipfile.BadZipFile as error:
+            raise CatalogueError(f"{path.name}: no backup, or cut short ({error}); take another one") from error
+        with file:
+            yield file
+
+
+def _manifest(file: zipfile.ZipFile, path: Path) -> dict[str, Any]:
+    """What a backup says it holds; raises CatalogueError where it says nothing of use, or names places outside."""
+    try:
+        manifest = json.loads(file.read(MANIFEST))
+        files = manifest["files"]
+        form = manifest["format"]
+    except Exception as error:  # a damaged archive raises anything
+        raise CatalogueError(f"{path.name}: no backup of znachki, or its manifest is damaged ({error})") from error
+    if form != FORMAT:
+        raise CatalogueError(f"{path.name}: a backup of form {form}, made by a newer znachki; install that one")
+    for name in files:
+        parts = PurePosixPath(name).parts
+        if not parts or parts[0] not in PARTS or ".." in parts or "\\" in name or ":" in name:
+            raise CatalogueError(f"{path.name}: names {name!r}, which is no place in a data folder; not restored")
+    if DATABASE not in files:
+        raise CatalogueError(f"{path.name}: no {DATABASE} in it; take another backup")
+    return dict(manifest)
+
+
+def _free_name(folder: Path) -> Path:
+    names = (folder.with_name(f"{folder.name}.before-restore{number}") for number in ("", *range(2, 10000)))
+    return next(name for name in names if not name.exists())
+
+
+# Checking
+
+
+def check_folder(folder: Path, progress: Progress | None = None) -> list[tuple[str, str]]:
+    """Look for damage in a data folder, and list (name, what is wrong), the database first.
+
+    Every picture's bytes are held against its name, also where the database cannot be read.
+    """
+    found: list[tuple[str, str]] = []
+    held: set[str] | None = None
+    try:
+        with Catalogue.open(folder) as catalogue:
+            if catalogue.database.dialect == "sqlite" and (wrong := _wrong_with_file(folder / DATABASE)):
+                found.append((DATABASE, wrong))
+            held = set(catalogue.pictures_held().values())
+    except CatalogueError as error:
+        found.append((DATABASE, str(error)))
+    there = {path.name: path for path in _files(folder / PICTURES)}
+    found += [(f"{PICTURES}/{name}", "missing; import it again") for name in sorted((held or set()) - set(there))]
+    for done, (name, path) in enumerate(sorted(there.items()), 1):
+        if (held is None or name in held) and _sha256(path) != name.partition(".")[0]:
+            found.append((f"{PICTURES}/{name}", "damaged: not what its name says; import it again"))
+        if progress is not None:
+            progress(done, len(there))
+    return found
+
+
+def _wrong_with_file(path: Path) -> str:
+    """Say what is wrong with a SQLite file, "" for nothing."""
+    try:
+        with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as connection:
+            said = [row[0] for row in connection.execute("PRAGMA integrity_check(3)")]
+            if said != ["ok"]:
+                return "; ".join(said)
+            dangling = connection.execute("PRAGMA foreign_key_check").fetchall()
+            return f"{len(dangling)} rows refer to what is not there" if dangling else ""
+    except sqlite3.DatabaseError as error:
+        return str(error)
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,167 @@
+"""`znachki export`, `copy`, `backup`, `restore` and `check`: the catalogue, taken elsewhere and kept safe."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from recognizer.commands import data_option, json_option, plural, print_json, progress_bar
+
+if TYPE_CHECKING:
+    from recognizer.catalogue import Catalogue
+
+
+@click.command()
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE.csv")
+@data_option
+def export(file: Path, data: Path) -> None:
+    """Write the catalogue as a table that `znachki import` reads; paths of pictures are relative to the table."""
+    from recognizer.catalogue import Catalogue
+    from recognizer.exports import export_csv
+
+    with Catalogue.open(data) as catalogue:
+        report = export_csv(catalogue, file)
+    for note in report.notes:
+        click.echo(f"note: {note}", err=True)
+    click.echo(f"{plural(report.entries, 'entry', 'entries')}, {plural(report.images, 'photo')} written to {file}")
+
+
+@click.command()
+@click.argument("source", metavar="FROM")
+@click.argument("target", metavar="TO")
+@data_option
+@json_option
+def copy(source: str, target: str, data: Path, as_json: bool) -> None:
+    """Copy a whole catalogue, FROM and TO each a data folder or the address of a server database.
+
+    The pictures of a catalogue on a server lie in the folder that --data names; without it, in that of the other side.
+    TO must be empty. Ids, history and collection stay as they are.
+    """
+    from recognizer.transfer import transfer
+
+    named = click.get_current_context().get_parameter_source("data") is not click.core.ParameterSource.DEFAULT
+    sides = [source, target]
+    folders = [Path(side) for side in sides if not _is_address(side)]
+    home = data if named or not folders else folders[0]
+    with ExitStack() as stack:
+        one = stack.enter_context(_open(source, home, create=False))
+        other = stack.enter_context(_open(target, home, create=True))
+        report = transfer(one, other)
+    if as_json:
+        print_json(asdict(report))
+    else:
+        click.echo(f"{plural(sum(report.rows.values()), 'row')} and {plural(report.pictures, 'picture')} copied")
+    for file in report.missing:
+        click.echo(f"missing picture: {file}", err=True)
+    if report.missing:
+        raise click.exceptions.Exit(1)
+
+
+def _open(side: str, home: Path, *, create: bool) -> Catalogue:
+    from recognizer.catalogue import DATABASE, Catalogue
+
+    if _is_address(side):
+        return Catalogue.open(home, url=side, create=create)
+    file = Path(side) / DATABASE
+    if not create and not file.is_file():
+        return Catalogue.open(side)  # says what is missing
+    return Catalogue.open(side, url=f"sqlite:///{file.absolute()}", create=create)
+
+
+def _is_address(side: str) -> bool:
+    return "://" in side
+
+
+@click.command()
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@data_option
+@json_option
+def backup(file: Path, data: Path, as_json: bool) -> None:
+    """Write catalogue, pictures, models and index to one FILE, a ZIP with the sha256 of each, while they are in use.
+
+    A damaged or missing picture is named and left out; the exit code is 1 then.
+    """
+    from recognizer.backup import back_up
+    from recognizer.catalogue import Catalogue
+
+    with Catalogue.open(data) as catalogue, progress_bar("backup") as progress:
+        report = back_up(catalogue, file, progress)
+    if as_json:
+        print_json(asdict(report))
+    else:
+        click.echo(f"{plural(report.files, 'file')}, {report.bytes / 1e6:,.1f} MB written to {file}")
+    _tell_damage(report.damaged)
+
+
+@click.command()
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@click.option("--force", is_flag=True, help="Replace the catalogue that is there; it is moved aside, not deleted.")
+@click.option("--partial", is_flag=True, help="Restore what is whole, though some of the backup is damaged.")
+@data_option
+@json_option
+def restore(file: Path, force: bool, partial: bool, data: Path, as_json: bool) -> None:
+    """Bring a backup back as the data folder, once the sha256 of everything in it was checked.
+
+    With --database, the catalogue goes to that server, whose database must be empty, and the rest to the folder.
+    Called again after it was cut off, it goes on.
+    """
+    from recognizer import database
+    from recognizer.backup import restore as bring_back
+
+    url = database.assigned(data)
+    with progress_bar("restore") as progress:
+        report = bring_back(file, data, force=force, partial=partial, progress=progress)
+    if url is not None:
+        _to_server(data, url)
+    if as_json:
+        print_json(asdict(report) | {"moved": None if report.moved is None else str(report.moved)})
+    else:
+        click.echo(f"{plural(report.files, 'file')} restored to {data}")
+        if report.moved is not None:
+            click.echo(f"what was there is now in {report.moved}")
+    _tell_damage(report.damaged)
+
+
+def _to_server(data: Path, url: str) -> None:
+    """Move a catalogue that was restored to a file on to a server."""
+    from recognizer.catalogue import DATABASE, Catalogue
+    from recognizer.transfer import transfer
+
+    with _open(str(data), data, create=False) as one, Catalogue.open(data, url=url, create=True) as other:
+        transfer(one, other)
+    for file in data.glob(f"{DATABASE}*"):
+        file.unlink()
+
+
+@click.command()
+@data_option
+@json_option
+def check(data: Path, as_json: bool) -> None:
+    """Look for damage in the database and in every picture; the exit code is 1 where there is some.
+
+    What else works goes on working. `znachki index --check` looks at the index.
+    """
+    from recognizer.backup import check_folder
+
+    with progress_bar("check") as progress:
+        found = check_folder(data, progress)
+    if as_json:
+        print_json({"damaged": [list(one) for one in found]})
+    elif not found:
+        click.echo("database and pictures are whole")
+    if not as_json:
+        for name, what in found:
+            click.echo(f"{name}: {what}")
+    if found:
+        raise click.exceptions.Exit(1)
+
+
+def _tell_damage(damaged: list[tuple[str, str]]) -> None:
+    for name, why in damaged:
+        click.echo(f"{name}: {why}", err=True)
+    if damaged:
+        raise click.exceptions.Exit(1)
