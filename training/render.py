@@ -33,6 +33,17 @@ ENAMELS = np.array(  # the paint box of Soviet pins, most used first
      [90, 150, 205], [120, 20, 35], [225, 120, 30], [110, 70, 45], [140, 200, 190], [120, 60, 130], [235, 180, 170]],
     np.float32,
 )  # fmt: skip
+TECHNIQUES = {"cloisonne": 0.42, "relief": 0.16, "bare": 0.14, "printed": 0.12, "mixed": 0.16}  # and how often
+BASES = {
+    "round": 0.28,
+    "oval": 0.1,
+    "slab": 0.27,
+    "shield": 0.1,
+    "star": 0.06,
+    "polygon": 0.08,
+    "pennant": 0.05,
+    "flag": 0.06,
+}
 WORDS = ("СССР", "МОСКВА", "ЛЕНИНГРАД", "1980", "50 ЛЕТ", "КИЕВ", "ГТО", "СЛАВА", "СПОРТ", "МИР", "РИГА", "1917", "XXV",
          "ТУРИСТ", "ВДНХ", "КОСМОС", "ДОСААФ", "I", "2", "USSR", "TALLINN", "VILNIUS")  # fmt: skip
 
@@ -64,10 +75,16 @@ def views(
     return [photographed(pin, rng, size, prints) for _ in range(count)]
 
 
-def strike(design: UInt8Image, rng: np.random.Generator, side: int = SIDE) -> Pin:
-    """Make a pin of `side` pixels from an RGBA drawing (any size): all else by chance."""
-    picture, mask, rim = _laid_out(design, rng, side)
-    technique = rng.choice(["cloisonne", "relief", "bare", "printed", "mixed"], p=[0.42, 0.16, 0.14, 0.12, 0.16])
+def strike(design: UInt8Image, rng: np.random.Generator, side: int = SIDE, technique: str = "", base: str = "") -> Pin:
+    """Make a pin of `side` pixels from an RGBA drawing of any size.
+
+    `technique` is one of `TECHNIQUES`, `base` one of `BASES` or "cut out"; empty ones, colours and plating are chosen
+    by chance.
+    """
+    base = base or ("cut out" if rng.random() < 0.5 else str(rng.choice(list(BASES), p=list(BASES.values()))))
+    technique = technique or str(rng.choice(list(TECHNIQUES), p=list(TECHNIQUES.values())))
+    lay_out = _cut_out(design, rng, side) if base == "cut out" else _on_base(design, rng, side, base)
+    picture, mask, rim = lay_out
     metal_colour = np.array(
         METALS[str(rng.choice(list(METALS), p=[0.3, 0.14, 0.2, 0.14, 0.08, 0.07, 0.07]))], np.float32
     )
@@ -244,13 +261,6 @@ def camera(field: Field, rng: np.random.Generator, strength: float = 1.0) -> UIn
     return image
 
 
-def _laid_out(design: UInt8Image, rng: np.random.Generator, side: int) -> tuple[UInt8Image, Field, Field]:
-    """Choose the outline: RGBA picture filling it, coverage, and the rim that is metal whatever is drawn."""
-    if rng.random() < 0.5:
-        return _cut_out(design, rng, side)
-    return _on_base(design, rng, side)
-
-
 def _cut_out(design: UInt8Image, rng: np.random.Generator, side: int) -> tuple[UInt8Image, Field, Field]:
     margin = side // 14
     picture = np.zeros((side, side, 4), np.uint8)
@@ -283,10 +293,10 @@ def _cut_out(design: UInt8Image, rng: np.random.Generator, side: int) -> tuple[U
     return picture, mask, rim
 
 
-def _on_base(design: UInt8Image, rng: np.random.Generator, side: int) -> tuple[UInt8Image, Field, Field]:
+def _on_base(design: UInt8Image, rng: np.random.Generator, side: int, base: str) -> tuple[UInt8Image, Field, Field]:
     big = 2 * side
     shape = np.zeros((big, big), np.uint8)
-    cv2.fillPoly(shape, [(_base(rng) * (big * 0.47) + big / 2).astype(np.int32)], 255, cv2.LINE_AA)
+    cv2.fillPoly(shape, [(_base(base, rng) * (big * 0.47) + big / 2).astype(np.int32)], 255, cv2.LINE_AA)
     mask = cv2.resize(shape, (side, side), interpolation=cv2.INTER_AREA).astype(np.float32) / 255
     inside = cv2.distanceTransform((mask > 0.5).astype(np.uint8), cv2.DIST_L2, 3)
     reach = int(inside.max() * rng.uniform(1.3, 1.75))
@@ -321,10 +331,8 @@ def _on_base(design: UInt8Image, rng: np.random.Generator, side: int) -> tuple[U
     return picture, mask, rings
 
 
-def _base(rng: np.random.Generator) -> Field:
+def _base(kind: str, rng: np.random.Generator) -> Field:
     """Return a base outline as (n, 2) points within -1 to 1."""
-    kind = rng.choice(["round", "oval", "slab", "shield", "star", "polygon", "pennant", "flag"],
-                      p=[0.28, 0.1, 0.27, 0.1, 0.06, 0.08, 0.05, 0.06])  # fmt: skip
     turn = np.linspace(0, 2 * np.pi, 121)[:-1]
     circle = np.stack([np.cos(turn), np.sin(turn)], 1)
     if kind == "round":
@@ -397,12 +405,13 @@ def _letter(picture: UInt8Image, rng: np.random.Generator, y: int, reach: int) -
     line = min(side - height - 8, y + reach // 2 - height // 2) if rng.random() < 0.7 else max(8, y - reach // 2)
     page = Image.fromarray(picture[:, :, :3])
     ink = ENAMELS[rng.integers(len(ENAMELS))].astype(int)
-    ImageDraw.Draw(page).text((side // 2, line), text, fill=tuple(ink.tolist()), font=_font(height), anchor="mt")
+    ImageDraw.Draw(page).text((side // 2, line), text, fill=tuple(ink.tolist()), font=font(height), anchor="mt")
     picture[:, :, :3] = np.asarray(page)
 
 
 @cache
-def _font(height: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+def font(height: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+    """Return a lettering of this height in pixels."""
     try:  # Cyrillic where the machine has this font, Pillow's own font elsewhere
         return ImageFont.truetype("DejaVuSans-Bold.ttf", height)
     except OSError:

@@ -1,0 +1,239 @@
+"""Finds the outline of every pin on a photo, whatever it lies on.
+
+A light network (EfficientNet-Lite0 under a small feature pyramid, Lin et al. 2017) says for each 4 x 4 pixels whether a
+pin is there, whether an outline runs through, and how near the middle of its pin the place is: 1 in the middle, falling
+to 0 at the rim of the ellipse that has the pin's second moments. Middles part touching pins; a flood from them, level
+by level (Meyer 1994), gives each the pixels around it. The photo is looked at small first and, when its pins turn out
+small, once more and larger.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import timm
+import torch
+from numpy.typing import NDArray
+from safetensors.torch import load_file
+from torch import Tensor, nn
+from torch.nn import functional
+
+from recognizer.errors import ModelError
+from recognizer.types import Box, Float32, Mask, UInt8Image
+
+SHIPPED = Path(__file__).parent / "models" / "outlines"
+FIRST_SIDE = 384  # pixels of the first look; the size that the network was trained at
+PIN_SIDE = 110  # pixels of a middling pin in the second look
+MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Outline:
+    """One pin on a photo.
+
+    `contour` (n, 2) float32 is its closed outline, x, y in pixels of the photo; `box` the upright box around it;
+    `rectangle` (4, 2) float32 the corners of the smallest turned rectangle around it, clockwise; `score` 0 to 1.
+    """
+
+    contour: Float32
+    box: Box
+    rectangle: Float32
+    score: float
+
+
+class OutlineNet(nn.Module):
+    """The network: (n, 3, h, w) normalised pictures, sides divisible by 32, to (n, 3, h/4, w/4) logits.
+
+    The three maps are pin, outline and middle.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.encoder = timm.create_model("tf_efficientnet_lite0", pretrained=False, features_only=True)
+        widths = (24, 40, 112, 320)
+        self.sides = nn.ModuleList(nn.Conv2d(width, 64, 1) for width in widths)
+        self.blends = nn.ModuleList(_block(64) for _ in widths)
+        self.wide = nn.Conv2d(64, 64, 1)
+        self.head = nn.Conv2d(64, 3, 1)
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        """Return the logits of the three maps."""
+        features = self.encoder(pictures)[1:]
+        top = self.sides[3](features[3])
+        top = top + self.wide(top.mean(dim=(2, 3), keepdim=True))  # what kind of picture it is
+        out = self.blends[3](top)
+        for level in (2, 1, 0):
+            side = self.sides[level](features[level])
+            out = self.blends[level](side + functional.interpolate(out, size=side.shape[2:], mode="nearest"))
+        logits: Tensor = self.head(out)
+        return logits
+
+
+def _block(width: int) -> nn.Sequential:
+    # one plain convolution: on a CPU the way back through a depthwise one takes ten times longer
+    return nn.Sequential(
+        nn.Conv2d(width, width, 3, padding=1, bias=False), nn.BatchNorm2d(width), nn.ReLU(inplace=True)
+    )
+
+
+class Outliner:
+    """Finds pins with a trained network; make one with `load` and use it for many photos."""
+
+    def __init__(self, network: OutlineNet, card: dict[str, Any]) -> None:
+        self.network = network.eval().to(memory_format=torch.channels_last)
+        self.card = card
+
+    @classmethod
+    def load(cls, folder: Path | None = None) -> Outliner:
+        """Load the shipped network, or the one in `folder` (weights.safetensors and model.json).
+
+        Raises ModelError when the folder has none or its weights are of another network.
+        """
+        folder = folder or SHIPPED
+        try:
+            card = json.loads((folder / "model.json").read_text(encoding="utf-8"))
+            weights = load_file(folder / "weights.safetensors")
+            network = OutlineNet()
+            network.load_state_dict({name: value.float() for name, value in weights.items()}, strict=False)
+        except (OSError, ValueError, RuntimeError) as error:
+            raise ModelError(
+                f"{folder}: no usable outline network ({error}); train one or reinstall znachki"
+            ) from error
+        missing = {name for name in network.state_dict() if not name.endswith("num_batches_tracked")} - set(weights)
+        if missing:
+            raise ModelError(f"{folder}: weights of another network, {len(missing)} missing; train it again")
+        return cls(network, card)
+
+    def find(self, image: UInt8Image, max_side: int = 1280) -> list[Outline]:
+        """Return the outlines of the pins on an RGB photo (h, w, 3), in reading order; empty where there is none.
+
+        `max_side` bounds the longest side of what the network looks at, in pixels.
+        """
+        longest = max(image.shape[:2])
+        scale = min(FIRST_SIDE, max_side) / longest
+        found = regions(self.maps(image, scale))
+        if found:
+            typical = float(np.median([np.sqrt(region.area) for region in found])) * 2  # maps are at half the scale
+            wanted = min(scale * PIN_SIDE / typical, max_side / longest, 1.0)
+            if wanted > 1.4 * scale:
+                scale = wanted
+                found = regions(self.maps(image, scale)) or found
+        return reading_order([_outline(region, image.shape[:2]) for region in found])
+
+    def maps(self, image: UInt8Image, scale: float) -> Float32:
+        """Return pin, outline and middle as (3, h, w) float32 of 0 to 1 at half of `scale`, padding cut off."""
+        height, width = (max(8, round(side * scale)) for side in image.shape[:2])
+        way = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+        small = cv2.resize(image, (width, height), interpolation=way)
+        padded = cv2.copyMakeBorder(small, 0, -height % 32, 0, -width % 32, cv2.BORDER_REFLECT_101)
+        with torch.inference_mode():
+            batch = prepared(torch.from_numpy(padded)[None])
+            logits = self.network(batch.to(memory_format=torch.channels_last))
+            grown = functional.interpolate(logits, scale_factor=2, mode="bilinear", align_corners=False)
+            out: Float32 = torch.sigmoid(grown)[0, :, : -(-height // 2), : -(-width // 2)].numpy()
+        return out
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Region:
+    """One pin in the maps: its `contour` as shares of the maps' width and height, `area` in cells, `score`."""
+
+    contour: NDArray[np.float64]
+    area: float
+    score: float
+
+
+def prepared(pictures: Tensor) -> Tensor:
+    """Turn (n, h, w, 3) uint8 RGB into the network's (n, 3, h, w) float input."""
+    values = pictures.permute(0, 3, 1, 2).float() / 255
+    return (values - torch.tensor(MEAN).view(1, 3, 1, 1)) / torch.tensor(DEVIATION).view(1, 3, 1, 1)
+
+
+def labelled(maps: Float32, pin: float = 0.5, middle: float = 0.5) -> NDArray[np.int32]:
+    """Part the maps (3, h, w) into pins: (h, w) int32, 0 for ground. A pin for each middle, and where there is none."""
+    ground, inner = maps[0], cv2.GaussianBlur(maps[2] * (1 - 0.5 * maps[1]), (0, 0), 1.5)
+    solid = ground > pin
+    count, markers = cv2.connectedComponents(((inner > middle) & solid).astype(np.uint8))
+    parts, joined = cv2.connectedComponents(solid.astype(np.uint8))
+    reached = np.zeros(parts, bool)
+    reached[np.unique(joined[markers > 0])] = True
+    for part in np.flatnonzero(~reached):
+        if part:
+            markers[joined == part] = count
+            count += 1
+    return flooded(markers.astype(np.uint16), inner, solid)
+
+
+def flooded(markers: NDArray[np.uint16], height: Float32, solid: Mask) -> NDArray[np.int32]:
+    """Grow the markers (h, w) downhill over `height`, 0 to 1, until they meet or fill `solid`.
+
+    Every level is filled before the next lower one is, so that two pins meet in the valley between them. OpenCV's own
+    watershed goes by the difference of neighbours, not by height, and does not keep to the valley.
+    """
+    cross = np.ones((3, 3), np.uint8)
+    labels = markers.copy()
+    for level in (*np.linspace(0.45, 0.05, 9), -1.0):
+        free = solid & (height > level) & (labels == 0)
+        while free.any():
+            grown = np.asarray(cv2.dilate(labels, cross), np.uint16)
+            new = free & (grown > 0)
+            if not new.any():
+                break
+            labels[new] = grown[new]
+            free &= ~new
+    return labels.astype(np.int32)
+
+
+def regions(maps: Float32, least: float = 0.6) -> list[Region]:
+    """Return the pins in the maps; specks, and regions with a score under `least`, are left out."""
+    labels = labelled(maps)
+    height, width = labels.shape
+    found = []
+    for label in range(1, int(labels.max()) + 1):
+        rows, columns = np.nonzero(labels == label)
+        if len(rows) < 30:
+            continue
+        top, left = int(rows.min()), int(columns.min())
+        piece: NDArray[Any] = np.zeros((int(rows.max()) - top + 3, int(columns.max()) - left + 3), np.uint8)
+        piece[rows - top + 1, columns - left + 1] = 1
+        # three times as large, because a contour runs through the centres of the outermost cells
+        piece = cv2.resize(piece, None, fx=3, fy=3, interpolation=cv2.INTER_NEAREST)
+        contours, _ = cv2.findContours(piece, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+        contour = (max(contours, key=cv2.contourArea)[:, 0] + 0.5) / 3 + (left - 1, top - 1)
+        middle = float(np.partition(maps[2][rows, columns], -max(1, len(rows) // 20))[-max(1, len(rows) // 20)])
+        score = float(maps[0][rows, columns].mean()) * (0.5 + 0.5 * min(1.0, middle / 0.6))
+        found.append(Region(contour / (width, height), float(len(rows)), score))
+    if not found:
+        return []
+    largest = max(region.area * region.score for region in found)
+    typical = float(np.median([region.area for region in found if region.area > 0.1 * largest]))
+    return [region for region in found if region.score >= least and region.area > 0.08 * typical]
+
+
+def reading_order(outlines: list[Outline]) -> list[Outline]:
+    """Order by rows, then from left to right: a row takes what has its middle above the bottom of its first."""
+    left_over = sorted(outlines, key=lambda outline: outline.box.top)
+    ordered: list[Outline] = []
+    while left_over:
+        bottom = left_over[0].box.bottom
+        in_row = [(one.box.top + one.box.bottom) / 2 <= bottom for one in left_over]
+        in_row[0] = True
+        row = [one for one, inside in zip(left_over, in_row, strict=True) if inside]
+        ordered += sorted(row, key=lambda outline: outline.box.left)
+        left_over = [one for one, inside in zip(left_over, in_row, strict=True) if not inside]
+    return ordered
+
+
+def _outline(region: Region, shape: tuple[int, ...]) -> Outline:
+    height, width = shape[:2]
+    contour = np.clip(region.contour * (width, height), 0, (width, height)).astype(np.float32)
+    left, top = np.floor(contour.min(axis=0)).astype(int)
+    right, bottom = np.ceil(contour.max(axis=0)).astype(int)
+    box = Box(int(left), int(top), max(int(left) + 1, int(right)), max(int(top) + 1, int(bottom)))
+    rectangle = cv2.boxPoints(cv2.minAreaRect(contour)).astype(np.float32)
+    return Outline(contour, box, rectangle, min(1.0, region.score))

