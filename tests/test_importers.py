@@ -12,9 +12,12 @@ from pathlib import Path
 import numpy as np
 import openpyxl
 import pytest
+from click.testing import CliRunner, Result
 from PIL import Image
 
 from recognizer.catalogue import Catalogue
+from recognizer.cli import main
+from recognizer.commands import entries
 from recognizer.errors import CatalogueError
 from recognizer.imports import FORMATS, ColumnMap, Difference, format_of, guess_map, import_source, read_map, write_map
 from recognizer.imports.goskatalog import years_of
@@ -724,6 +727,47 @@ def test_a_dry_run_tells_every_difference_and_changes_nothing(catalogue: Catalog
 def test_a_dry_run_refuses_what_an_import_would(catalogue: Catalogue) -> None:
     with pytest.raises(CatalogueError, match="4 errors, nothing would be imported"):
         import_source(catalogue, SAMPLES / "goskatalog_broken.json", dry_run=True)
+
+
+# The command
+
+
+def run(*arguments: object) -> Result:
+    return CliRunner(env={"ZNACHKI_DATA": None}).invoke(main, [str(one) for one in arguments])
+
+
+def test_the_command_guesses_a_map_foresees_and_imports_by_it(tmp_path: Path) -> None:
+    table = tmp_path / "table.csv"
+    table.write_text("№;Название;Год\n1;Ёлка;1961\n2;Ель;\n")
+    guessed = run("import", "--guess", table)
+    assert guessed.exit_code == 0
+    (tmp_path / "map.toml").write_text(guessed.output)
+    data = ("--data", tmp_path / "data")
+    foreseen = run("import", table, "--map", tmp_path / "map.toml", "--dry-run", *data)
+    assert foreseen.output.splitlines() == [
+        "2 rows read",
+        "entries: 2 new, 0 changed, 0 the same",
+        "photos:  0 new, 0 changed, 0 the same",
+        "+ 1  entry: Ёлка",
+        "+ 2  entry: Ель",
+        "nothing was changed",
+    ]
+    assert not (tmp_path / "data").exists()
+    assert run("import", table, "--map", tmp_path / "map.toml", *data).exit_code == 0
+    table.write_text("№;Название;Год\n1;Ёлка;1962\n2;Ель;\n")
+    foreseen = run("import", table, "--map", tmp_path / "map.toml", "--dry-run", *data)
+    assert "~ 1  years_text: 1961 -> 1962" in foreseen.output
+    assert run("import", "--guess", table, "--dry-run").exit_code == 2
+
+
+def test_the_command_imports_by_a_named_format_and_tells_what_is_wanted(tmp_path: Path) -> None:
+    data = ("--data", tmp_path / "data")
+    done = run("import", SAMPLES / "goskatalog_dump.json", "--format", "goskatalog", *data)
+    assert "wanted:  2 addresses more; `znachki fetch` brings the pictures" in done.output
+    done = run("import", SAMPLES / "goskatalog_broken.json", *data)
+    assert done.exit_code == 1
+    assert "record 1: no regNumber" in done.output
+    assert set(entries.FORMATS) == set(FORMATS)
 
 
 def test_every_format_is_a_module_with_samples() -> None:

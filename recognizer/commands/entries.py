@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
@@ -12,42 +15,85 @@ from recognizer.commands import data_option, json_option, plural, print_json, pr
 
 if TYPE_CHECKING:
     from recognizer.catalogue import Catalogue
-    from recognizer.imports import ImportReport
+    from recognizer.imports import Difference, ImportReport
     from recognizer.types import CatalogueEntry, CatalogueImage
 
 
+FORMATS: Final = ("table", "folder", "goskatalog", "smithsonian", "commons", "colnect", "opennumismat")
+"""The names of `recognizer.imports.FORMATS`, which takes longer to load than `--help` may; a test holds them equal."""
+
+
 @click.command("import")
-@click.argument("source", type=click.Path(path_type=Path), metavar="FILE.csv|FOLDER")
+@click.argument("source", type=click.Path(path_type=Path), metavar="FILE|FOLDER")
+@click.option("--format", "kind", type=click.Choice(FORMATS), help="What the source is, where that is not found out.")
+@click.option(
+    "--map", "map_", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE.toml", help="Its columns."
+)
+@click.option(
+    "--guess", is_flag=True, help="Print a column map for a table with a header of its own, to be looked over."
+)
+@click.option("--dry-run", is_flag=True, help="Say what would change, and change nothing.")
 @data_option
 @json_option
-def import_(source: Path, data: Path, as_json: bool) -> None:
-    """Bring a catalogue table or a folder of pictures into the catalogue.
+def import_(
+    source: Path, kind: str | None, map_: Path | None, guess: bool, dry_run: bool, data: Path, as_json: bool
+) -> None:
+    """Bring a catalogue table, a folder of pictures or another program's data into the catalogue.
 
-    A table is UTF-8 with a header; of its columns only entry_id must be there, `image` is a path relative to the table.
-    A folder without catalogue.csv is read by the pictures' names: NUMBER.jpg, NUMBER_reverse.jpg, NUMBER/face_2.jpg.
-    The whole file enters or, where a row is wrong, nothing of it. Importing again changes nothing.
+    A table is CSV in UTF-8 or XLSX with a header; of its columns only entry_id must be there, `image` is a path
+    relative to the table or an address, from which `znachki fetch` brings the picture. A table with other columns is
+    read by a map: `znachki import --guess FILE > map.toml`, then `znachki import FILE --map map.toml`. A folder without
+    catalogue.csv is read by the pictures' names: NUMBER.jpg, NUMBER_reverse.jpg, NUMBER/face_2.jpg. The whole source
+    enters or, where a row is wrong, nothing of it. Importing again changes nothing.
     """
-    from recognizer.catalogue import Catalogue
-    from recognizer.imports import import_csv, import_folder
+    from recognizer.imports import guess_map, import_source, read_map, write_map
 
-    with Catalogue.open(data, create=True) as catalogue, progress_bar("import") as progress:
-        report = (import_folder if source.is_dir() else import_csv)(catalogue, source, progress)
+    if guess:
+        if map_ is not None or dry_run:
+            raise click.UsageError("--guess prints a map and imports nothing; give it alone")
+        click.echo(write_map(guess_map(source)), nl=False)
+        return
+    mapping = None if map_ is None else read_map(map_)
+    with _opened(data, dry_run) as catalogue, progress_bar("import") as progress:
+        report = import_source(catalogue, source, kind, mapping, progress, dry_run=dry_run)
     if as_json:
         print_json(asdict(report))
     else:
         click.echo(import_lines(report))
+    if dry_run and not as_json:
+        click.echo("\n".join([*map(_difference, report.differences), "nothing was changed"]))
+
+
+@contextmanager
+def _opened(data: Path, dry_run: bool) -> Iterator[Catalogue]:
+    """Open the catalogue to import into; where there is none, one that is gone afterwards for a dry run."""
+    from recognizer.catalogue import DATABASE, Catalogue
+    from recognizer.database import assigned
+
+    with ExitStack() as stack:
+        there = (data / DATABASE).is_file() or assigned(data) is not None
+        folder = data if there or not dry_run else Path(stack.enter_context(TemporaryDirectory()))
+        yield stack.enter_context(Catalogue.open(folder, create=not (dry_run and there)))
 
 
 def import_lines(report: ImportReport) -> str:
     """Say what an import did."""
+    wanted = f"wanted:  {plural(report.wanted_new, 'address', 'addresses')} more; `znachki fetch` brings the pictures"
     return "\n".join(
         [
             f"{plural(report.rows, 'row')} read",
             f"entries: {report.entries_new} new, {report.entries_changed} changed, {report.entries_same} the same",
             f"photos:  {report.images_new} new, {report.images_changed} changed, {report.images_same} the same",
+            *([wanted] if report.wanted_new else []),
             *(f"note: {note}" for note in report.notes),
         ]
     )
+
+
+def _difference(one: Difference) -> str:
+    if not one.before:
+        return f"+ {one.entry_id}  {one.what}{f': {one.after}' if one.after else ''}"
+    return f"~ {one.entry_id}  {one.what}: {one.before} -> {one.after}"
 
 
 @click.command()

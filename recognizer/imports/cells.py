@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from sys import intern
 from typing import Any, Final, TypeVar
 
 from recognizer.numbers import system_of
@@ -80,4 +81,4 @@ def _identifiers(cell: str) -> tuple[tuple[str, str], ...]:
     for system, colon, number in pairs:
         if not (colon and system.strip() and number.strip()):
             raise ValueError(f"identifier {(system + colon + number).strip()!r} is not like system:number")
-    return tuple(dict.fromkeys((system_of(system), number.strip()) for system, _, number in pairs))
+    return tuple(dict.fromkeys((intern(system_of(system)), number.strip()) for system, _, number in pairs))

@@ -7,6 +7,7 @@ the address of the item tells its number and its name, codes of catalogues look 
 
 from __future__ import annotations
 
+import io
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -49,7 +50,7 @@ def read(path: Path, notes: list[str]) -> Iterator[Row]:
     """Yield a row for each item of the list; what the collector says of his own copy is passed over."""
     text = text_of(path)
     delimiter = _delimiter(text)
-    lines = list(text_lines(text, delimiter))
+    lines = list(text_lines(io.StringIO(text, newline=""), delimiter))
     first = next((i for i, line in enumerate(lines) if any(map(_ITEM.match, line.cells))), None)
     if first is None:
         raise CatalogueError(f"{path.name}: no address of an item of Colnect; export the list with its column of links")

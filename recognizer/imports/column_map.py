@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from recognizer.errors import CatalogueError
 from recognizer.imports.cells import COLUMNS, parse_years
-from recognizer.imports.grid import SHEETS, Line, seems_cyrillic, sheet_lines, text_lines, text_of
+from recognizer.imports.grid import SHEETS, Line, file_lines, head_of, seems_cyrillic, sheet_lines
 from recognizer.imports.sizes import parse_millimetres
 
 JOINERS: Final = {"theme": " / ", "inscriptions": " | ", "languages": ", ", "identifiers": "; "}
@@ -163,12 +163,12 @@ def _key(name: str) -> str:
 # Lines of a table by its map
 
 
-def lines_of(path: Path, mapping: ColumnMap) -> Sequence[Line] | Any:
+def lines_of(path: Path, mapping: ColumnMap) -> Iterator[Line]:
     """The rows of a table in the encoding, sheet and delimiter that a map gives."""
     if path.suffix.lower() in SHEETS:
         return sheet_lines(path, mapping.sheet)
-    text = text_of(path, mapping.encoding)
-    return text_lines(text, mapping.delimiter or delimiter_of(text))
+    delimiter = mapping.delimiter or delimiter_of(head_of(path, mapping.encoding))
+    return file_lines(path, delimiter, mapping.encoding)
 
 
 def delimiter_of(text: str) -> str:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import csv
 import datetime
-import io
 import re
 import unicodedata
 import warnings
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -65,9 +64,28 @@ def _looks(data: bytes) -> str:
     return " (it looks like Cyrillic cp1251: iconv -f cp1251 -t utf-8)" if seems_cyrillic(data) else ""
 
 
-def text_lines(text: str, delimiter: str) -> Iterator[Line]:
+def head_of(path: Path, encoding: str = "utf-8-sig", characters: int = 1 << 16) -> str:
+    """The first characters of a text; raises CatalogueError where it cannot be read, as `text_of` does."""
+    try:
+        with path.open(encoding=encoding, newline="") as file:
+            return file.read(characters)
+    except (OSError, LookupError, UnicodeDecodeError):
+        return text_of(path, encoding)[:characters]
+
+
+def file_lines(path: Path, delimiter: str, encoding: str = "utf-8-sig") -> Iterator[Line]:
+    """The rows of a file as `text_lines` gives them, without holding all of it."""
+    try:
+        with path.open(encoding=encoding, newline="") as file:
+            yield from text_lines(file, delimiter)
+    except (OSError, LookupError, UnicodeDecodeError):
+        text_of(path, encoding)  # says what is wrong, and where
+        raise
+
+
+def text_lines(text: Iterable[str], delimiter: str) -> Iterator[Line]:
     """The rows of a text, placed by the line that each begins on; letters are composed (NFC), empty rows left out."""
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    reader = csv.reader(text, delimiter=delimiter, strict=True)
     line = 1
     while True:
         try:

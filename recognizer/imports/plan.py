@@ -24,8 +24,8 @@ Key = tuple[str, Path | str | Held]
 class Plan:
     """What a source asks for, and what is wrong with it as (place, what).
 
-    `entries` maps entry_id to fields of CatalogueEntry, `pictures` each photo to what was said of it, `places` entries
-    and photos to the row that named them first.
+    `entries` maps entry_id to fields of CatalogueEntry, `pictures` each photo to what was said of it, `places` photos,
+    and entries with a status, to the row that named them first.
     """
 
     name: str
@@ -53,7 +53,8 @@ class Plan:
         fields = self.entries.get(entry_id)
         if fields is None:
             fields = self.entries[entry_id] = {}
-            self.places[entry_id] = row.place
+        if "status" in row.cells or "merged_into" in row.cells:
+            self.places.setdefault(entry_id, row.place)
         for column, cell in row.cells.items():
             if not cell or column == "entry_id":
                 continue
@@ -80,7 +81,7 @@ class Plan:
         refuse(self.name, self.errors, outcome)
 
 
-_parsed = lru_cache(maxsize=1 << 15)(parsed)
+_parsed = lru_cache(maxsize=1 << 12)(parsed)
 """Many rows say the same of country, maker or size: it is read once, and kept in memory once."""
 
 

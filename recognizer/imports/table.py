@@ -12,7 +12,7 @@ from typing import Final
 from recognizer.errors import CatalogueError
 from recognizer.imports.cells import COLUMNS, OF_ENTRY, one_of
 from recognizer.imports.column_map import JOINERS, ColumnMap, lines_of
-from recognizer.imports.grid import CONTROL, SHEETS, Line, sheet_lines, text_lines, text_of
+from recognizer.imports.grid import CONTROL, SHEETS, Line, file_lines, head_of, sheet_lines
 from recognizer.imports.plan import refuse
 from recognizer.imports.rows import Picture, Row
 from recognizer.types import Role
@@ -73,10 +73,9 @@ def lines(path: Path, notes: list[str], required: tuple[str, ...] = ("entry_id",
     if path.suffix.lower() in SHEETS:
         grid, delimiter = sheet_lines(path), ""
     else:
-        text = text_of(path)
-        first = re.split(r"[\r\n]", text, maxsplit=1)[0]
+        first = re.split(r"[\r\n]", head_of(path), maxsplit=1)[0]
         delimiter = max(",;\t", key=lambda mark: len({c.strip('" ').lower() for c in first.split(mark)} & set(COLUMNS)))
-        grid = text_lines(text, delimiter)
+        grid = file_lines(path, delimiter)
     header: list[str] = []
     for line in grid:
         if line.wrong:
