@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from recognizer.numbers import numbers_under
 from recognizer.types import Match, Photo, Recognition, Verdict
 
 CSV_COLUMNS: Final = (
@@ -31,8 +32,11 @@ class Answer:
     recognitions: tuple[Recognition, ...]
 
 
-def answer_json(answer: Answer) -> dict[str, Any]:
-    """An answer as plain data: photo, sha256, recognitions with box, verdict, checks and matches, best first."""
+def answer_json(answer: Answer, systems: Sequence[str] = ()) -> dict[str, Any]:
+    """An answer as plain data: photo, sha256, recognitions with box, verdict, checks and matches, best first.
+
+    A match holds the entry's `numbers` under each of `systems`, where some are asked for.
+    """
     return {
         "photo": answer.photo.source,
         "sha256": answer.photo.sha256,
@@ -41,15 +45,17 @@ def answer_json(answer: Answer) -> dict[str, Any]:
                 "box": [found.box.left, found.box.top, found.box.right, found.box.bottom],
                 "verdict": found.verdict.value,
                 "checks": list(found.checks),
-                "matches": [_match_json(match) for match in found.matches],
+                "matches": [_match_json(match, systems) for match in found.matches],
             }
             for found in answer.recognitions
         ],
     }
 
 
-def _match_json(match: Match) -> dict[str, Any]:
+def _match_json(match: Match, systems: Sequence[str]) -> dict[str, Any]:
+    numbers = {"numbers": numbers_under(match.entry, systems)} if systems else {}
     return {
+        **numbers,
         "entry_id": match.entry.entry_id,
         "number": match.entry.number,
         "title": match.entry.title,
@@ -63,18 +69,20 @@ def _match_json(match: Match) -> dict[str, Any]:
     }
 
 
-def answer_rows(answer: Answer) -> list[dict[str, Any]]:
-    """An answer as rows under CSV_COLUMNS; pins and ranks count from 1."""
+def answer_rows(answer: Answer, systems: Sequence[str] = ()) -> list[dict[str, Any]]:
+    """An answer as rows under CSV_COLUMNS and a column for each of `systems`; pins and ranks count from 1."""
     rows: list[dict[str, Any]] = []
-    for pin, found in enumerate(answer_json(answer)["recognitions"], 1):
+    for pin, found in enumerate(answer_json(answer, systems)["recognitions"], 1):
         place = dict(zip(("left", "top", "right", "bottom"), found["box"], strict=True))
         about = {"photo": answer.photo.source, "pin": pin, **place, "verdict": found["verdict"]}
-        ranked: Sequence[dict[str, Any]] = [{"rank": rank, **match} for rank, match in enumerate(found["matches"], 1)]
+        ranked: Sequence[dict[str, Any]] = [
+            {"rank": rank} | match.pop("numbers", {}) | match for rank, match in enumerate(found["matches"], 1)
+        ]
         rows += [about | match for match in ranked or [{}]]
     return rows
 
 
-def answer_lines(answer: Answer) -> str:
+def answer_lines(answer: Answer, systems: Sequence[str] = ()) -> str:
     """An answer to read: the photo, for each pin the verdict and the entries with their probability, best first."""
     lines: list[str] = []
     several = len(answer.recognitions) > 1
@@ -82,18 +90,18 @@ def answer_lines(answer: Answer) -> str:
         box = found.box
         at = f", pin {pin} at {box.left},{box.top} to {box.right},{box.bottom}" if several else ""
         lines.append(f"{answer.photo.source}{at}: {VERDICTS[found.verdict]}")
-        lines += [match_line(match) for match in found.matches]
+        lines += [match_line(match, systems) for match in found.matches]
         lines += [f"    to check: {check}" for check in found.checks]
     return "\n".join(lines) if lines else f"{answer.photo.source}: no pin found"
 
 
-def match_line(match: Match) -> str:
-    """One entry offered, to read: probability, number, title."""
+def match_line(match: Match, systems: Sequence[str] = ()) -> str:
+    """One entry offered, to read: probability, number, its numbers under `systems`, title."""
     entry = match.entry
     number = entry.number or entry.entry_id
-    return "  ".join(
-        part for part in (f"  {percent(match.probability):>4}", number, entry.title or entry.title_en) if part
-    )
+    others = [f"{system} {other or '-'}" for system, other in numbers_under(entry, systems).items()]
+    parts = (f"  {percent(match.probability):>4}", number, *others, entry.title or entry.title_en)
+    return "  ".join(part for part in parts if part)
 
 
 def percent(probability: float) -> str:

@@ -268,14 +268,20 @@ class Catalogue:
     def collisions(self) -> list[Collision]:
         """Find the numbers, in any writing, that more than one active entry has, the catalogue's own included."""
         active = _entry.c.status == Status.ACTIVE.value
-        own = sa.select(
-            sa.literal("number"), _entry.c.number_key, _entry.c.number, _entry.c.entry_id, _entry.c.entry_key
-        )
-        columns = (_identifier.c.system, _identifier.c.number_key, _identifier.c.number, _identifier.c.entry_id)
-        others = sa.select(*columns, _entry.c.entry_key).join(_entry, _entry.c.entry_id == _identifier.c.entry_id)
+        several = sa.func.count(_entry.c.entry_id.distinct()) > 1
+        of_entry = _entry.c.entry_id == _identifier.c.entry_id
+        own = sa.select(_entry.c.number_key).where(active).group_by(_entry.c.number_key).having(several)
+        own_rows = sa.select(sa.literal("number"), _entry.c.number_key, _entry.c.number, _entry.c.entry_id)
+        pair = (_identifier.c.system, _identifier.c.number_key)
+        other = sa.select(*pair).join(_entry, of_entry).where(active).group_by(*pair).having(several).subquery()
+        other_rows = sa.select(*pair, _identifier.c.number, _identifier.c.entry_id).join(_entry, of_entry)
+        same = sa.and_(other.c.system == pair[0], other.c.number_key == pair[1])
+        queries = (own_rows.where(_entry.c.number_key.in_(own)), other_rows.join(other, same))
+        found: list[tuple[str, str, str, str]] = []
         with self._reading() as connection:
-            rows = [row for query in (own, others) for row in connection.execute(query.where(active))]
-        return collisions_of(tuple(row)[:4] for row in sorted(rows, key=lambda row: row.entry_key))
+            for query in queries:
+                found += [tuple(row) for row in connection.execute(query.where(active).order_by(_entry.c.entry_key))]
+        return collisions_of(found)
 
     def relate(self, entry_id: str, kind: str, other_entry_id: str) -> None:
         """Note that an entry stands in a relation of some kind to another one; noting it twice changes nothing."""

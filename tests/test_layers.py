@@ -50,7 +50,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         *("photos", "lots", "embedder", "keypoints", "vectors", "verify", "verdict", "catalogue"),
     },
     # what is made of answers
-    "answers": set(),
+    "answers": {"numbers"},
     "report": {"answers", "catalogue", "photos", "pictures", "numbers"},
     "metrics": set(),
 }

@@ -1,7 +1,9 @@
 """A number is found however it is written, and what several pins have under one number is told."""
 
+import numpy as np
 import pytest
 
+from recognizer.answers import CSV_COLUMNS, Answer, answer_json, answer_lines, answer_rows
 from recognizer.numbers import (
     Collision,
     collisions_of,
@@ -11,7 +13,7 @@ from recognizer.numbers import (
     parse_number,
     system_of,
 )
-from recognizer.types import CatalogueEntry
+from recognizer.types import Box, CatalogueEntry, Hit, Match, Photo, Recognition, Verdict
 
 
 @pytest.mark.parametrize(
@@ -76,3 +78,22 @@ def test_collisions_are_numbers_of_several_entries() -> None:
     numbers = [("avers", "8-1", "8-1", "a"), ("avers", "8-1", "8/1", "b"), ("avers", "8-1", "8-1", "a")]
     others = [("konros", "8-1", "8-1", "c"), ("own", "1", "1", "a")]
     assert collisions_of([*numbers, *others]) == [Collision("avers", "8-1", ("a", "b"))]
+
+
+def test_answers_tell_the_numbers_that_are_asked_for() -> None:
+    entry = CatalogueEntry("7", number="7", title="Маяк", identifiers=(("avers", "8-12"), ("avers", "9-1")))
+    box = Box(0, 0, 9, 9)
+    found = (Recognition(box, (Match(entry, 1, 0.5, Hit(1)),), Verdict.MATCH), Recognition(box, (), Verdict.UNKNOWN))
+    answer = Answer(Photo(np.zeros((9, 9, 3), np.uint8), "0" * 64, "a.jpg"), found)
+    systems = ("avers", "ilyinskii")
+    assert answer_lines(answer, systems).splitlines()[1] == "   50%  7  avers 8-12; 9-1  ilyinskii -  Маяк"
+    assert answer_json(answer, systems)["recognitions"][0]["matches"][0]["numbers"] == {
+        "avers": "8-12; 9-1",
+        "ilyinskii": "",
+    }
+    first, last = answer_rows(answer, systems)
+    assert (first["avers"], first["ilyinskii"]) == ("8-12; 9-1", "")
+    assert first.keys() <= {*CSV_COLUMNS, *systems}
+    assert "avers" not in last
+    assert "numbers" not in answer_json(answer)["recognitions"][0]["matches"][0]
+    assert answer_rows(answer)[0].keys() <= set(CSV_COLUMNS)

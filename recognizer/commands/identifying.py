@@ -27,13 +27,23 @@ BATCH: Final = 8
 @click.command()
 @click.argument("photos", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="PHOTO...|FOLDER|-")
 @click.option("--k", type=click.IntRange(min=1), default=5, show_default=True, help="Most entries for a pin.")
+@click.option(
+    "--numbers", metavar="SYSTEM,...", default="", help="Tell the numbers under these systems: avers,ilyinskii."
+)
 @click.option("--csv", "as_csv", is_flag=True, help="Print CSV, a row for each entry offered.")
 @click.option("--report", type=click.Path(dir_okay=False, path_type=Path), help="Write an HTML page with the pictures.")
 @model_option
 @data_option
 @json_option
 def identify(
-    photos: tuple[Path, ...], k: int, as_csv: bool, report: Path | None, model: str | None, data: Path, as_json: bool
+    photos: tuple[Path, ...],
+    k: int,
+    numbers: str,
+    as_csv: bool,
+    report: Path | None,
+    model: str | None,
+    data: Path,
+    as_json: bool,
 ) -> None:
     """Say which catalogue entries are on a photo.
 
@@ -44,16 +54,28 @@ def identify(
 
     if as_csv and as_json:
         raise click.UsageError("--csv and --json at once; give one of them")
+    systems = _systems(numbers)
     refused: list[Refused] = []
     paths = _listed(photos, refused)
     with Recognizer.open(data, model=model) as recognizer:
-        show = _Json() if as_json else _Csv() if as_csv else _Text()
+        show = (_Json if as_json else _Csv if as_csv else _Text)(systems)
         answer_all(recognizer, paths, show.answer, refused, k=k, report=report)
         show.end(refused)
     if report is not None:
         click.echo(f"report: {report}", err=True)
     if refused:
         raise click.exceptions.Exit(1)
+
+
+def _systems(numbers: str) -> tuple[str, ...]:
+    """The numbering systems that --numbers names, each once."""
+    from recognizer.answers import CSV_COLUMNS
+    from recognizer.numbers import system_of
+
+    systems = tuple(dict.fromkeys(system_of(name) for name in numbers.split(",") if name.strip()))
+    if taken := [system for system in systems if system in CSV_COLUMNS]:
+        raise click.UsageError(f"--numbers {taken[0]}: a column of every answer; name a numbering system")
+    return systems
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,13 +161,16 @@ def _opened(path: Path, refused: list[Refused]) -> Photo | None:
 
 
 class _Text:
-    """Answers to read, as they come."""
+    """Answers to read, as they come, with the numbers under some systems."""
+
+    def __init__(self, systems: Sequence[str]) -> None:
+        self._systems = systems
 
     def answer(self, answer: Answer) -> None:
         """Print one answer."""
         from recognizer.answers import answer_lines
 
-        echo(answer_lines(answer))
+        echo(answer_lines(answer, self._systems))
 
     def end(self, refused: Sequence[Refused]) -> None:
         """Nothing is left to print: the errors were told."""
@@ -154,18 +179,19 @@ class _Text:
 class _Csv(_Text):
     """Answers as CSV, as they come."""
 
-    def __init__(self) -> None:
+    def __init__(self, systems: Sequence[str]) -> None:
         from recognizer.answers import CSV_COLUMNS
 
-        self._columns = CSV_COLUMNS
-        click.echo(",".join(CSV_COLUMNS))
+        super().__init__(systems)
+        self._columns = (*CSV_COLUMNS, *systems)
+        click.echo(",".join(self._columns))
 
     def answer(self, answer: Answer) -> None:
         """Print one answer's rows."""
         from recognizer.answers import answer_rows
 
         text = io.StringIO(newline="")
-        csv.DictWriter(text, self._columns, lineterminator="\n").writerows(answer_rows(answer))
+        csv.DictWriter(text, self._columns, lineterminator="\n").writerows(answer_rows(answer, self._systems))
         if text.tell():
             echo(text.getvalue().removesuffix("\n"))
 
@@ -173,14 +199,15 @@ class _Csv(_Text):
 class _Json(_Text):
     """Answers as one JSON document, printed at the end."""
 
-    def __init__(self) -> None:
+    def __init__(self, systems: Sequence[str]) -> None:
+        super().__init__(systems)
         self._photos: list[dict[str, Any]] = []
 
     def answer(self, answer: Answer) -> None:
         """Keep one answer."""
         from recognizer.answers import answer_json
 
-        self._photos.append(answer_json(answer))
+        self._photos.append(answer_json(answer, self._systems))
 
     def end(self, refused: Sequence[Refused]) -> None:
         """Print the document."""
