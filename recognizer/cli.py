@@ -38,6 +38,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "missing": ("collecting", "List what is missing from a series or theme, and how complete it is."),
     "wants": ("collecting", "Write the want-list as CSV or as a sheet to print."),
     "swaps": ("collecting", "Write the swap-list as CSV or as a sheet to print."),
+    "export-opennumismat": ("opennumismat", "Write the catalogue as a collection that OpenNumismat opens."),
     "export": ("keeping", "Write the catalogue as a table that import reads."),
     "copy": ("keeping", "Copy a whole catalogue between data folders and server databases."),
     "backup": ("keeping", "Write catalogue, pictures, models and index to one file."),

@@ -142,6 +142,22 @@ def test_pictures_are_fetched_and_entered_with_their_licence_and_source(catalogu
     assert seen == [(1, 1)]
 
 
+def test_wanted_pictures_are_kept_alike_by_every_database(tmp_path: Path, host: Host, url: str | None) -> None:
+    with Catalogue.open(tmp_path / "shared", url=url, create=True) as catalogue:
+        catalogue.upsert([CatalogueEntry("1"), CatalogueEntry("2")])
+        ask(catalogue, host.address("/p/1"), host.address("/gone"))
+        ask(catalogue, host.address("/p/1"), entry_id="2")
+        ask(catalogue, host.address("/gone"), licence="CC BY 4.0")
+        report = fetch(catalogue, QUICK)
+        assert (report.new, report.refused) == (2, 1)
+        assert [(one.entry_id, one.state, one.licence, one.tries) for one in wanted(catalogue)] == [
+            ("1", State.HELD, "CC0", 0),
+            ("1", State.REFUSED, "CC BY 4.0", 1),
+            ("2", State.HELD, "CC0", 0),
+        ]
+        assert sorted(image.entry_id for image in catalogue.images()) == ["1", "2"]
+
+
 def test_what_is_held_is_not_asked_for_again(catalogue: Catalogue, host: Host) -> None:
     ask(catalogue, host.address("/p/1"))
     fetch(catalogue, QUICK)

@@ -21,8 +21,8 @@ HEADER = "entry_id,title,image\n"
 
 
 @pytest.fixture
-def catalogue(tmp_path: Path) -> Iterator[Catalogue]:
-    with Catalogue.open(tmp_path / "data", create=True) as opened:
+def catalogue(tmp_path: Path, url: str | None) -> Iterator[Catalogue]:
+    with Catalogue.open(tmp_path / "data", url=url, create=True) as opened:
         yield opened
 
 
@@ -62,7 +62,7 @@ def reads(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
 
 
 def test_an_import_that_is_finished_is_not_done_again(
-    catalogue: Catalogue, table: Path, monkeypatch: pytest.MonkeyPatch
+    catalogue: Catalogue, url: str | None, table: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen = reads(monkeypatch)
     assert import_source(catalogue, table) == ImportReport(2, 2, 0, 0, 2, 0, 0)
@@ -70,7 +70,7 @@ def test_an_import_that_is_finished_is_not_done_again(
         assert import_source(catalogue, table) == ImportReport(2, 0, 0, 2, 0, 0, 2)
     assert import_source(catalogue, table.parent) == ImportReport(2, 0, 0, 2, 0, 0, 2)
     assert len(seen) == 1
-    with Catalogue.open(catalogue.folder) as again:
+    with Catalogue.open(catalogue.folder, url=url) as again:
         assert import_source(again, table) == ImportReport(2, 0, 0, 2, 0, 0, 2)
     assert len(seen) == 1
 
@@ -180,9 +180,9 @@ def test_pictures_younger_than_the_clock_tells_apart_are_not_relied_upon(
 
 
 def test_a_change_by_someone_else_during_an_import_is_not_forgotten(
-    catalogue: Catalogue, table: Path, monkeypatch: pytest.MonkeyPatch
+    catalogue: Catalogue, url: str | None, table: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with Catalogue.open(catalogue.folder) as other:
+    with Catalogue.open(catalogue.folder, url=url) as other:
         import_source(
             catalogue, table, progress=lambda done, _: done == 1 and other.upsert([CatalogueEntry("9")]) and None
         )

@@ -770,6 +770,21 @@ def test_the_command_imports_by_a_named_format_and_tells_what_is_wanted(tmp_path
     assert set(entries.FORMATS) == set(FORMATS)
 
 
+def test_the_command_writes_for_opennumismat_and_takes_back_what_was_changed_there(tmp_path: Path) -> None:
+    data = ("--data", tmp_path / "data")
+    (tmp_path / "c.csv").write_text("entry_id,title,technique\n1,Ёлка,эмаль\n")
+    run("import", tmp_path / "c.csv", *data)
+    assert (
+        run("export-opennumismat", tmp_path / "out.db", *data).output == f"1 entry written to {tmp_path / 'out.db'}\n"
+    )
+    with closing(sqlite3.connect(tmp_path / "out.db")) as connection, connection:
+        connection.execute("UPDATE coins SET title = 'Ель', rarity = 'R3'")
+    assert "0 new, 1 changed" in run("import", tmp_path / "out.db", *data).output
+    with Catalogue.open(tmp_path / "data") as catalogue:
+        [entry] = catalogue.entries()
+    assert (entry.title, entry.technique, entry.rarity) == ("Ель", "эмаль", "R3")
+
+
 def test_every_format_is_a_module_with_samples() -> None:
     names = {path.name.partition("_")[0].partition(".")[0] for path in SAMPLES.iterdir()}
     assert set(FORMATS) - {"folder"} <= names
