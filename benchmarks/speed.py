@@ -14,6 +14,7 @@ import argparse
 import json
 import os
 import platform
+import resource
 import statistics
 import subprocess
 import sys
@@ -38,7 +39,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, help=argparse.SUPPRESS)
     asked = parser.parse_args()
     if asked.step:
-        print(json.dumps(STEPS[asked.step](asked)))
+        print(json.dumps(STEPS[asked.step](asked) | {"peak_bytes": peak_bytes()}))
         return
     if bool(asked.catalogue) != bool(asked.queries):
         parser.error("give --catalogue and --queries together")
@@ -66,15 +67,20 @@ def in_process(step: str, asked: argparse.Namespace) -> dict[str, Any]:
     command = [sys.executable, __file__, "--step", step, "--data", asked.data, "--limit", str(asked.limit)]
     command += ["--catalogue", asked.catalogue, "--queries", asked.queries]
     start = time.perf_counter()
-    with subprocess.Popen([str(part) for part in command], stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        printed = process.stdout.read()
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
+    done = subprocess.run([str(part) for part in command], stdout=subprocess.PIPE, text=True)
+    if done.returncode:
         raise SystemExit(f"{step} failed; see above")
-    peak = usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
-    return {**json.loads(printed), "process_seconds": time.perf_counter() - start, "peak_bytes": peak}
+    measured: dict[str, Any] = json.loads(done.stdout)
+    return measured | {"process_seconds": time.perf_counter() - start}
+
+
+def peak_bytes() -> int:
+    """The most memory that this process has held."""
+    status = Path("/proc/self/status")
+    if status.is_file():  # getrusage would count what the process that started this one held
+        peak = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
+        return int(peak.split()[1]) * 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 
 def step_import(asked: argparse.Namespace) -> dict[str, Any]:
