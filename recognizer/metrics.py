@@ -115,6 +115,22 @@ def merged(recognitions: Sequence[Recognition]) -> list[tuple[Match, Recognition
     return sorted(best.values(), key=lambda pair: -pair[0].probability)
 
 
+def scores_of(answers: Sequence[tuple[Match, Recognition]]) -> dict[Hashable, float]:
+    """Score merged answers by their order, the first 0, the next -1, for `rank_of`.
+
+    Only answers with equal probability and equal evidence are tied: a probability may be capped, and what is shown
+    first by better evidence is first. Equal evidence is no order.
+    """
+    scores: dict[Hashable, float] = {}
+    before: tuple[float, ...] | None = None
+    for place, (match, _) in enumerate(answers):
+        hit = match.hit
+        own = (match.probability, hit.similarity, hit.votes, hit.inliers, hit.appearance)
+        scores[match.entry.entry_id] = next(reversed(scores.values())) if own == before else -float(place)
+        before = own
+    return scores
+
+
 def best_of_entry(scores: ArrayLike, entries: Sequence[Hashable]) -> dict[Hashable, float]:
     """Bring scores of photos (n,) to scores of entries: the best photo's; `entries` names the entry of each photo."""
     best: dict[Hashable, float] = {}

@@ -54,6 +54,16 @@ def test_answers_of_several_pins_merge_by_best_probability() -> None:
     assert metrics.merged([]) == []
 
 
+def test_a_capped_probability_is_no_tie_but_equal_evidence_is() -> None:
+    def match(entry_id: str, probability: float, inliers: int) -> Match:
+        return Match(CatalogueEntry(entry_id), 1, probability, Hit(1, inliers=inliers))
+
+    matches = (match("a", 0.3, 9), match("b", 0.3, 8), match("c", 0.3, 8), match("d", 0.3, 8), match("e", 0.1, 8))
+    scores = metrics.scores_of(metrics.merged([Recognition(Box(0, 0, 9, 9), matches, Verdict.UNKNOWN)]))
+    assert [metrics.rank_of(entry_id, scores) for entry_id in "abcde"] == [1, 4, 4, 4, 5]
+    assert metrics.scores_of([]) == {}
+
+
 def test_recall_at_k_by_hand() -> None:
     ranks = [1, 3, 0, 5, 6]  # at 1: one of five; at 5: ranks 1, 3, 5; at 50: all but the one not found
     assert metrics.recall_at(ranks, 1) == pytest.approx(1 / 5)

@@ -140,7 +140,7 @@ def ask_all(
 
 
 def _ask(recognizer: Recognizer, path: Path, entry_id: str | None, px: int | None, evidence: Evidence) -> Result:
-    from recognizer.metrics import merged, rank_of
+    from recognizer.metrics import merged, rank_of, scores_of
     from recognizer.types import Verdict
 
     start = time.perf_counter()
@@ -150,8 +150,7 @@ def _ask(recognizer: Recognizer, path: Path, entry_id: str | None, px: int | Non
     recognitions = recognizer.identify([photo], k=DEPTH, evidence=evidence)[0]
     end = time.perf_counter()
     answers = merged(recognitions)
-    scores: dict[Hashable, float] = {match.entry.entry_id: match.probability for match, _ in answers}
-    rank = rank_of(entry_id, scores)
+    rank = rank_of(entry_id, scores_of(answers))
     best = answers[0] if answers else None
     claimed = best is not None and best[1].verdict in (Verdict.MATCH, Verdict.FAMILY)
     wrong = claimed if entry_id is None else rank != 1
