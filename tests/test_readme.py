@@ -1,6 +1,7 @@
 """The README's commands, run on the drawn sample: each does what is printed there, number for number but the digits.
 
 python tests/test_readme.py        puts what the commands print now into the README (make readme)
+    python tests/test_readme.py --commands      only its table of commands, in a second
 """
 
 from __future__ import annotations
@@ -78,7 +79,7 @@ def test_documented_commands_print_what_is_documented(tmp_path: Path) -> None:
 
 def test_every_command_and_column_is_documented() -> None:
     text = README.read_text(encoding="utf-8")
-    assert commands() in text, "make readme"
+    assert commands() in text, "the table of commands is old: python tests/test_readme.py --commands"
     for column in COLUMNS:
         assert f"`{column}`" in text, column
 
@@ -100,6 +101,8 @@ def write() -> None:
     places = re.compile(r"(<!-- commands: begin.*?-->\n).*?(<!-- commands: end -->)", re.DOTALL)
     text = places.sub(lambda found: f"{found[1]}{commands()}\n{found[2]}", text)
     README.write_text(text, encoding="utf-8")
+    if "--commands" in sys.argv:
+        return
     with tempfile.TemporaryDirectory() as folder:
         fresh = iter([f"$ {command}\n{printed(command, Path(folder))}" for command, _ in documented(text)])
 
