@@ -301,3 +301,10 @@ def test_numbers_are_added_taken_away_and_looked_through(catalogue: Catalogue) -
     assert catalogue.entry("star").identifiers == (("own", "1"),)
     assert "has no number konros:1" in znachki(catalogue, "numbers", "star", "--remove", "konros:1", code=2)
     assert "give a NUMBER" in znachki(catalogue, "numbers", code=2)
+
+
+def test_show_leads_on_from_a_merged_entry_and_says_so(catalogue: Catalogue) -> None:
+    catalogue.merge("ship", "copy")
+    assert znachki(catalogue, "show", "avers:8-12").startswith("note: 1 was merged into copy\n")
+    catalogue.withdraw("star")
+    assert "note: star was withdrawn" in znachki(catalogue, "show", "star")

@@ -113,7 +113,10 @@ def show(entry: str | None, words: str | None, limit: int, data: Path, as_json: 
         raise click.UsageError("ENTRY and --search at once; give one of them")
     with Catalogue.open(data) as catalogue:
         if entry is not None:
-            found = catalogue.entry(entry)
+            answer = catalogue.lookup(entry)
+            found = answer.entry
+            if answer.note:
+                click.echo(f"note: {answer.note}", err=True)
             images, relations = catalogue.images(entry_id=found.entry_id), catalogue.relations(found.entry_id)
             if as_json:
                 print_json(entry_json(found, images) | {"relations": [list(pair) for pair in relations]})
