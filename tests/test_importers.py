@@ -3,6 +3,7 @@
 import bz2
 import gzip
 import json
+import random
 import shutil
 import sqlite3
 from collections.abc import Iterator
@@ -688,6 +689,54 @@ def test_addresses_in_a_table_are_wanted_and_must_be_of_the_web(catalogue: Catal
     message = refused(catalogue, table)
     assert [line.partition(":")[0] for line in message] == ["catalogue.csv", *(f"  line {n}" for n in (2, 3, 4))]
     assert "'ftp://example.org/a.jpg' is not of the web; give one that begins with http:// or https://" in message[1]
+
+
+# Damaged in ways that nobody thought of
+
+
+def spoilt(value: object, moments: random.Random) -> object:
+    """A copy of a JSON value in which some values became others and some are gone."""
+    if moments.random() < 0.04:
+        return moments.choice([None, True, -1, 1.5, "", "x", [], {}, [[]], "\ud800", "\x00", "9" * 30, {"id": None}])
+    if isinstance(value, dict):
+        return {key: spoilt(one, moments) for key, one in value.items() if moments.random() > 0.02}
+    if isinstance(value, list):
+        return [spoilt(one, moments) for one in value if moments.random() > 0.02]
+    return value
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("goskatalog_dump.json", "goskatalog_exhibit.json", "smithsonian.jsonl", "commons_entities.json"),
+        *("colnect_english.csv", "table_russian.csv"),
+    ],
+)
+def test_whatever_stands_in_a_file_it_is_imported_or_refused(catalogue: Catalogue, tmp_path: Path, name: str) -> None:
+    moments, good = random.Random(name), (SAMPLES / name).read_bytes()
+    path = tmp_path / name
+    kind = name.partition("_")[0].partition(".")[0]
+    refusals = 0
+    for turn in range(40):
+        lines = good.splitlines() if name.endswith("l") else [good]
+        if name.endswith(("json", "jsonl")) and turn % 2:
+            path.write_text("\n".join(json.dumps(spoilt(json.loads(line), moments)) for line in lines if line))
+        else:
+            data = bytearray(good)
+            for _ in range(moments.randint(1, 5)):
+                at = moments.randrange(len(data))
+                data[at : at + moments.choice([0, 1, 30])] = moments.choice(
+                    [b"\x00", b"\xff", b'"', b",", b"\n", b"]", b""]
+                )
+            path.write_bytes(data)
+        before = catalogue.count(), len(wanted(catalogue)), len(catalogue.history())
+        try:
+            mapping = read_map(SAMPLES / "table_russian.toml") if kind == "table" else None
+            import_source(catalogue, path, kind, mapping)
+        except CatalogueError:
+            refusals += 1
+            assert (catalogue.count(), len(wanted(catalogue)), len(catalogue.history())) == before
+    assert refusals > 0
 
 
 # Foreseen

@@ -83,6 +83,8 @@ def carry_out(
             for some in _batches(list(plan.entries)):
                 there = catalogue.known(some)
                 entries = _sum(entries, catalogue.upsert(_after(there, plan, entry_id) for entry_id in some))
+                for entry_id in some:
+                    del plan.entries[entry_id]  # what is entered need not be held twice
             for photos in _batches(_images(catalogue, plan, kept)):
                 images = _sum(images, catalogue.add_images(photos))
             asked = wanted.want(catalogue, _wanted(plan))

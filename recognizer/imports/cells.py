@@ -22,6 +22,9 @@ OF_ENTRY: Final = (*TEXTS, *SEPARATORS, "years", "status", "identifiers")
 COLUMNS: Final = ("entry_id", *OF_ENTRY, "image", "role", "licence", "source")
 """Columns that a catalogue table may have, in any order; only entry_id must be there."""
 
+UNFIT: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
+"""Characters that no text of a catalogue may have: controls, and halves of characters that JSON can write."""
+
 _SPAN: Final = re.compile(
     r"(?<!\d)(1\d{3}|20\d{2})(?!\d)(?:\s*[-–—/]\s*(\d{4}|\d{2})(?!\d|[.-]\d))?(\s*-?(?:е|х|s)\b)?"
 )

@@ -63,7 +63,8 @@ def read(path: Path, notes: list[str]) -> Iterator[Row]:
 
 
 def _place(entity: Any) -> str:
-    return text(entity.get("id")) or "an entity" if isinstance(entity, dict) else "an entity"
+    name = text(entity.get("id")) if isinstance(entity, dict) else ""
+    return name.encode("ascii", "backslashreplace").decode() or "an entity"
 
 
 def _row(place: str, entity: Any) -> Row:
@@ -85,11 +86,15 @@ def _row(place: str, entity: Any) -> Row:
     wrong = ""
     try:
         fields |= _years(said)
-    except (ValueError, KeyError, TypeError, IndexError):
+    except (ValueError, KeyError, TypeError, IndexError, AttributeError):
         wrong = "P571 is no date of Wikibase"
+    try:
+        pictures = _pictures(entity, said)
+    except UnicodeEncodeError:
+        wrong, pictures = f"title {entity['title']!r} is no name of a file", ()
     fields["identifiers"] = tuple(tuple(one.split(":", 1)) for one in dict.fromkeys(identifiers))
     cells |= {"title": _label(named, "ru"), "title_en": _label(named, "en")}
-    return Row(place, cells, _pictures(entity, said), fields, wrong)
+    return Row(place, cells, pictures, fields, wrong)
 
 
 def _pictures(entity: dict[str, Any], said: dict[str, Any]) -> tuple[Picture, ...]:
@@ -114,10 +119,9 @@ def address_of(title: str) -> str:
 def _values(said: dict[str, Any], name: str) -> list[str]:
     """The values of a property as text, items by their id, preferred ones first; deprecated ones do not count."""
     found: list[tuple[int, str]] = []
-    claims = said.get(name)
-    for claim in claims if isinstance(claims, list) else []:
+    for claim in _dicts(said.get(name)):
         value = _value(claim)
-        rank = {"preferred": 0, "normal": 1}.get(claim.get("rank", "normal"), 2) if isinstance(claim, dict) else 2
+        rank = {"preferred": 0, "normal": 1}.get(text(claim.get("rank", "normal")), 2)
         one = text(value.get("id")) if isinstance(value, dict) else text(value)
         if one and rank < 2:
             found.append((rank, one))
@@ -134,6 +138,10 @@ def _value(claim: Any) -> Any:
     return data.get("value") if isinstance(data, dict) else None
 
 
+def _dicts(values: Any) -> list[dict[str, Any]]:
+    return [value for value in values if isinstance(value, dict)] if isinstance(values, list) else []
+
+
 def _label(named: dict[str, Any], language: str) -> str:
     label = named.get(language)
     return text(label.get("value")) if isinstance(label, dict) else ""
@@ -141,9 +149,9 @@ def _label(named: dict[str, Any], language: str) -> str:
 
 def _author(said: dict[str, Any]) -> str:
     """The author as a name that the file gives (P170 qualified by P2093), "" where he is only an item."""
-    for claim in said.get("P170") or []:
-        qualifiers = claim.get("qualifiers") if isinstance(claim, dict) else None
-        for snak in (qualifiers.get("P2093") or []) if isinstance(qualifiers, dict) else []:
+    for claim in _dicts(said.get("P170")):
+        qualifiers = claim.get("qualifiers")
+        for snak in _dicts(qualifiers.get("P2093")) if isinstance(qualifiers, dict) else []:
             if name := text(_value({"mainsnak": snak})):
                 return name
     return ""
@@ -151,7 +159,7 @@ def _author(said: dict[str, Any]) -> str:
 
 def _years(said: dict[str, Any]) -> dict[str, Any]:
     """The years of P571: Wikibase's precision 9 is a year, 8 a decade, 7 a century; finer ones are days and months."""
-    for claim in said.get("P571") or []:
+    for claim in _dicts(said.get("P571")):
         value = _value(claim)
         if value is None:
             continue

@@ -8,6 +8,7 @@ number of the exhibit, put in its place, answers with somebody else's picture.
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -155,7 +156,8 @@ def role_of(name: str) -> Role | None:
 
 def text(value: Any) -> str:
     """A value as trimmed text on one line; "" for what is missing or not simple."""
-    return " ".join(str(value).split()) if isinstance(value, (str, int, float)) and value is not True else ""
+    simple = isinstance(value, (str, int, float)) and not isinstance(value, bool)
+    return unicodedata.normalize("NFC", " ".join(str(value).split())) if simple else ""
 
 
 def _list(value: Any) -> list[str]:

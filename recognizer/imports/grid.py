@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import csv
 import datetime
-import re
 import unicodedata
 import warnings
-import zipfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +13,6 @@ from typing import Any, Final
 
 from recognizer.errors import CatalogueError
 
-CONTROL: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 SHEETS: Final = (".xlsx", ".xlsm")
 
 
@@ -113,7 +110,7 @@ def sheet_lines(path: Path, sheet: str = "") -> Iterator[Line]:
             book = load_workbook(path, read_only=True, data_only=True)
     except FileNotFoundError as error:
         raise CatalogueError(f"{path}: cannot be read ({error.strerror}); check the name") from error
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+    except Exception as error:  # of a damaged workbook anything is raised: zlib.error, KeyError, ParseError and more
         raise CatalogueError(f"{path.name}: no XLSX workbook ({error}); save it as .xlsx or .csv") from error
     try:
         if sheet and sheet not in book.sheetnames:
@@ -127,7 +124,9 @@ def sheet_lines(path: Path, sheet: str = "") -> Iterator[Line]:
                 cells.pop()
             if cells:
                 yield Line(f"row {number}", cells)
-    except (zipfile.BadZipFile, SyntaxError, EOFError, zipfile.error) as error:
+    except CatalogueError:
+        raise
+    except Exception as error:
         raise CatalogueError(f"{path.name}: damaged ({error}); save it anew") from error
     finally:
         book.close()

@@ -56,7 +56,7 @@ def _by_lines(head: bytes) -> bool:
     first = head.removeprefix(b"\xef\xbb\xbf").lstrip().partition(b"\n")[0]
     try:
         return isinstance(json.loads(first), dict)
-    except ValueError:
+    except (ValueError, RecursionError):
         return False
 
 
@@ -69,6 +69,8 @@ def _lines(file: IO[bytes]) -> Iterator[tuple[str, Any, str]]:
             yield f"line {number}", json.loads(text), ""
         except json.JSONDecodeError as error:
             yield f"line {number}", None, f"no JSON: {error.msg} at column {error.colno}; is the line cut short?"
+        except (ValueError, RecursionError) as error:
+            yield f"line {number}", None, f"JSON that no record has ({error})"
 
 
 def _array(file: IO[bytes]) -> Iterator[tuple[str, Any, str]]:
@@ -99,6 +101,9 @@ def _array(file: IO[bytes]) -> Iterator[tuple[str, Any, str]]:
                 if ended or len(text) > LONGEST:
                     yield f"record {number + 1}", None, f"no JSON: {error.msg}; is the file cut short?"
                     return
+            except (ValueError, RecursionError) as error:
+                yield f"record {number + 1}", None, f"JSON that no record has ({error})"
+                return
         if ended:
             if inside or number == 0:
                 yield f"record {number + 1}", None, "the array is not closed; is the file cut short?"

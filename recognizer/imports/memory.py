@@ -91,7 +91,7 @@ class Memory:
             "pictures": {path: _listed(stamp) for path, stamp in self._stamps.items()},
             "files": sorted(set(files.values())),
         }
-        text = json.dumps(seen, ensure_ascii=False, separators=(",", ":"))
+        text = json.dumps(seen, separators=(",", ":"))
         finished.remember(self._catalogue, self._source, self._content, text, self._before, int(wrote))
 
 

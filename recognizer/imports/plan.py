@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
 from recognizer.errors import CatalogueError
-from recognizer.imports.cells import parsed, shown
+from recognizer.imports.cells import UNFIT, parsed, shown
 from recognizer.imports.rows import Held, Picture, Row
 
 SHOWN_ERRORS: Final = 20
@@ -68,6 +68,8 @@ class Plan:
                     f"{column} of {entry_id!r} is {cell!r} here, {shown(column, fields)!r} above; make them one"
                 )
         fields.update(row.fields)
+        others = (entry_id, *_texts(row.fields.values()), *(text for one in row.pictures for text in _said(one)))
+        wrong += [f"control characters in {text!r}; take them out" for text in others if UNFIT.search(text)]
         for picture in row.pictures:
             key = (entry_id, picture.where)
             if self.pictures.setdefault(key, picture) != picture:
@@ -81,8 +83,28 @@ class Plan:
         refuse(self.name, self.errors, outcome)
 
 
-_parsed = lru_cache(maxsize=1 << 12)(parsed)
-"""Many rows say the same of country, maker or size: it is read once, and kept in memory once."""
+@lru_cache(maxsize=1 << 12)
+def _parsed(column: str, cell: str) -> dict[str, Any]:
+    """The fields that a cell gives; many rows say the same of country or size: it is read, and held, once."""
+    if UNFIT.search(cell):
+        raise ValueError(f"control characters in {cell!r}; take them out")
+    return parsed(column, cell)
+
+
+def _texts(values: Iterable[Any]) -> Iterator[str]:
+    """Every text among values, inside tuples as well."""
+    for value in values:
+        if isinstance(value, str):
+            yield value
+        elif isinstance(value, tuple):
+            yield from _texts(value)
+
+
+def _said(picture: Picture) -> Iterator[str]:
+    """The texts of a picture that the catalogue will keep."""
+    yield from (picture.licence, picture.source)
+    if isinstance(picture.where, str):
+        yield picture.where
 
 
 def name_of(picture: Picture) -> str:

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Final
 
 from recognizer.errors import CatalogueError
-from recognizer.imports.cells import COLUMNS, OF_ENTRY, one_of
+from recognizer.imports.cells import COLUMNS, OF_ENTRY, UNFIT, one_of
 from recognizer.imports.column_map import JOINERS, ColumnMap, lines_of
-from recognizer.imports.grid import CONTROL, SHEETS, Line, file_lines, head_of, sheet_lines
+from recognizer.imports.grid import SHEETS, Line, file_lines, head_of, sheet_lines
 from recognizer.imports.plan import refuse
 from recognizer.imports.rows import Picture, Row
 from recognizer.types import Role
@@ -98,7 +98,7 @@ def _by_column(line: Line, header: list[str], delimiter: str) -> Row:
     if len(cells) != len(header):
         what = f"{len(cells)} cells, but the header has {len(header)}"
         return Row(line.place, wrong=f"{what}; quote cells that hold {delimiter!r}" if delimiter else what)
-    if wrong := next(filter(CONTROL.search, cells), None):
+    if wrong := next(filter(UNFIT.search, cells), None):
         return Row(line.place, wrong=f"control characters in {wrong!r}; take them out")
     return Row(line.place, dict(zip(header, cells, strict=True)))
 
