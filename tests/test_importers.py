@@ -6,6 +6,7 @@ import json
 import random
 import shutil
 import sqlite3
+import zipfile
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -155,6 +156,21 @@ def test_the_json_of_one_exhibit_is_read(catalogue: Catalogue) -> None:
     entry = catalogue.entry("goskatalog:70000020")
     assert (entry.title, entry.size_mm) == ("Значок юбилейный. Выдуманску 100 лет", "30 x 20")
     assert (entry.year_from, entry.year_to) == (1970, 1979)
+
+
+def test_an_archive_of_dumps_is_read_file_by_file(catalogue: Catalogue, tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "dump.json.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.write(SAMPLES / "goskatalog_dump.json", "part-1.json")
+        archive.write(SAMPLES / "goskatalog_exhibit.json", "part-2.json")
+    assert import_source(catalogue, tmp_path / "dump.json.zip").entries_new == 4
+    with zipfile.ZipFile(tmp_path / "bad.zip", "w") as archive:
+        archive.write(SAMPLES / "goskatalog_dump.json", "part-1.json")
+        archive.write(SAMPLES / "goskatalog_broken.json", "part-2.json")
+    assert "  part-2.json record 1: no regNumber" in refused(catalogue, tmp_path / "bad.zip")[1]
+    data = bytearray((tmp_path / "dump.json.zip").read_bytes())
+    data[60:90] = bytes(30)
+    (tmp_path / "spoilt.zip").write_bytes(data)
+    assert "spoilt.zip: damaged or cut short" in refused(catalogue, tmp_path / "spoilt.zip")[0]
 
 
 def test_a_page_of_the_open_data_interface_is_read(catalogue: Catalogue, tmp_path: Path) -> None:
@@ -717,7 +733,7 @@ def test_whatever_stands_in_a_file_it_is_imported_or_refused(catalogue: Catalogu
     path = tmp_path / name
     kind = name.partition("_")[0].partition(".")[0]
     refusals = 0
-    for turn in range(40):
+    for turn in range(100):
         lines = good.splitlines() if name.endswith("l") else [good]
         if name.endswith(("json", "jsonl")) and turn % 2:
             path.write_text("\n".join(json.dumps(spoilt(json.loads(line), moments)) for line in lines if line))

@@ -16,6 +16,7 @@ from recognizer.imports import folder as folder_of_pictures
 from recognizer.imports.carrying import Difference, ImportReport, Progress, carry_out, foresee
 from recognizer.imports.cells import COLUMNS, parse_years
 from recognizer.imports.column_map import ColumnMap, guess_map, read_map, write_map
+from recognizer.imports.json_records import head_of
 from recognizer.imports.memory import Memory
 from recognizer.imports.plan import Plan
 from recognizer.imports.rows import Importer
@@ -97,7 +98,8 @@ def format_of(source: Path) -> str:
                 head = file.read(_HEAD)
         except OSError as error:
             raise CatalogueError(f"{source}: cannot be read ({error.strerror}); check the name") from error
-        head = head if head[:2] != b"\x1f\x8b" and head[:3] != b"BZh" else _unpacked(source)
+        if head[:2] == b"\x1f\x8b" or head[:3] == b"BZh" or source.suffix.lower() == ".zip":
+            head = head_of(source, _HEAD)
     for kind, importer in FORMATS.items():
         if importer.takes(source, head):
             return kind
@@ -130,13 +132,3 @@ def _inside(source: Path, kind: str | None) -> Path:
     """The table by which a folder is imported, if it has one."""
     listed = source / "catalogue.csv"
     return listed if kind is None and listed.is_file() else source
-
-
-def _unpacked(source: Path) -> bytes:
-    from recognizer.imports.json_records import opened
-
-    try:
-        with opened(source) as file:
-            return file.read(_HEAD)
-    except (OSError, EOFError) as error:
-        raise CatalogueError(f"{source.name}: damaged or cut short ({error}); download it again") from error

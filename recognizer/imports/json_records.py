@@ -1,12 +1,16 @@
-"""JSON records one by one: lines of them, a long array of them, or a file that is one; plain, gzip or bzip2."""
+"""JSON records one by one: lines of them, a long array of them, or a file that is one; plain or packed."""
 
 from __future__ import annotations
 
 import bz2
 import gzip
 import json
+import zipfile
+import zlib
 from codecs import getincrementaldecoder
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import IO, Any, Final, cast
 
@@ -19,35 +23,62 @@ LONGEST: Final = 1 << 28
 """Characters that a single record may have."""
 
 
-def opened(path: Path) -> IO[bytes]:
-    """Open a file, unpacking it on the way where it is gzip or bzip2; raises CatalogueError where it cannot be read."""
-    try:
-        with path.open("rb") as file:
-            magic = file.read(3)
-        if magic[:2] == b"\x1f\x8b":
-            return cast(IO[bytes], gzip.open(path, "rb"))
-        return cast(IO[bytes], bz2.open(path, "rb")) if magic == b"BZh" else path.open("rb")
-    except OSError as error:
-        raise CatalogueError(f"{path}: cannot be read ({error.strerror or error}); check the name") from error
+_DAMAGE: Final = (OSError, EOFError, zlib.error, zipfile.BadZipFile, RuntimeError, NotImplementedError)
+"""What the readers of packed files raise of one that is damaged, cut short, encrypted or of an unknown kind."""
+
+
+def head_of(path: Path, count: int) -> bytes:
+    """The first bytes of a file as it is unpacked; raises CatalogueError where it cannot be read."""
+    with _told(path):
+        for _, open_ in _parts(path):
+            with open_() as file:
+                return file.read(count)
+    return b""
 
 
 def records(path: Path) -> Iterator[tuple[str, Any, str]]:
     """Yield (place, record, what is wrong with it) for each record of a file, holding few of them in memory.
 
     Where lines hold a record each, the place is "line 7" and a bad line does not hide those after it; in an array it is
-    "record 7", and what follows a bad record is lost. Raises CatalogueError where the file cannot be read.
+    "record 7", and what follows a bad record is lost. In a ZIP archive the name of each file stands before the place.
+    Raises CatalogueError where the file cannot be read.
     """
+    with _told(path):
+        for name, open_ in _parts(path):
+            with open_() as file:
+                by_lines = _by_lines(file.read(CHUNK))
+            with open_() as file:
+                for place, record, wrong in _lines(file) if by_lines else _array(file):
+                    yield f"{name} {place}" if name else place, record, wrong
+
+
+def _parts(path: Path) -> Iterator[tuple[str, Callable[[], IO[bytes]]]]:
+    """The files that a file holds, by name: itself, without one, or those of an archive; with each how to open it."""
+    with path.open("rb") as file:
+        magic = file.read(4)
+    if magic == b"PK\x03\x04":
+        with zipfile.ZipFile(path) as archive:
+            for name in sorted(archive.namelist()):
+                if not name.endswith("/") and "__MACOSX" not in name:
+                    yield name, partial(archive.open, name)
+    elif magic[:2] == b"\x1f\x8b":
+        yield "", cast(Callable[[], IO[bytes]], partial(gzip.open, path))
+    elif magic[:3] == b"BZh":
+        yield "", cast(Callable[[], IO[bytes]], partial(bz2.open, path))
+    else:
+        yield "", lambda: path.open("rb")
+
+
+@contextmanager
+def _told(path: Path) -> Iterator[None]:
+    """Raise what is wrong with a file as CatalogueError."""
     try:
-        with opened(path) as file:
-            head = file.read(CHUNK)
-        with opened(path) as file:
-            if _by_lines(head):
-                yield from _lines(file)
-            else:
-                yield from _array(file)
+        yield
     except UnicodeDecodeError as error:
         raise CatalogueError(f"{path.name}: not UTF-8 ({error.reason}); save it as UTF-8") from error
-    except (OSError, EOFError) as error:  # of an archive cut short or damaged
+    except FileNotFoundError as error:
+        raise CatalogueError(f"{path}: cannot be read ({error.strerror}); check the name") from error
+    except _DAMAGE as error:
         raise CatalogueError(f"{path.name}: damaged or cut short ({error}); download it again") from error
 
 
