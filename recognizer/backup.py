@@ -6,37 +6,33 @@ and size of each. The catalogue is one moment of it, also where it lives on a se
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 import shutil
 import sqlite3
 import tempfile
-import zipfile
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version
-from pathlib import Path, PurePosixPath
-from typing import Any, BinaryIO, Final
+from pathlib import Path
+from typing import Final
 
+from recognizer import archive
+from recognizer.archive import Progress
 from recognizer.catalogue import DATABASE, PICTURES, REMOVED, Catalogue
 from recognizer.database import REVISION
 from recognizer.errors import CatalogueError
 from recognizer.transfer import transfer
 
+KIND: Final = "backup"
 FORMAT: Final = 1
-MANIFEST: Final = "manifest.json"
 MODELS: Final = "models"
 INDEX: Final = "index"
 PARTS: Final = (DATABASE, PICTURES, REMOVED, MODELS, INDEX)
 """What of a data folder a backup holds."""
 
-_BLOCK: Final = 1 << 20
 _TRIES: Final = 5
-
-Progress = Callable[[int, int], None]
 
 
 @dataclass(slots=True)
@@ -67,31 +63,29 @@ def back_up(catalogue: Catalogue, path: Path, progress: Progress | None = None) 
     database is damaged or the file cannot be written.
     """
     report = BackupReport()
-    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        with (
-            tempfile.TemporaryDirectory(prefix=".znachki-", dir=path.parent) as scratch,
-            zipfile.ZipFile(beside, "w") as file,
-        ):
-            files: dict[str, dict[str, Any]] = {}
-            for done, (name, source, expected, total) in enumerate(_members(catalogue, Path(scratch), report), 1):
-                _put(file, name, source, expected, files, report)
-                if progress is not None:
-                    progress(done, total)
-            manifest = {
-                "format": FORMAT,
-                "made_at": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
-                "znachki": version("znachki"),
-                "revision": REVISION,
-                "files": files,
-                "damaged": [list(one) for one in report.damaged],
-            }
-            file.writestr(MANIFEST, json.dumps(manifest, ensure_ascii=False, indent=1), zipfile.ZIP_DEFLATED)
-        beside.replace(path)
-    except OSError as error:
-        raise CatalogueError(f"{path}: cannot be written ({error.strerror or error}); choose another place") from error
-    finally:
-        beside.unlink(missing_ok=True)
+    with (
+        archive.writing(path) as file,
+        tempfile.TemporaryDirectory(prefix=".znachki-", dir=path.parent, ignore_cleanup_errors=True) as scratch,
+    ):
+        for done, (name, source, expected, total) in enumerate(_members(catalogue, Path(scratch), report), 1):
+            try:
+                if expected is not None and archive.sha256_of(source) != expected:
+                    report.damaged.append((name, "damaged: not what its name says"))
+                else:
+                    file.put(name, source, small=name == DATABASE)
+            except FileNotFoundError:
+                report.damaged.append((name, "missing"))
+            if progress is not None:
+                progress(done, total)
+        file.finish(
+            kind=KIND,
+            format=FORMAT,
+            made_at=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+            znachki=version("znachki"),
+            revision=REVISION,
+            damaged=[list(one) for one in report.damaged],
+        )
+        report.files, report.bytes = len(file.files), file.bytes
     return report
 
 
@@ -171,36 +165,8 @@ def _state(folder: Path) -> list[tuple[str, int, int]]:
 
 def _files(folder: Path) -> list[Path]:
     """The files under a folder, at any depth, without those that are just being written."""
-    found = (path for path in folder.rglob("*") if path.is_file())
+    found = (path for path in folder.rglob("*") if path.is_file() and path.suffix != ".part")
     return sorted(path for path in found if not any(part.startswith(".") for part in path.relative_to(folder).parts))
-
-
-def _put(
-    file: zipfile.ZipFile,
-    name: str,
-    source: Path,
-    expected: str | None,
-    files: dict[str, dict[str, Any]],
-    report: BackupReport,
-) -> None:
-    """Put one file into a backup, unless it is not what it must be."""
-    try:
-        if expected is not None and _sha256(source) != expected:
-            report.damaged.append((name, "damaged: not what its name says"))
-            return
-        digest, size = hashlib.sha256(), 0
-        about = zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0))
-        about.compress_type = zipfile.ZIP_DEFLATED if name == DATABASE else zipfile.ZIP_STORED
-        with source.open("rb") as reading, file.open(about, "w", force_zip64=True) as writing:
-            for block in iter(lambda: reading.read(_BLOCK), b""):
-                digest.update(block)
-                size += writing.write(block)
-    except FileNotFoundError:
-        report.damaged.append((name, "missing"))
-        return
-    files[name] = {"sha256": digest.hexdigest(), "size": size}
-    report.files += 1
-    report.bytes += size
 
 
 # Bringing one back
@@ -219,15 +185,18 @@ def restore(
     if not force and any((folder / part).exists() for part in PARTS):
         raise CatalogueError(f"{folder}: there is a catalogue already; --force moves it aside, or name another folder")
     beside = folder.with_name(f".{folder.name}.restoring")
-    with _opened(path) as file:
-        manifest = _manifest(file, path)
+    with archive.reading(path, KIND, FORMAT, PARTS) as (file, manifest):
+        if DATABASE not in manifest["files"]:
+            raise CatalogueError(f"{path.name}: no {DATABASE} in it; take another backup")
         try:
             beside.mkdir(parents=True, exist_ok=True)
-            report = _unpack(file, manifest["files"], beside, progress)
+            damaged = archive.unpack(file, manifest["files"], beside, progress)
+            (beside / PICTURES).mkdir(exist_ok=True)
         except OSError as error:
             raise CatalogueError(
                 f"{beside}: cannot be written ({error.strerror or error}); make room or allow it"
             ) from error
+    report = RestoreReport(len(manifest["files"]) - len(damaged), damaged)
     report.damaged += [(name, f"{why} when the backup was made") for name, why in manifest.get("damaged", [])]
     _check_restored(path, beside, report, partial)
     try:
@@ -260,82 +229,6 @@ def _check_restored(path: Path, beside: Path, report: RestoreReport, partial: bo
         )
 
 
-def _unpack(file: zipfile.ZipFile, files: dict[str, Any], beside: Path, progress: Progress | None) -> RestoreReport:
-    report = RestoreReport()
-    for done, (name, about) in enumerate(files.items(), 1):
-        target = beside / name
-        if not (target.is_file() and target.stat().st_size == about["size"] and _sha256(target) == about["sha256"]):
-            target.parent.mkdir(parents=True, exist_ok=True)
-            part = target.with_name(f".{target.name}.part")
-            why = _unpack_one(file, name, part, about["sha256"])
-            if why:
-                part.unlink(missing_ok=True)
-                report.damaged.append((name, why))
-                continue
-            part.replace(target)
-        report.files += 1
-        if progress is not None:
-            progress(done, len(files))
-    wanted = {beside / name for name in files}
-    for left in [path for path in beside.rglob("*") if path.is_file() and path not in wanted]:
-        left.unlink()  # of another backup, or half a file
-    (beside / PICTURES).mkdir(exist_ok=True)
-    return report
-
-
-def _unpack_one(file: zipfile.ZipFile, name: str, part: Path, sha256: str) -> str:
-    """Write one file of a backup to `part` and say what is wrong with it, "" for nothing."""
-    digest = hashlib.sha256()
-    try:
-        with file.open(name) as reading, part.open("wb") as writing:
-            for block in iter(lambda: reading.read(_BLOCK), b""):
-                digest.update(block)
-                writing.write(block)
-    except KeyError:
-        return "not in the backup"
-    except (zipfile.BadZipFile, EOFError, ValueError) as error:
-        return f"damaged ({error})"
-    except Exception as error:
-        if isinstance(error, OSError):
-            raise
-        return f"damaged ({error})"  # zlib.error and others that a damaged archive raises
-    return "" if digest.hexdigest() == sha256 else "damaged: its sha256 is another one"
-
-
-@contextmanager
-def _opened(path: Path) -> Iterator[zipfile.ZipFile]:
-    try:
-        reading: BinaryIO = path.open("rb")
-    except OSError as error:
-        raise CatalogueError(f"{path}: cannot be read ({error.strerror}); check the name") from error
-    with reading:
-        try:
-            file = zipfile.ZipFile(reading)
-        except zipfile.BadZipFile as error:
-            raise CatalogueError(f"{path.name}: no backup, or cut short ({error}); take another one") from error
-        with file:
-            yield file
-
-
-def _manifest(file: zipfile.ZipFile, path: Path) -> dict[str, Any]:
-    """What a backup says it holds; raises CatalogueError where it says nothing of use, or names places outside."""
-    try:
-        manifest = json.loads(file.read(MANIFEST))
-        files = manifest["files"]
-        form = manifest["format"]
-    except Exception as error:  # a damaged archive raises anything
-        raise CatalogueError(f"{path.name}: no backup of znachki, or its manifest is damaged ({error})") from error
-    if form != FORMAT:
-        raise CatalogueError(f"{path.name}: a backup of form {form}, made by a newer znachki; install that one")
-    for name in files:
-        parts = PurePosixPath(name).parts
-        if not parts or parts[0] not in PARTS or ".." in parts or "\\" in name or ":" in name:
-            raise CatalogueError(f"{path.name}: names {name!r}, which is no place in a data folder; not restored")
-    if DATABASE not in files:
-        raise CatalogueError(f"{path.name}: no {DATABASE} in it; take another backup")
-    return dict(manifest)
-
-
 def _free_name(folder: Path) -> Path:
     names = (folder.with_name(f"{folder.name}.before-restore{number}") for number in ("", *range(2, 10000)))
     return next(name for name in names if not name.exists())
@@ -361,7 +254,7 @@ def check_folder(folder: Path, progress: Progress | None = None) -> list[tuple[s
     there = {path.name: path for path in _files(folder / PICTURES)}
     found += [(f"{PICTURES}/{name}", "missing; import it again") for name in sorted((held or set()) - set(there))]
     for done, (name, path) in enumerate(sorted(there.items()), 1):
-        if (held is None or name in held) and _sha256(path) != name.partition(".")[0]:
+        if (held is None or name in held) and archive.sha256_of(path) != name.partition(".")[0]:
             found.append((f"{PICTURES}/{name}", "damaged: not what its name says; import it again"))
         if progress is not None:
             progress(done, len(there))
@@ -379,8 +272,3 @@ def _wrong_with_file(path: Path) -> str:
             return f"{len(dangling)} rows refer to what is not there" if dangling else ""
     except sqlite3.DatabaseError as error:
         return str(error)
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -17,7 +17,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from recognizer.backup import FORMAT, MANIFEST, back_up, check_folder, restore
+from recognizer.archive import MANIFEST
+from recognizer.backup import FORMAT, back_up, check_folder, restore
 from recognizer.catalogue import DATABASE, PICTURES, Catalogue
 from recognizer.cli import main
 from recognizer.collection import Collection
