@@ -34,7 +34,7 @@ class ModelError(ZnachkiError):
     """A model folder or model name that cannot be loaded."""
 
 
-class IndexError_(ZnachkiError):  # noqa: N801, N818 -- IndexError is a builtin
+class IndexError_(ZnachkiError):  # noqa: N801 -- IndexError is a builtin
     """An index that is missing or damaged."""
 
 

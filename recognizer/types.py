@@ -43,6 +43,14 @@ class Verdict(StrEnum):
     NOT_A_PIN = "not_a_pin"
 
 
+class Evidence(StrEnum):
+    """Which evidence an answer rests on; one alone is for measuring."""
+
+    BOTH = "both"
+    EMBEDDER = "embedder"
+    KEYPOINTS = "keypoints"
+
+
 @dataclass(frozen=True, slots=True)
 class Photo:
     """One decoded photo: upright, RGB, bounded in size.
@@ -107,6 +115,18 @@ class Keypoints:
 
 
 @dataclass(frozen=True, slots=True)
+class Reference:
+    """What the index keeps of a catalogue photo beside its embeddings.
+
+    `keypoints` are in pixels of the photo; `thumbnail` (h, w, 3) uint8 is the photo, `factor` times as large.
+    """
+
+    keypoints: Keypoints
+    thumbnail: UInt8Image
+    factor: float
+
+
+@dataclass(frozen=True, slots=True)
 class CatalogueEntry:
     """One catalogue number and what the catalogue says of it.
 
@@ -164,11 +184,12 @@ class CatalogueImage:
 class Hit:
     """What the evidences say of one catalogue photo for one query.
 
-    `similarity` is the cosine of the embeddings (-1 to 1); `votes` the share of the query's keypoints that voted for
-    the photo (0 to 1); `inliers` how many of its correspondences agree on one homography; `appearance` how alike the
-    two pictures are after alignment (-1 to 1), 0 where they could not be aligned. `homography` is (3, 3) float64 from pixels
-    of the catalogue photo as indexed to pixels of the crop, `matched` is (m, 4) float32 of x, y in the crop and x, y in
-    the catalogue photo for the correspondences behind it; both None where there is no alignment.
+    `similarity` is that of the embeddings (-1 to 1); `votes` what the query's keypoints give the photo, a keypoint (0
+    up, see `vectors.Index.vote`); `inliers` how many correspondences agree on one pose; `appearance` how alike the two
+    pictures are after alignment (-1 to 1), 0 where they could not be aligned. `homography` is (3, 3) float64 from
+    pixels of the catalogue photo to pixels of the crop, `matched` is (m, 4) float32 of x, y in the crop and x, y in
+    the catalogue photo for the correspondences behind it, both pictures as `photos.open_photo` returns them; both
+    None where there is no alignment.
     """
 
     image_id: int

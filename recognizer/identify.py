@@ -1,0 +1,140 @@
+"""Identification: the whole way from a photo to catalogue numbers.
+
+    photo -> lots.split -> embedder.embed_zooms + keypoints.extract -> vectors.Index.candidates -> verify.verify
+          -> verdict.decide -> Recognition
+
+This is where a photo becomes a number; every step is one call to the module that is named after it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Final
+
+import numpy as np
+
+from recognizer import embedder, keypoints, lots, verdict
+from recognizer.catalogue import Catalogue
+from recognizer.embedder import Embedder
+from recognizer.errors import IndexMismatch
+from recognizer.types import CatalogueEntry, Crop, Evidence, Float32, Hit, Photo, Recognition
+from recognizer.vectors import Index
+from recognizer.verdict import Ranking
+from recognizer.verify import verify
+
+SETTINGS: Final = f"{lots.SETTINGS}/{keypoints.SETTINGS}"
+"""What the features of a photo depend on, on both sides: the index refuses queries taken in another way."""
+
+BY_VOTES: Final = 16
+BY_SIMILARITY: Final = 12
+"""Candidates that are verified, the best of each evidence. On `pins/` they hold the right entry for .99 of the
+queries, on `emblems/` for all."""
+
+
+class Recognizer:
+    """A catalogue, its index and the index's model, loaded once and asked often.
+
+    `seconds` adds up the time of each stage (crop, embed, keypoints, search, verify, rank); a caller may clear it.
+    """
+
+    def __init__(self, catalogue: Catalogue, index: Index, model: Embedder, ranking: Ranking | None = None) -> None:
+        index.check_model(model.fingerprint, model.name)
+        if index.manifest.settings != SETTINGS:
+            raise IndexMismatch(
+                f"{index.folder}: its features were taken as {index.manifest.settings}, this version takes {SETTINGS}; "
+                "run `znachki index`"
+            )
+        self.catalogue = catalogue
+        self.index = index
+        self.model = model
+        self.ranking = ranking or verdict.ranking()
+        self.seconds: dict[str, float] = {}
+        self._entries = _entries_of_images(catalogue)
+
+    @classmethod
+    def open(cls, data: Path, *, model: str | None = None) -> Recognizer:
+        """Open the data folder; `model` None takes the one that the index was made with.
+
+        Raises CatalogueError, IndexError_, IndexMismatch or ModelError, each with the cure.
+        """
+        catalogue = Catalogue.open(data)
+        try:
+            index = Index.open(data / "index")
+            return cls(catalogue, index, embedder.load(model or index.manifest.model))
+        except BaseException:
+            catalogue.close()
+            raise
+
+    def close(self) -> None:
+        """Close the catalogue."""
+        self.catalogue.close()
+
+    def __enter__(self) -> Recognizer:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def identify(
+        self, photos: Sequence[Photo], *, k: int = 5, evidence: Evidence = Evidence.BOTH
+    ) -> list[list[Recognition]]:
+        """Return the answers: outer list one a photo, inner one a crop, each with at most `k` entries, best first."""
+        with self._timed("crop"):
+            crops = [lots.split(photo) for photo in photos]
+        found = iter(self.hits([crop for group in crops for crop in group], depth=k, evidence=evidence))
+        with self._timed("rank"):
+            return [
+                [verdict.decide(crop.box, next(found), self._entries, self.ranking, k) for crop in group]
+                for group in crops
+            ]
+
+    def hits(self, crops: Sequence[Crop], *, depth: int = 5, evidence: Evidence = Evidence.BOTH) -> list[list[Hit]]:
+        """Return the candidates of each crop with all their evidences, in no order; at least `depth` by each
+        evidence."""
+        if evidence is Evidence.KEYPOINTS:
+            embeddings: Float32 = np.zeros((len(crops), 0, self.model.dim), np.float32)
+        else:
+            with self._timed("embed"):
+                embeddings = self.model.embed_zooms([crop.image for crop in crops])
+        return [self._hits(crop, zooms, depth, evidence) for crop, zooms in zip(crops, embeddings, strict=True)]
+
+    def _hits(self, crop: Crop, zooms: Float32, depth: int, evidence: Evidence) -> list[Hit]:
+        with self._timed("keypoints"):
+            points = keypoints.none() if evidence is Evidence.EMBEDDER else keypoints.extract(crop.image, crop.outline)
+        with self._timed("search"):
+            candidates = self.index.candidates(
+                zooms, points.descriptors, max(BY_VOTES, depth), max(BY_SIMILARITY, depth)
+            )
+        with self._timed("verify"):
+            if evidence is Evidence.EMBEDDER:
+                return candidates
+            head = _head(candidates)
+            checked = verify(crop.image, points, head, [self.index.reference(hit.image_id) for hit in head])
+        shown = {hit.image_id for hit in head}
+        return checked + [hit for hit in candidates if hit.image_id not in shown]
+
+    @contextmanager
+    def _timed(self, stage: str) -> Iterator[None]:
+        start = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.seconds[stage] = self.seconds.get(stage, 0.0) + time.perf_counter() - start
+
+
+def _head(candidates: Sequence[Hit]) -> list[Hit]:
+    """The candidates worth verifying: the best by each evidence, without doubles."""
+    by_votes = sorted(candidates, key=lambda hit: -hit.votes)[:BY_VOTES]
+    by_similarity = sorted(candidates, key=lambda hit: -hit.similarity)[:BY_SIMILARITY]
+    return list({hit.image_id: hit for hit in by_votes + by_similarity}.values())
+
+
+def _entries_of_images(catalogue: Catalogue) -> Mapping[int, CatalogueEntry]:
+    entries = {entry.entry_id: entry for entry in catalogue.entries()}
+    return {image.image_id: entries[image.entry_id] for image in catalogue.images()}

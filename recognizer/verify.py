@@ -1,0 +1,169 @@
+"""Verification: does a catalogue photo show the same drawing as the crop, point by point and after alignment.
+
+Two steps. Descriptors of crop and catalogue photo are matched directly with Lowe's ratio test, and each match
+proposes a similarity transform by its places, scales and angles; the matches that agree with the best one are the
+`inliers` (the pose clustering of Lowe 2004, without bins). Then a homography (MAGSAC, Barath et al. 2020, from
+OpenCV) carries the catalogue photo onto the crop, and luminance and colour are compared where the matched points lie.
+Inliers say that the drawing is the same; the comparison parts its platings and colours.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Final
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from recognizer.types import Float32, Hit, Keypoints, Reference, UInt8Image
+
+RATIO: Final = 0.8
+"""Lowe's ratio of the nearest to the second nearest distance inside one catalogue photo."""
+
+ALIGNED: Final = 12
+"""Candidates that are aligned and compared, those of most inliers; past these an alignment never changed an answer."""
+
+_REACH: Final = 0.06  # of the crop's long side: how far a match may lie from where another's transform puts it
+_OCTAVES: Final = 0.6  # how far two matches may differ in the scale that they propose
+_RADIANS: Final = 0.5  # and in the angle
+_EXACT: Final = 0.012  # of the crop's long side: MAGSAC's threshold for the homography
+_LEAST: Final = 5  # matches behind a homography, one more than define it
+_SIDE: Final = 192  # long side in pixels at which aligned pictures are compared: coarser than scratches and grain
+
+
+def verify(image: UInt8Image, keypoints: Keypoints, hits: Sequence[Hit], references: Sequence[Reference]) -> list[Hit]:
+    """Return the hits with inliers, appearance, homography and matched points filled in, in their order.
+
+    `image` is the crop (h, w, 3) and `keypoints` its own; `references` belong to `hits` one by one. A hit without
+    enough agreement keeps 0 inliers or appearance: that is evidence too.
+    """
+    side = float(max(image.shape[:2]))
+    pairs = _matches(keypoints, [reference.keypoints for reference in references])
+    agreeing = [
+        _agreeing(reference.keypoints, keypoints, pair, _REACH * side)
+        for reference, pair in zip(references, pairs, strict=True)
+    ]
+    counted = [replace(hit, inliers=len(found)) for hit, found in zip(hits, agreeing, strict=True)]
+    order = sorted(range(len(hits)), key=lambda at: -len(agreeing[at]))[:ALIGNED]
+    canvas = _Canvas(image)
+    for at in order:
+        aligned = _align(references[at].keypoints, keypoints, pairs[at], _EXACT * side)
+        if aligned is None:
+            continue
+        homography, inside = aligned
+        here, there = keypoints.places[inside[:, 0]], references[at].keypoints.places[inside[:, 1]]
+        counted[at] = replace(
+            counted[at],
+            appearance=canvas.compare(references[at], homography, here),
+            homography=homography,
+            matched=np.hstack([here, there]),
+        )
+    return counted
+
+
+def _matches(query: Keypoints, references: Sequence[Keypoints]) -> list[NDArray[np.intp]]:
+    """Pairs (m, 2) of query and reference keypoint that pass the ratio test, one array a reference."""
+    empty = np.zeros((0, 2), np.intp)
+    if len(query) == 0:
+        return [empty] * len(references)
+    found = []
+    for reference in references:
+        if len(reference) < 2:
+            found.append(empty)
+            continue
+        likeness = query.descriptors @ reference.descriptors.T
+        rows = np.arange(len(query))
+        best = likeness.argmax(axis=1)
+        first = likeness[rows, best]
+        likeness[rows, best] = -1
+        second = likeness.max(axis=1)
+        good = (2 - 2 * first) < RATIO**2 * (2 - 2 * second)
+        found.append(np.stack([rows[good], best[good]], axis=1))
+    return found
+
+
+def _agreeing(reference: Keypoints, query: Keypoints, pairs: NDArray[np.intp], reach: float) -> NDArray[np.intp]:
+    """The largest set of pairs that agree with the similarity transform that one of them proposes, (m, 2)."""
+    if len(pairs) == 0:
+        return pairs
+    here, there = query.places[pairs[:, 0]], reference.places[pairs[:, 1]]
+    octaves = np.log2(query.scales[pairs[:, 0]] / reference.scales[pairs[:, 1]])
+    turn = np.deg2rad(query.angles[pairs[:, 0]] - reference.angles[pairs[:, 1]])
+    cos, sin = np.cos(turn) * 2**octaves, np.sin(turn) * 2**octaves
+    # Transform i of point j, for all i and j: rows are proposals.
+    x = cos[:, None] * there[:, 0] - sin[:, None] * there[:, 1]
+    y = sin[:, None] * there[:, 0] + cos[:, None] * there[:, 1]
+    x += (here[:, 0] - x.diagonal())[:, None]
+    y += (here[:, 1] - y.diagonal())[:, None]
+    near = (x - here[:, 0]) ** 2 + (y - here[:, 1]) ** 2 < reach**2
+    near &= np.abs(octaves[:, None] - octaves) < _OCTAVES
+    near &= np.abs((turn[:, None] - turn + np.pi) % (2 * np.pi) - np.pi) < _RADIANS
+    best: NDArray[np.intp] = pairs[near[near.sum(axis=1).argmax()]]
+    return best
+
+
+def _align(
+    reference: Keypoints, query: Keypoints, pairs: NDArray[np.intp], threshold: float
+) -> tuple[NDArray[np.float64], NDArray[np.intp]] | None:
+    """Homography from reference to query and the pairs inside it, or None."""
+    if len(pairs) < _LEAST:
+        return None
+    here, there = query.places[pairs[:, 0]], reference.places[pairs[:, 1]]
+    homography, inside = cv2.findHomography(there, here, cv2.USAC_MAGSAC, threshold, maxIters=1000, confidence=0.995)
+    if homography is None:
+        return None
+    area = float(np.linalg.det(homography[:2, :2]))
+    inner = pairs[inside.ravel() > 0]
+    # SIFT gives one place up to a few keypoints of different angle: only different places hold a homography.
+    places = len(np.unique(query.places[inner[:, 0]].round(), axis=0))
+    # A mirrored or collapsed picture is no pin seen from the front.
+    if not 0.005 < area < 200 or places < _LEAST:
+        return None
+    return np.asarray(homography, np.float64), inner
+
+
+class _Canvas:
+    """The crop at comparing size, prepared once for all its candidates."""
+
+    def __init__(self, image: UInt8Image) -> None:
+        height, width = image.shape[:2]
+        self._factor = _SIDE / max(height, width)
+        self._size = (max(1, round(width * self._factor)), max(1, round(height * self._factor)))
+        self._lab = _lab(cv2.resize(image, self._size, interpolation=cv2.INTER_AREA))
+
+    def compare(self, reference: Reference, homography: NDArray[np.float64], places: Float32) -> float:
+        """Correlation of luminance and twice that of colour between crop and aligned photo, over three (-1 to 1).
+
+        Over the hull of the matched `places` (n, 2) in the crop. Two to one was set on `pins/`: platings differ in
+        colour more than in luminance.
+        """
+        to_canvas = np.diag([self._factor, self._factor, 1.0])
+        from_thumbnail = np.diag([1 / reference.factor, 1 / reference.factor, 1.0])
+        transform = to_canvas @ homography @ from_thumbnail
+        warped = cv2.warpPerspective(reference.thumbnail, transform, self._size, flags=cv2.INTER_AREA)
+        covered = cv2.warpPerspective(np.ones(reference.thumbnail.shape[:2], np.uint8), transform, self._size)
+        hull = np.zeros(covered.shape, np.uint8)
+        outline = cv2.convexHull((places * np.float32(self._factor)).reshape(-1, 1, 2))
+        cv2.fillConvexPoly(hull, np.round(outline).astype(np.int32), 1)
+        inside = np.logical_and(cv2.dilate(hull, np.ones((7, 7), np.uint8)), covered)
+        if inside.sum() < 50:
+            return 0.0
+        here, there = self._lab[inside], _lab(warped)[inside]
+        luminance = _correlation(here[:, :1], there[:, :1], noise=1e-3)
+        colour = _correlation(here[:, 1:], there[:, 1:], noise=4.0)
+        return (luminance + 2 * colour) / 3
+
+
+def _lab(image: cv2.typing.MatLike) -> Float32:
+    smooth = cv2.GaussianBlur(image, (0, 0), 1.2)
+    return np.asarray(cv2.cvtColor(smooth, cv2.COLOR_RGB2LAB), np.float32)
+
+
+def _correlation(first: Float32, second: Float32, noise: float) -> float:
+    """Correlation of two (n, channels) arrays, damped by `noise` (variance) so that two grey pictures do not
+    correlate."""
+    first, second = first - first.mean(axis=0), second - second.mean(axis=0)
+    scale = np.sqrt(float((first**2).sum()) * float((second**2).sum())) + noise * len(first)
+    return float((first * second).sum()) / float(scale)
