@@ -102,13 +102,15 @@ def wanted(catalogue: Catalogue, *states: State) -> list[WantedPicture]:
 def hold(catalogue: Catalogue, one: WantedPicture, data: bytes, ending: str) -> bool:
     """Enter a fetched picture as a photo of its entry, and note that it is held, both or neither.
 
-    Returns whether the photo is new to the entry. Raises CatalogueError.
+    Where another entry took that one over meanwhile, it is a photo of that other one. Returns whether the photo is new
+    to the entry. Raises CatalogueError.
     """
     file = catalogue.add_picture(data, ending)
     sha256 = file.partition(".")[0]
-    image = CatalogueImage(0, one.entry_id, one.role, sha256, file, one.licence, one.source)
     with catalogue.transaction(f"fetch {one.address}"):
-        known_before = any(there.sha256 == sha256 for there in catalogue.images(entry_id=one.entry_id))
+        entry_id = catalogue.taken_over().get(one.entry_id, one.entry_id)
+        image = CatalogueImage(0, entry_id, one.role, sha256, file, one.licence, one.source)
+        known_before = any(there.sha256 == sha256 for there in catalogue.images(entry_id=entry_id))
         if not known_before:
             catalogue.add_images([image])
         _set(catalogue, [one], state=State.HELD.value, last_error="", sha256=sha256, not_before=0.0)

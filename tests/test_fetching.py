@@ -173,6 +173,13 @@ def test_one_picture_at_two_addresses_is_one_photo(catalogue: Catalogue, host: H
     assert len(catalogue.images()) == 1
 
 
+def test_a_picture_of_an_entry_that_was_merged_goes_to_the_one_that_stays(catalogue: Catalogue, host: Host) -> None:
+    ask(catalogue, host.address("/p/1"))
+    catalogue.merge("1", "2")
+    assert fetch(catalogue, QUICK).new == 1
+    assert [image.entry_id for image in catalogue.images()] == ["2"]
+
+
 def test_the_program_names_itself_and_whom_to_write_to(catalogue: Catalogue, host: Host) -> None:
     ask(catalogue, host.address("/p/1"))
     fetch(catalogue, replace(QUICK, contact="https://example.org/pins"))

@@ -8,6 +8,7 @@ import os
 import time
 from collections.abc import Iterable
 from dataclasses import asdict, replace
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Final
 
@@ -19,7 +20,10 @@ from recognizer.imports.rows import Held
 from recognizer.photos import list_photos
 
 RULES: Final = "1"
-"""Raised with every change in how sources are read, so that what was read by other rules is read again."""
+"""Raised with every change in how sources are read, so that what was read by other rules is read again.
+
+Another version of the program counts as other rules as well.
+"""
 
 RACY_SECONDS: Final = 2.0
 """A picture younger than this when its import began may change once more and look the same by size and time."""
@@ -42,7 +46,7 @@ class Memory:
         self._began = time.time()
         self._path = source
         self._stamp = _stamp(source)
-        self._content = _content(source, f"{RULES} {rules}")
+        self._content = _content(source, f"{RULES} {_version()} {rules}")
         self._stamps: dict[str, Stamp | None] = {}
         self._before = finished.last_change(catalogue)
 
@@ -93,6 +97,13 @@ class Memory:
         }
         text = json.dumps(seen, separators=(",", ":"))
         finished.remember(self._catalogue, self._source, self._content, text, self._before, int(wrote))
+
+
+def _version() -> str:
+    try:
+        return version("znachki")
+    except PackageNotFoundError:
+        return ""
 
 
 def _stamp(path: Path) -> Stamp | None:
