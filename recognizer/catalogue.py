@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
+from urllib.parse import quote
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -29,10 +30,13 @@ from recognizer.tables import relation as _relation
 from recognizer.types import CatalogueEntry, CatalogueImage, Role, Status
 from recognizer.words import fold
 
-__all__ = ["DATABASE", "PICTURES", "REMOVED", "REVISION", "Answer", "Catalogue", "Stored", "fold"]
+__all__ = ["BUNDLE", "DATABASE", "PICTURES", "REMOVED", "REVISION", "Answer", "Catalogue", "Stored", "fold"]
 
 DATABASE: Final = "catalogue.db"
 PICTURES: Final = "images"
+BUNDLE: Final = "bundle.json"
+"""What a data folder that was unpacked from a bundle says of itself; its catalogue is only read."""
+
 REMOVED: Final = "removed"
 """Where the pictures of removed photos wait, in case the removal is undone."""
 
@@ -92,7 +96,10 @@ class Catalogue:
             _make_folder(folder / PICTURES)
         elif url is None and (not file.is_file() or file.stat().st_size == 0):
             raise CatalogueError(_none_in(folder))
-        base = Database(url) if url else Database(f"sqlite:///{file.absolute()}", str(file))
+        if url is None and (folder / BUNDLE).is_file():
+            base = Database(f"sqlite:///file:{quote(str(file.absolute()))}?mode=ro&immutable=1&uri=true", str(file))
+        else:
+            base = Database(url) if url else Database(f"sqlite:///{file.absolute()}", str(file))
         try:
             base.update_tables(create, _none_in(folder))
         except BaseException:

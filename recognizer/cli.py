@@ -44,6 +44,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "backup": ("keeping", "Write catalogue, pictures, models and index to one file."),
     "restore": ("keeping", "Bring a backup back, every byte checked."),
     "check": ("keeping", "Look for damage in the database and the pictures."),
+    "bundle": ("publishing", "Write catalogue and index as one file to publish."),
+    "unbundle": ("publishing", "Unpack a bundle to identify with."),
 }
 
 

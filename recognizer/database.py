@@ -163,6 +163,8 @@ def _cure(said: str) -> str:
         return "the file is damaged: restore a backup, or move it away and import again"
     if "connection" in said or "could not connect" in said:
         return "see that the server runs and that user, password and database name in the address are right"
+    if "attempt to write a readonly" in said:
+        return "it is only read, as a bundle is; allow writing the file and its folder, or make a catalogue of your own"
     if "readonly" in said or "read-only" in said or "unable to open" in said or "permission denied" in said:
         return "allow reading and writing it"
     if "full" in said or "No space" in said:
