@@ -166,7 +166,7 @@ def test_commands_publish_and_unpack(own_data: Path, tmp_path: Path) -> None:
     done = CliRunner().invoke(main, ["bundle", path, "--version", "7", "--data", str(own_data), "--json"])
     assert done.exit_code == 0, done.output
     report = json.loads(done.output)
-    done = CliRunner().invoke(main, ["unbundle", path, str(tmp_path / "there")])
+    done = CliRunner().invoke(main, ["unbundle", path, "--data", str(tmp_path / "there")])
     assert done.output == f"pins 7: {report['entries']} entries and {report['images']} photos in {tmp_path / 'there'}\n"
     with sqlite3.connect(tmp_path / "there" / DATABASE) as raw:
         assert raw.execute("SELECT count(*) FROM change").fetchone() == (0,)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from recognizer.commands import data_option, json_option, plural, print_json, progress_bar
+from recognizer.commands import data_option, folder_option, json_option, plural, print_json, progress_bar
 
 
 @click.command()
@@ -70,16 +70,16 @@ def _compare(old: Path, new: Path, as_json: bool) -> None:
 
 @click.command()
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
-@click.argument("folder", type=click.Path(path_type=Path), metavar="DIR")
+@folder_option
 @json_option
-def unbundle(file: Path, folder: Path, as_json: bool) -> None:
-    """Unpack a bundle to a data folder that only reads, every byte checked; then: znachki identify --data DIR."""
+def unbundle(file: Path, data: Path, as_json: bool) -> None:
+    """Unpack a bundle, every byte checked, as a new data folder that is only read and identifies."""
     from recognizer.bundle import open_bundle
 
     with progress_bar("unbundle") as progress:
-        manifest = open_bundle(file, folder, progress)
+        manifest = open_bundle(file, data, progress)
     if as_json:
         print_json({name: value for name, value in manifest.items() if name != "files"})
         return
     what = f"{plural(manifest['entries'], 'entry', 'entries')} and {plural(manifest['images'], 'photo')}"
-    click.echo(f"{manifest['name']} {manifest['version']}: {what} in {folder}")
+    click.echo(f"{manifest['name']} {manifest['version']}: {what} in {data}")
