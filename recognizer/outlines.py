@@ -154,19 +154,45 @@ def prepared(pictures: Tensor) -> Tensor:
     return (values - torch.tensor(MEAN).view(1, 3, 1, 1)) / torch.tensor(DEVIATION).view(1, 3, 1, 1)
 
 
-def labelled(maps: Float32, pin: float = 0.5, middle: float = 0.5) -> NDArray[np.int32]:
-    """Part the maps (3, h, w) into pins: (h, w) int32, 0 for ground. A pin for each middle, and where there is none."""
-    ground, inner = maps[0], cv2.GaussianBlur(maps[2] * (1 - 0.5 * maps[1]), (0, 0), 1.5)
-    solid = ground > pin
-    count, markers = cv2.connectedComponents(((inner > middle) & solid).astype(np.uint8))
-    parts, joined = cv2.connectedComponents(solid.astype(np.uint8))
-    reached = np.zeros(parts, bool)
-    reached[np.unique(joined[markers > 0])] = True
-    for part in np.flatnonzero(~reached):
-        if part:
-            markers[joined == part] = count
-            count += 1
-    return flooded(markers.astype(np.uint16), inner, solid)
+def labelled(maps: Float32, pin: float = 0.5, depth: float = 0.12) -> NDArray[np.int32]:
+    """Part the maps (3, h, w) into pins: (h, w) int32, 0 for ground.
+
+    Two middles are two pins when the valley between them is at least `depth` below the lower one.
+    """
+    solid = maps[0] > pin
+    inner = cv2.GaussianBlur(maps[2] * (1 - 0.5 * maps[1]), (0, 0), 1.5)
+    return flooded(middles(inner, solid, depth), inner, solid)
+
+
+def middles(height: Float32, solid: Mask, depth: float) -> NDArray[np.uint16]:
+    """Mark the tops of `height` (h, w) within `solid`: (h, w) uint16, one number each, at least one a solid part.
+
+    A part is split where, some level up, two or more of what is left of it rise by `depth` or more above that level.
+    """
+    parts, markers = cv2.connectedComponents(solid.astype(np.uint8))
+    markers = np.asarray(markers, np.int32)
+    following = parts
+    for level in np.arange(0.05, 1.0, 0.05):
+        above = solid & (height > level)
+        count, pieces = cv2.connectedComponents(above.astype(np.uint8))
+        if count < 2:
+            break
+        peaks = np.zeros(count, np.float32)
+        np.maximum.at(peaks, np.asarray(pieces, np.int64)[above], height[above])
+        parents = np.zeros(count, np.int64)
+        parents[pieces[above]] = markers[above]
+        high = peaks >= level + depth
+        high[0] = False
+        heirs = np.bincount(parents[high], minlength=following)
+        splitting = high & (heirs[parents] > 1) & (parents > 0)
+        if splitting.any():
+            renamed = np.zeros(count, np.int32)
+            renamed[splitting] = np.arange(following, following + int(splitting.sum()))
+            following += int(splitting.sum())
+            markers[np.isin(markers, np.unique(parents[splitting]))] = 0
+            taken = renamed[pieces] > 0
+            markers[taken] = renamed[pieces][taken]
+    return np.asarray(markers, np.uint16)
 
 
 def flooded(markers: NDArray[np.uint16], height: Float32, solid: Mask) -> NDArray[np.int32]:
