@@ -30,6 +30,9 @@ wheel: $(INSTALLED) ## Build the wheel into dist/
 benchmark: $(INSTALLED) ## Time import, index and identify on the drawn sample
 	$(BIN)/python benchmarks/speed.py
 
+measure: $(INSTALLED) ## Measure recall on real photos, those of ZNACHKI_REAL_DATA or ../shared/data
+	$(BIN)/python benchmarks/measure.py
+
 picture: $(INSTALLED) ## Draw docs/identified.jpg, the picture of the README, anew
 	$(BIN)/python docs/draw_picture.py
 
@@ -54,4 +57,4 @@ clean: ## Remove what was made here, .venv and data/ excepted
 distclean: clean ## Remove .venv too
 	rm -rf $(VENV)
 
-.PHONY: help demo test check install wheel benchmark picture readme clean distclean
+.PHONY: help demo test check install wheel benchmark measure picture readme clean distclean
