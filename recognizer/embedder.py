@@ -180,21 +180,22 @@ def _open_clip(spec: str) -> Embedder:
         raise ModelError(f"{spec}: write open_clip:NAME/TAG, such as open_clip:ViT-B-32/laion2b_s34b_b79k")
     try:
         network, _, _ = open_clip.create_model_and_transforms(name, pretrained=tag)
-    except (RuntimeError, OSError, ValueError, KeyError) as error:
+    except Exception as error:  # torch, zipfile, safetensors and the hub raise a dozen kinds
         raise ModelError(
-            f"{spec}: open_clip cannot load it ({error}); check the name against open_clip.list_pretrained(), "
-            "and that the checkpoint lies on this machine or the model hub can be reached"
+            f"{spec}: open_clip cannot load it ({str(error).partition(chr(10))[0]}); check the name against "
+            "open_clip.list_pretrained(), and that the checkpoint is whole and lies on this machine or the model hub "
+            "can be reached"
         ) from error
-    return _clip_embedder(network, spec)
-
-
-def _clip_embedder(network: Any, name: str, digest: str | None = None) -> Embedder:
     visual = network.visual
     size = visual.image_size[0] if isinstance(visual.image_size, tuple) else visual.image_size
     form = Preprocessing(int(size), tuple(visual.image_mean), tuple(visual.image_std))
+    return _clip_embedder(visual, form, spec, name + _digest(visual.state_dict()))
+
+
+def _clip_embedder(visual: Any, form: Preprocessing, name: str, digest: str) -> Embedder:
     with torch.inference_mode():
         dim = int(visual(torch.zeros(1, 3, form.size, form.size)).shape[1])
-    return Embedder(visual, dim, form, name, digest or _digest(visual.state_dict()))
+    return Embedder(visual, dim, form, name, digest)
 
 
 def _folder(folder: Path) -> Embedder:
@@ -205,24 +206,30 @@ def _folder(folder: Path) -> Embedder:
 
     card = read_card(folder)
     try:
-        architecture, form = card["architecture"], card["preprocessing"]
-        preprocessing = Preprocessing(int(form["size"]), tuple(form["mean"]), tuple(form["std"]))
+        architecture, form = card["architecture"], _preprocessing(card["preprocessing"])
         weights = load_file(folder / _WEIGHTS)
-        digest = _digest(weights)
+        # The same weights compute something else in another architecture.
+        digest = json.dumps(architecture, sort_keys=True) + _digest(weights)
         if architecture["kind"] == "timm":
             network: Any = timm.create_model(architecture["name"], pretrained=False, num_classes=0)
             network.load_state_dict({key: value.float() for key, value in weights.items()})
-            return Embedder(network, int(network.num_features), preprocessing, str(folder), digest)
+            return Embedder(network, int(network.num_features), form, str(folder), digest)
         if architecture["kind"] == "open_clip":
             network = open_clip.CLIP(**architecture["config"])
             network.load_state_dict({key: value.float() for key, value in weights.items()})
-            network.visual.image_mean, network.visual.image_std = preprocessing.mean, preprocessing.std
-            return _clip_embedder(network, str(folder), digest)
-    except (KeyError, TypeError, ValueError, RuntimeError, OSError, SafetensorError) as error:
+            return _clip_embedder(network.visual, form, str(folder), digest)
+    except (LookupError, TypeError, ValueError, AttributeError, RuntimeError, OSError, SafetensorError) as error:
         raise ModelError(
             f"{folder}: {_CARD} and {_WEIGHTS} do not fit together ({error}); train or copy it again"
         ) from error
     raise ModelError(f"{folder / _CARD}: architecture kind {architecture['kind']!r} is not one of timm, open_clip")
+
+
+def _preprocessing(held: Any) -> Preprocessing:
+    size, mean, std = int(held["size"]), *(tuple(float(value) for value in held[name]) for name in ("mean", "std"))
+    if size < 1 or len(mean) != 3 or len(std) != 3 or min(std) <= 0:
+        raise ValueError(f"preprocessing {held} is not a size, three means and three positive deviations")
+    return Preprocessing(size, mean, std)
 
 
 def read_card(folder: Path) -> dict[str, Any]:
