@@ -289,7 +289,8 @@ def read_features(folder: Path, settings: str, sha256: str) -> Reference:
     """Return the features of a photo; IndexError_ when they are missing or damaged."""
     path = features_path(folder, settings, sha256)
     try:
-        with np.load(path, allow_pickle=False) as held:
+        # NumPy leaves a damaged file open where it opens it itself.
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as held:
             geometry, factor = held["geometry"], float(held["factor"])
             descriptors = held["descriptors"].astype(np.float32)
             thumbnail = cv2.imdecode(held["thumbnail"], cv2.IMREAD_COLOR)
