@@ -98,7 +98,7 @@ def _old_manifest(folder: Path, rebuild: bool) -> Manifest | None:
 def _alone(folder: Path) -> Iterator[None]:
     """Hold the folder against a second run; the lock ends with the process, also when it is killed."""
     folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "lock").open("w") as lock:
+    with (folder / "lock").open("a") as lock:  # "w" would change it
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
