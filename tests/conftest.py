@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -64,6 +65,69 @@ def query(sample_files: sample.SampleFiles) -> Callable[[int], tuple[Path, str |
     from recognizer.imports import read_queries
 
     return read_queries(sample_files.queries).__getitem__
+
+
+@pytest.fixture(scope="session")
+def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model folder with a network of no sense and no size, for tests that are not about how well it sees."""
+    import open_clip
+    import torch
+
+    from recognizer import embedder
+
+    vision = {"image_size": 32, "layers": 1, "width": 32, "head_width": 16, "patch_size": 16}
+    text = {"context_length": 8, "vocab_size": 50, "width": 16, "heads": 2, "layers": 1}
+    config = {"embed_dim": 16, "vision_cfg": vision, "text_cfg": text}
+    torch.manual_seed(0)
+    folder = tmp_path_factory.mktemp("models") / "tiny"
+    form = embedder.Preprocessing(32, (0.5, 0.5, 0.5), (0.25, 0.25, 0.25))
+    embedder.save(folder, open_clip.CLIP(**config), {"kind": "open_clip", "config": config}, form, {})
+    return folder
+
+
+class Stopped(Exception):
+    """Stands for a full disk, or for the end of the process."""
+
+
+StopAt = Callable[[int, bool], AbstractContextManager[None]]
+
+
+@pytest.fixture
+def stop_at() -> StopAt:
+    """Gives a context in which change number `step` of the index's files, from 0, fails: before or after it was made.
+
+    The context swallows the failure; it raises LookupError where there were fewer changes.
+    """
+
+    @contextmanager
+    def stopped(step: int, after: bool) -> Iterator[None]:
+        import faiss
+
+        made = itertools.count()
+
+        def watched(change: Callable[..., object]) -> Callable[..., object]:
+            def instead(*arguments: object, **named: object) -> object:
+                now = next(made) == step
+                if now and not after:
+                    raise Stopped
+                found = change(*arguments, **named)
+                if now:
+                    raise Stopped
+                return found
+
+            return instead
+
+        with pytest.MonkeyPatch.context() as patch:
+            for name in ("replace", "write_bytes", "unlink"):
+                patch.setattr(Path, name, watched(getattr(Path, name)))
+            patch.setattr(faiss, "write_index", watched(faiss.write_index))
+            try:
+                yield
+            except Stopped:
+                return
+        raise LookupError(f"fewer than {step + 1} changes")
+
+    return stopped
 
 
 @pytest.fixture(scope="session")

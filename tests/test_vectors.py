@@ -365,65 +365,37 @@ def test_a_new_generation_takes_the_place_of_the_old_and_an_open_index_stays(
     assert before.vote(descriptors) == index.vote(descriptors)
 
 
-class Stopped(Exception):
-    """Stands for a full disk, or for the end of the process."""
-
-
-def stop_at(step: int, patch: pytest.MonkeyPatch, after: bool) -> None:
-    """Let the `step`-th change of the disk (from 0) fail, before or after it was made."""
-    made = 0
-
-    def watched(change: Callable[..., Any]) -> Callable[..., Any]:
-        def instead(*arguments: Any) -> Any:
-            nonlocal made
-            made += 1
-            if made - 1 == step and not after:
-                raise Stopped
-            found = change(*arguments)
-            if made - 1 == step:
-                raise Stopped
-            return found
-
-        return instead
-
-    for name in ("replace", "write_bytes"):
-        patch.setattr(Path, name, watched(getattr(Path, name)))
-    patch.setattr(faiss, "write_index", watched(faiss.write_index))
-
-
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
 def test_a_write_that_stops_at_any_step_leaves_a_whole_index(
-    index: Index, held: Photos, tmp_path: Path, after: bool
+    index: Index, held: Photos, tmp_path: Path, stop_at: Callable[..., Any], after: bool
 ) -> None:
     fewer = {image_id: held[image_id] for image_id in list(held)[:10]}
     shorter = opened(fewer, tmp_path)
-    steps, answers = 0, []
-    for step in range(20):
+    zooms, descriptors = queries(held, 3)[-1]
+    answered = []
+    for step in range(8):
         folder = tmp_path / str(step)
         folder.mkdir()
         write(folder, index)
-        with pytest.MonkeyPatch.context() as patch:
-            stop_at(step, patch, after)
-            try:
-                write(folder, shorter, generation=2)
-                break
-            except Stopped:
-                steps += 1
+        with stop_at(step, after):
+            write(folder, shorter, generation=2)
         left = Index.open(folder)
-        answers.append(len(left))
+        answered.append(len(left))
         expected = index if len(left) == len(held) else shorter
-        zooms, descriptors = queries(held, 3)[-1]
         assert left.similar(zooms, 10) == expected.similar(zooms, 10)
         assert left.vote(descriptors) == expected.vote(descriptors)
         # The next run goes through and leaves nothing of the one that stopped.
         write(folder, shorter, generation=3)
-        assert sorted(path.name for path in folder.iterdir()) == [
-            "descriptors-3.faiss",
-            "index.json",
-            "vectors-3.faiss",
-        ]
-    assert steps == 6  # two files and index.json, each written beside and renamed
-    assert answers == [len(held)] * 5 + [10 if after else len(held)]
+        names = sorted(path.name for path in folder.iterdir())
+        assert names == ["descriptors-3.faiss", "index.json", "vectors-3.faiss"]
+    # Two files and index.json, each written beside and renamed; then the two old files go.
+    before = 5 if after else 6
+    assert answered == [len(held)] * before + [10] * (8 - before)
+    folder = tmp_path / "last"
+    folder.mkdir()
+    write(folder, index)
+    with pytest.raises(LookupError), stop_at(8, after):
+        write(folder, shorter, generation=2)
 
 
 def test_a_folder_without_index_says_how_to_make_one(tmp_path: Path) -> None:
