@@ -133,7 +133,7 @@ def test_a_photo_of_the_catalogue_is_found_as_itself(small: Path) -> None:
     found = answers(small)
     for at, (similar, voted) in zip((0, 3), found[:2], strict=True):
         assert voted[0][0] == ids[at]
-        assert dict(similar)[ids[at]] > 0.97  # the tiny network has no sense: others are alike too
+        assert dict(similar)[ids[at]] > 0.9  # the tiny network has no sense: others are alike too
 
 
 def test_a_second_run_adds_nothing_writes_nothing_and_is_quick(own: Path, embedded: list[int]) -> None:
