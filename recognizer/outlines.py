@@ -28,7 +28,7 @@ from recognizer.types import Box, Float32, Mask, UInt8Image
 
 SHIPPED = Path(__file__).parent / "models" / "outlines"
 FIRST_SIDE = 384  # pixels of the first look; the size that the network was trained at
-PIN_SIDE = 110  # pixels of a middling pin in the second look
+PIN_SIDE = 90  # pixels of a middling pin in the second look
 MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
@@ -118,7 +118,7 @@ class Outliner:
         scale = min(FIRST_SIDE, max_side) / longest
         found = regions(self.maps(image, scale))
         if found:
-            typical = float(np.median([np.sqrt(region.area) for region in found])) * 2  # maps are at half the scale
+            typical = 2 * np.sqrt(typical_area(found))  # maps are at half the scale
             wanted = min(scale * PIN_SIDE / typical, max_side / longest, 1.0)
             if wanted > 1.4 * scale:
                 scale = wanted
@@ -154,10 +154,11 @@ def prepared(pictures: Tensor) -> Tensor:
     return (values - torch.tensor(MEAN).view(1, 3, 1, 1)) / torch.tensor(DEVIATION).view(1, 3, 1, 1)
 
 
-def labelled(maps: Float32, pin: float = 0.5, depth: float = 0.12) -> NDArray[np.int32]:
+def labelled(maps: Float32, pin: float = 0.5, depth: float = 0.2) -> NDArray[np.int32]:
     """Part the maps (3, h, w) into pins: (h, w) int32, 0 for ground.
 
-    Two middles are two pins when the valley between them is at least `depth` below the lower one.
+    Two middles are two pins when the valley between them is at least `depth` below the lower one. On 60 composed
+    scenes, 0.12 gave an F1 of .81 for lots and .69 for single pins, 0.2 gave .85 and .88, 0.3 gave .80 and .92.
     """
     solid = maps[0] > pin
     inner = cv2.GaussianBlur(maps[2] * (1 - 0.5 * maps[1]), (0, 0), 1.5)
@@ -236,9 +237,14 @@ def regions(maps: Float32, least: float = 0.6) -> list[Region]:
         found.append(Region(contour / (width, height), float(len(rows)), score))
     if not found:
         return []
-    largest = max(region.area * region.score for region in found)
-    typical = float(np.median([region.area for region in found if region.area > 0.1 * largest]))
+    typical = typical_area(found)
     return [region for region in found if region.score >= least and region.area > 0.08 * typical]
+
+
+def typical_area(found: list[Region]) -> float:
+    """Return the area of the region that the middle of all found area lies in, so that scraps do not count."""
+    areas = np.sort([region.area for region in found])
+    return float(areas[np.searchsorted(np.cumsum(areas), areas.sum() / 2)])
 
 
 def reading_order(outlines: list[Outline]) -> list[Outline]:

@@ -103,3 +103,12 @@ def test_a_pin_whose_mean_lies_outside_still_has_its_middle_inside() -> None:
     pin, _, middle = targets(ids)
     assert middle.max() > 0.9
     assert pin.flat[int(np.argmax(middle))] > 0
+
+
+def test_a_collage_keeps_the_first_drawing_whole_where_no_other_lies() -> None:
+    alone = compose.collage([drawing(1)], np.random.default_rng(0))
+    solid = drawing(1)[:, :, 3] > 0
+    np.testing.assert_array_equal(alone[solid], drawing(1)[solid])
+    both = compose.collage([drawing(1), drawing(2)], np.random.default_rng(0))
+    assert (both[:, :, 3] > 0).sum() >= solid.sum()
+    assert not np.array_equal(both[solid], drawing(1)[solid])

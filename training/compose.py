@@ -46,7 +46,11 @@ def bank(designs: Sequence[Design], folder: Path, count: int, seed: int = 0, pri
         shape = (count, render.SIDE, render.SIDE, 4)
         sprites = np.lib.format.open_memmap(part, mode="w+", dtype=np.uint8, shape=shape)
         for row in range(count):
-            sprites[row] = sprite(designs[int(rng.integers(len(designs)))].read(), rng)
+            # an illustration of many parts is one pin too: half of the pins show up to six drawings
+            drawn = 1 if rng.random() < 0.5 else int(rng.integers(2, 7))
+            sprites[row] = sprite(
+                collage([designs[int(i)].read() for i in rng.integers(len(designs), size=drawn)], rng), rng
+            )
         sprites.flush()
         part.rename(file)
     return Bank(np.load(file, mmap_mode="r"), tuple(designs[int(index)].read() for index in chosen))
@@ -57,6 +61,21 @@ def sprite(design: UInt8Image, rng: np.random.Generator) -> UInt8Image:
     if rng.random() < 0.125:
         return render.lit(render.strike(design, rng, technique="bare", base="round"), rng)
     return render.lit(render.strike(design, rng), rng)
+
+
+def collage(drawings: Sequence[UInt8Image], rng: np.random.Generator) -> UInt8Image:
+    """Lay RGBA drawings of one size over each other into one, the first as it is and the others small and astray."""
+    side = drawings[0].shape[0]
+    whole: Field = drawings[0].astype(np.float32)
+    whole[:, :, :3] *= whole[:, :, 3:] / 255
+    for drawing in drawings[1:]:
+        turn = cv2.getRotationMatrix2D((side / 2, side / 2), float(rng.normal(0, 25)), float(rng.uniform(0.3, 0.7)))
+        turn[:, 2] += rng.uniform(-0.28, 0.28, 2) * side
+        over: Field = cv2.warpAffine(drawing.astype(np.float32), turn, (side, side))
+        weight = over[:, :, 3:] / 255
+        whole = whole * (1 - weight) + np.dstack([over[:, :, :3] * weight, over[:, :, 3:]])
+    whole[:, :, :3] /= np.maximum(whole[:, :, 3:] / 255, 1 / 255)
+    return np.clip(whole, 0, 255).astype(np.uint8)
 
 
 def scene(bank: Bank, rng: np.random.Generator, size: int) -> tuple[UInt8Image, Ids]:

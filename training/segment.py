@@ -166,9 +166,10 @@ def _thinned(module: torch.nn.Conv2d, values: Tensor) -> Tensor:
     return out
 
 
-def train(bank: compose.Bank, plan: Plan, folder: Path, every: int = 100) -> Path:
+def train(bank: compose.Bank, plan: Plan, folder: Path, every: int = 100, base: Path | None = None) -> Path:
     """Train, or go on where a killed run stopped, and write weights.safetensors (float16) and model.json to `folder`.
 
+    Starts from ImageNet or, with `base`, from the weights of that model folder.
     `folder` also gets `checkpoint.safetensors` and `curve.csv` (step, loss, seconds) while it runs.
     """
     torch.manual_seed(plan.seed)
@@ -176,6 +177,10 @@ def train(bank: compose.Bank, plan: Plan, folder: Path, every: int = 100) -> Pat
     cv2.setNumThreads(0)  # a forked worker would wait for ever for the threads of its parent
     folder.mkdir(parents=True, exist_ok=True)
     network = part_frozen(with_imagenet(OutlineNet())).to(memory_format=torch.channels_last)
+    if base:
+        network.load_state_dict(
+            {n: v.float() for n, v in load_file(base / "weights.safetensors").items()}, strict=False
+        )
     groups = [
         {"params": [p for p in network.encoder.parameters() if p.requires_grad], "lr": plan.rate * 0.3},
         {"params": [p for n, p in network.named_parameters() if not n.startswith("encoder")], "lr": plan.rate},
@@ -223,6 +228,7 @@ def ship(weights: dict[str, Tensor], plan: Plan, folder: Path) -> Path:
     """Write the averaged weights as float16 and the card beside them; returns the folder."""
     half = {n: v.half().contiguous() for n, v in weights.items() if not n.endswith("num_batches_tracked")}
     save_file(half, folder / "weights.part")
+    (folder / "weights.part").chmod(0o644)
     (folder / "weights.part").replace(folder / "weights.safetensors")
     card = {
         "name": "outlines",
@@ -297,6 +303,8 @@ def main() -> None:
 @click.option("--sprites", default=Plan().sprites, show_default=True, help="Pins to strike for composing.")
 @click.option("--seed", default=Plan().seed, show_default=True)
 @click.option("--threads", default=Plan().threads, show_default=True)
+@click.option("--rate", default=Plan().rate, show_default=True)
+@click.option("--base", type=click.Path(path_type=Path), help="Model folder to go on from, instead of ImageNet.")
 @click.option("--every", default=100, show_default=True, help="Steps between checkpoints.")
 def _train(
     folder_of_designs: Path,
@@ -307,12 +315,14 @@ def _train(
     sprites: int,
     seed: int,
     threads: int,
+    rate: float,
+    base: Path | None,
     every: int,
 ) -> None:
     """Train on the designs of FOLDER_OF_DESIGNS and write the model to OUT; a killed run goes on."""
-    plan = Plan(steps, batch, size, sprites=sprites, seed=seed, threads=threads)
+    plan = Plan(steps, batch, size, rate, sprites, seed=seed, threads=threads)
     bank = compose.bank(designs.build(folder_of_designs), folder_of_designs, sprites, seed)
-    train(bank, plan, out, every)
+    train(bank, plan, out, every, base)
 
 
 if __name__ == "__main__":
