@@ -118,19 +118,21 @@ def _take_features(
     missing = {image.sha256: image for image in images if rebuild or not _complete(folder, image.sha256, model)}
     waiting, failed = list(missing.values()), {}
     for at in range(0, len(waiting), BATCH):
-        crops: list[tuple[CatalogueImage, Crop, Photo]] = []
+        crops: list[tuple[CatalogueImage, Crop]] = []
         for image in waiting[at : at + BATCH]:
             try:
                 photo = open_photo(catalogue.picture_path(image), image.file)
             except PhotoError as error:
                 failed[image.sha256] = str(error)
                 continue
-            crops.append((image, main_crop(photo), photo))
-        for (image, crop, photo), zooms in zip(
-            crops, model.embed_zooms([crop.image for _, crop, _ in crops]), strict=True
+            crops.append((image, main_crop(photo)))
+        for (image, crop), zooms in zip(
+            crops,
+            model.embed_zooms([crop.whole for _, crop in crops], [lots.lifted(crop) for _, crop in crops]),
+            strict=True,
         ):
             if rebuild or not vectors.features_path(folder, SETTINGS, image.sha256).exists():
-                vectors.write_features(folder, SETTINGS, image.sha256, _reference(photo, crop))
+                vectors.write_features(folder, SETTINGS, image.sha256, _reference(crop))
             vectors.write_embeddings(folder, _vector_settings(model), image.sha256, zooms)
         if progress:
             progress(min(at + BATCH, len(waiting)), len(waiting))
@@ -142,16 +144,16 @@ def main_crop(photo: Photo) -> Crop:
     return max(lots.split(photo), key=lambda crop: crop.box.width * crop.box.height)
 
 
-def _reference(photo: Photo, crop: Crop) -> Reference:
-    """Features of a photo from its crop, in pixels of the photo."""
+def _reference(crop: Crop) -> Reference:
+    """Features of a catalogue photo from its crop, in pixels of the photo."""
     points = keypoints.extract(crop.image, crop.outline)
-    corner = np.array([crop.box.left, crop.box.top], np.float32)
-    moved = Keypoints(points.places + corner, points.scales, points.angles, points.descriptors)
-    height, width = photo.image.shape[:2]
+    corner = (float(crop.box.left), float(crop.box.top))
+    moved = Keypoints(points.places + np.array(corner, np.float32), points.scales, points.angles, points.descriptors)
+    height, width = crop.image.shape[:2]
     factor = min(1.0, vectors.THUMBNAIL / max(height, width))
     size = (max(1, round(width * factor)), max(1, round(height * factor)))
-    thumbnail: UInt8Image = np.asarray(cv2.resize(photo.image, size, interpolation=cv2.INTER_AREA), np.uint8)
-    return Reference(moved, thumbnail, factor)
+    thumbnail: UInt8Image = np.asarray(cv2.resize(crop.image, size, interpolation=cv2.INTER_AREA), np.uint8)
+    return Reference(moved, thumbnail, factor, corner)
 
 
 def _complete(folder: Path, sha256: str, model: Embedder) -> bool:

@@ -101,7 +101,9 @@ class Recognizer:
             embeddings: Float32 = np.zeros((len(crops), 0, self.model.dim), np.float32)
         else:
             with self._timed("embed"):
-                embeddings = self.model.embed_zooms([crop.image for crop in crops])
+                embeddings = self.model.embed_zooms(
+                    [crop.whole for crop in crops], [lots.lifted(crop) for crop in crops]
+                )
         return [self._hits(crop, zooms, depth, evidence) for crop, zooms in zip(crops, embeddings, strict=True)]
 
     def _hits(self, crop: Crop, zooms: Float32, depth: int, evidence: Evidence) -> list[Hit]:

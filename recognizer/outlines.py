@@ -9,6 +9,7 @@ small, once more and larger.
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,12 +25,19 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from recognizer.errors import ModelError
+from recognizer.processor import computes_bfloat16
 from recognizer.types import Box, Float32, Mask, UInt8Image
 
 SHIPPED = Path(__file__).parent / "models" / "outlines"
 FIRST_SIDE = 384  # pixels of the first look; the size that the network was trained at
 PIN_SIDE = 90  # pixels of a middling pin in the second look
 MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+
+
+def digest(folder: Path = SHIPPED) -> str:
+    """Return a short fingerprint of the network's weights, "none" where there are no weights."""
+    path = folder / "weights.safetensors"
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:8] if path.exists() else "none"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -133,8 +141,9 @@ class Outliner:
         padded = cv2.copyMakeBorder(small, 0, -height % 32, 0, -width % 32, cv2.BORDER_REFLECT_101)
         with torch.inference_mode():
             batch = prepared(torch.from_numpy(padded)[None])
-            logits = self.network(batch.to(memory_format=torch.channels_last))
-            grown = functional.interpolate(logits, scale_factor=2, mode="bilinear", align_corners=False)
+            with torch.autocast("cpu", torch.bfloat16, enabled=computes_bfloat16()):
+                logits = self.network(batch.to(memory_format=torch.channels_last))
+            grown = functional.interpolate(logits.float(), scale_factor=2, mode="bilinear", align_corners=False)
             out: Float32 = torch.sigmoid(grown)[0, :, : -(-height // 2), : -(-width // 2)].numpy()
         return out
 

@@ -89,12 +89,19 @@ class Crop:
     """One pin cut from a photo.
 
     `image` is (height, width, 3) uint8 of `box`; `outline` is the pin's closed contour, (n, 2) float32 of x, y in
-    pixels of `image`, or None where the whole crop counts as pin.
+    pixels of `image`, or None where the whole crop counts as pin. `photo` is the photo (height, width, 3) that shows
+    this pin alone, None where it shows others too.
     """
 
     image: UInt8Image
     box: Box
     outline: Float32 | None = None
+    photo: UInt8Image | None = None
+
+    @property
+    def whole(self) -> UInt8Image:
+        """The most that may be looked at for this pin: its photo, or the crop where others are beside it."""
+        return self.image if self.photo is None else self.photo
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,12 +125,14 @@ class Keypoints:
 class Reference:
     """What the index keeps of a catalogue photo beside its embeddings.
 
-    `keypoints` are in pixels of the photo; `thumbnail` (h, w, 3) uint8 is the photo, `factor` times as large.
+    `keypoints` are in pixels of the photo; `thumbnail` (h, w, 3) uint8 is the pin's crop, `factor` times as large, its
+    top left at `corner` (x, y) of the photo.
     """
 
     keypoints: Keypoints
     thumbnail: UInt8Image
     factor: float
+    corner: tuple[float, float] = (0.0, 0.0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -281,6 +281,7 @@ def write_features(folder: Path, settings: str, sha256: str, features: Reference
         descriptors=np.clip(np.round(points.descriptors * 512), 0, 255).astype(np.uint8),
         thumbnail=thumbnail.ravel(),
         factor=np.float64(features.factor),
+        corner=np.asarray(features.corner, np.float64),
     )
     _write_beside(features_path(folder, settings, sha256), held.getvalue())
 
@@ -292,6 +293,7 @@ def read_features(folder: Path, settings: str, sha256: str) -> Reference:
         # NumPy leaves a damaged file open where it opens it itself.
         with path.open("rb") as file, np.load(file, allow_pickle=False) as held:
             geometry, factor = held["geometry"], float(held["factor"])
+            left, top = held["corner"].tolist()
             descriptors = held["descriptors"].astype(np.float32)
             thumbnail = cv2.imdecode(held["thumbnail"], cv2.IMREAD_COLOR)
             if thumbnail is None:
@@ -305,7 +307,7 @@ def read_features(folder: Path, settings: str, sha256: str) -> Reference:
         np.ascontiguousarray(geometry[:, 3]),
         descriptors / np.maximum(norms, 1e-9),
     )
-    return Reference(keypoints, np.ascontiguousarray(thumbnail[:, :, ::-1]), factor)
+    return Reference(keypoints, np.ascontiguousarray(thumbnail[:, :, ::-1]), factor, (left, top))
 
 
 def embeddings_path(folder: Path, fingerprint: str, sha256: str) -> Path:

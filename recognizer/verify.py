@@ -56,7 +56,7 @@ def verify(image: UInt8Image, keypoints: Keypoints, hits: Sequence[Hit], referen
         here, there = keypoints.places[inside[:, 0]], references[at].keypoints.places[inside[:, 1]]
         counted[at] = replace(
             counted[at],
-            appearance=canvas.compare(references[at], homography, here),
+            appearance=canvas.compare(references[at], homography, here) * _trust(counted[at].inliers),
             homography=homography,
             matched=np.hstack([here, there]),
         )
@@ -124,6 +124,11 @@ def _align(
     return np.asarray(homography, np.float64), inner
 
 
+def _trust(inliers: int) -> float:
+    """How far an alignment is to be trusted (0 to 1): a few points hold a small place that may look alike by chance."""
+    return inliers / (inliers + 8)
+
+
 class _Canvas:
     """The crop at comparing size, prepared once for all its candidates."""
 
@@ -141,6 +146,7 @@ class _Canvas:
         """
         to_canvas = np.diag([self._factor, self._factor, 1.0])
         from_thumbnail = np.diag([1 / reference.factor, 1 / reference.factor, 1.0])
+        from_thumbnail[:2, 2] = reference.corner
         transform = to_canvas @ homography @ from_thumbnail
         warped = cv2.warpPerspective(reference.thumbnail, transform, self._size, flags=cv2.INTER_AREA)
         covered = cv2.warpPerspective(np.ones(reference.thumbnail.shape[:2], np.uint8), transform, self._size)

@@ -58,9 +58,9 @@ def embedded(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     counts: list[int] = []
     really = Embedder.embed_zooms
 
-    def counting(self: Embedder, images: Any) -> Any:
+    def counting(self: Embedder, images: Any, pins: Any = None) -> Any:
         counts.append(len(images))
-        return really(self, images)
+        return really(self, images, pins)
 
     monkeypatch.setattr(Embedder, "embed_zooms", counting)
     return counts

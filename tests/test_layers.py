@@ -46,7 +46,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "fetching": {"catalogue", "photos", "wanted"},
     "exports": {"catalogue", "imports"},
     # from a photo to matches
-    "vectors": {"verify"},
+    "outlines": {"processor"},
+    "embedder": {"processor"},
     "lots": {"outlines"},
     "identify": {
         *("photos", "lots", "embedder", "keypoints", "vectors", "verify", "verdict", "catalogue"),
@@ -66,7 +67,7 @@ DRAWN = {"drawing", "plate", "scenes", "sample"}
 
 # third-party package -> the parts that may import it
 THIRD_PARTY: dict[str, set[str]] = {
-    "torch": {"embedder", "outlines", "training"},
+    "torch": {"embedder", "outlines", "processor", "training"},
     "torchvision": {"embedder", "outlines", "training"},
     "open_clip": {"embedder", "training"},
     "timm": {"embedder", "outlines", "training"},
