@@ -36,8 +36,8 @@ ZOOMS: Final = (1.0, 1.0, 0.42)
 of a central square against the root of the area.
 
 A catalogue photo may show the pin small on its card and the query may show it large, or the other way. On `pins/` the
-ImageNet base alone has .27 recall at 1 (.81 at 50) with the whole photo, .59 (.95) with the three; on `emblems/` .99 and
-.98. Without the whole photo `emblems/` falls to .95, and five views gave .02 more on `pins/` for twice the time."""
+ImageNet base alone has .27 recall at 1 (.81 at 50) with the whole photo, .59 (.95) with the three; on `emblems/` .99
+and .98. Without the whole photo `emblems/` falls to .95; five views gave .02 more on `pins/` for twice the time."""
 
 BATCH: Final = 32
 _WEIGHTS: Final = "weights.safetensors"

@@ -27,8 +27,11 @@ Floats = NDArray[np.float64]
 EVIDENCES: Final = ("similarity", "votes", "inliers", "appearance")
 """Order of the columns of `evidences`; the ranking has a weight for each where keypoints agree, and one where not."""
 
-SIGNS: Final = ("lead", "inliers", "appearance", "similarity", "votes", "votes_lead")
-"""Order of the columns of `signs`."""
+SIGNS: Final = (
+    *("agreement", "agreed_lead", "agreed_inliers", "agreed_appearance"),
+    *("apart_lead", "apart_similarity", "apart_votes"),
+)
+"""Order of the columns of `signs`: what counts where keypoints agree, and what counts where they do not."""
 
 _AGREED: Final = (6, 14)
 """Inliers of the best candidate between which the weights pass from one set to the other. On `emblems/`, where
@@ -108,20 +111,13 @@ def signs(hits: Sequence[Hit], score: Floats, owners: Sequence[str]) -> Floats:
     other entry, and are bounded: past a point it does not matter how far ahead an answer is.
     """
     first = int(score.argmax())
-    others = [at for at, owner in enumerate(owners) if owner != owners[first]]
-    lead = float(score[first] - max((score[at] for at in others), default=score[first] - 5.0))
+    others = [float(score[at]) for at, owner in enumerate(owners) if owner != owners[first]]
+    lead = min(float(score[first]) - max(others, default=-np.inf), 5.0)
     best = hits[first]
-    rival = max((hits[at].votes for at in others), default=0.0)
-    return np.array(
-        [
-            min(lead, 5.0),
-            np.log1p(min(best.inliers, 100)),
-            best.appearance,
-            best.similarity,
-            np.log(best.votes + 1e-3),
-            np.clip(np.log((best.votes + 1e-4) / (rival + 1e-4)), -2, 3),
-        ]
-    )
+    _, agreement = evidences(hits)
+    agreed = [1.0, lead, np.log1p(min(best.inliers, 100)), best.appearance]
+    apart = [lead, best.similarity, np.log(best.votes + 1e-3)]
+    return np.array([*(agreement * value for value in agreed), *((1 - agreement) * value for value in apart)])
 
 
 def decide(box: Box, hits: Sequence[Hit], entries: Mapping[int, CatalogueEntry], model: Ranking, k: int) -> Recognition:

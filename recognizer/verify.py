@@ -29,6 +29,7 @@ _REACH: Final = 0.06  # of the crop's long side: how far a match may lie from wh
 _OCTAVES: Final = 0.6  # how far two matches may differ in the scale that they propose
 _RADIANS: Final = 0.5  # and in the angle
 _EXACT: Final = 0.012  # of the crop's long side: MAGSAC's threshold for the homography
+_STRETCH: Final = 10  # between the areas that two matched places are magnified by; a phone held aslant gives about 3
 _LEAST: Final = 5  # matches behind a homography, one more than define it
 _SIDE: Final = 192  # long side in pixels at which aligned pictures are compared: coarser than scratches and grain
 
@@ -114,14 +115,22 @@ def _align(
     homography, inside = cv2.findHomography(there, here, cv2.USAC_MAGSAC, threshold, maxIters=1000, confidence=0.995)
     if homography is None:
         return None
-    area = float(np.linalg.det(homography[:2, :2]))
+    exact = np.asarray(homography, np.float64)
     inner = pairs[inside.ravel() > 0]
     # SIFT gives one place up to a few keypoints of different angle: only different places hold a homography.
     places = len(np.unique(query.places[inner[:, 0]].round(), axis=0))
-    # A mirrored or collapsed picture is no pin seen from the front.
-    if not 0.005 < area < 200 or places < _LEAST:
+    if places < _LEAST or not _seen_from_the_front(exact, reference.places[inner[:, 1]]):
         return None
-    return np.asarray(homography, np.float64), inner
+    return exact, inner
+
+
+def _seen_from_the_front(homography: NDArray[np.float64], places: Float32) -> bool:
+    """Whether no matched place (n, 2) is mirrored, collapsed, or stretched far more than another."""
+    depth = np.column_stack([places, np.ones(len(places))]) @ homography[2]
+    if (np.abs(depth) < 1e-9).any():
+        return False
+    area = np.linalg.det(homography) / depth**3  # the determinant of the homography's derivative
+    return bool(area.min() > 0.005 and area.max() < 200 and area.max() / area.min() < _STRETCH)
 
 
 def _trust(inliers: int) -> float:

@@ -117,14 +117,14 @@ def test_the_probability_is_how_often_the_answer_is_right() -> None:
     assert right(picked[0], model) > right(picked[1], model) + 0.15
 
 
-def test_unknown_pins_set_the_threshold_of_a_match() -> None:
+def test_answers_above_the_threshold_of_a_match_are_as_precise_as_promised() -> None:
     cases = made(by_similarity, 200) + [
         Case(0, case.hits, case.owners, None)  # no candidate is right, and none looks so
         for case in made(lambda rng, right: by_similarity(rng, False), 200, seed=5)
     ]
     model = fit(cases)
-    unknown = [probability(case, model) for case in cases if case.answer is None]
-    assert np.mean([value >= model.match for value in unknown]) <= rank.FALSE_MATCH_RATE + 0.005
+    matched = [case for case in cases if probability(case, model) >= model.match]
+    assert right(matched, model) >= rank.PRECISION
     known = [probability(case, model) for case in cases if case.answer]
     assert np.mean([value >= model.match for value in known]) > 0.8
 
