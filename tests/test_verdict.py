@@ -27,7 +27,7 @@ def ranking(
     match: float = 0.9,
 ) -> Ranking:
     """By appearance alone unless told otherwise, as sure of everything as `bias` says."""
-    return Ranking(agreed, apart, (lead, 0, 0, 0, 0, 0), bias, match)
+    return Ranking(agreed, apart, (0, lead, 0, 0, lead, 0, 0), bias, match)
 
 
 def answer(hits: list[Hit], entries: Mapping[int, CatalogueEntry], model: Ranking, k: int = 5) -> Recognition:
@@ -77,19 +77,22 @@ def test_scores_weigh_by_one_set_apart_and_by_the_other_agreed() -> None:
 
 
 def test_signs_are_worked_against_the_best_photo_of_another_entry() -> None:
-    hits = [Hit(1, 0.5, 0.2, 9, 0.25), Hit(2, 0.7, 0.1, 3, 0.2), Hit(3, 0.6, 0.05, 2, 0.1)]
+    hits = [Hit(1, 0.5, 0.2, 10, 0.25), Hit(2, 0.7, 0.1, 3, 0.2), Hit(3, 0.6, 0.05, 2, 0.1)]
     found = dict(zip(SIGNS, signs(hits, np.array([2.0, 1.5, 0.5]), ["A", "A", "B"]), strict=True))
-    assert found["lead"] == pytest.approx(1.5)  # over the photo of B, the second photo of A is no rival
-    assert found["inliers"] == pytest.approx(math.log(10))
-    assert (found["appearance"], found["similarity"]) == (0.25, 0.5)
-    assert found["votes_lead"] == pytest.approx(math.log(0.2001 / 0.0501))
+    # 10 inliers are half way from 6 to 14; the lead is over the photo of B, the second photo of A is no rival
+    assert found["agreement"] == pytest.approx(0.5)
+    assert found["agreed_lead"] == found["apart_lead"] == pytest.approx(0.5 * 1.5)
+    assert found["agreed_inliers"] == pytest.approx(0.5 * math.log(11))
+    assert found["agreed_appearance"] == pytest.approx(0.5 * 0.25)
+    assert found["apart_similarity"] == pytest.approx(0.5 * 0.5)
+    assert found["apart_votes"] == pytest.approx(0.5 * math.log(0.201))
 
 
 def test_signs_are_bounded_and_finite_without_a_rival() -> None:
     found = dict(zip(SIGNS, signs([Hit(1, 0.5, 5.0, 999, 0.9)], np.array([50.0]), ["A"]), strict=True))
     assert np.isfinite(list(found.values())).all()
-    assert found["lead"] == 5
-    assert found["inliers"] == pytest.approx(math.log(101))
+    assert found["agreed_lead"] == 5
+    assert found["agreed_inliers"] == pytest.approx(math.log(101))
     assert np.isfinite(signs([Hit(1), Hit(2)], np.zeros(2), ["A", "B"])).all()
 
 
