@@ -60,7 +60,7 @@ def build(
     folder = data / "index"
     with Catalogue.open(data) as catalogue, _alone(folder):
         old = _old_manifest(folder, rebuild)
-        loaded = embedder.load(model or (old.model if old else None))
+        loaded = embedder.load(model or (old.model if old else None), data / "models")
         images = catalogue.images(role=Role.FACE)
         failed = _take_features(catalogue, folder, images, loaded, rebuild, progress)
         wanted = {image.image_id: image.sha256 for image in images if image.sha256 not in failed}

@@ -134,10 +134,11 @@ def padded(image: UInt8Image, size: int) -> UInt8Image:
     return square
 
 
-def load(model: str | Path | None = None) -> Embedder:
+def load(model: str | Path | None = None, models: Path | None = None) -> Embedder:
     """Load a model folder, `open_clip:NAME/TAG` or `imagenet` (see the module), None being the base that ships.
 
-    Raises ModelError with the name and the cure when there is no such model or its files do not hold.
+    A plain name is looked for in the folder `models` first. Raises ModelError with the name and the cure when there is
+    no such model or its files do not hold.
     """
     if model is None:
         model = IMAGENET
@@ -145,9 +146,11 @@ def load(model: str | Path | None = None) -> Embedder:
         return _imagenet()
     if str(model).startswith("open_clip:"):
         return _open_clip(str(model))
-    folder = Path(model)
-    if folder.is_dir():
-        return _folder(folder)
+    if models is not None and len(Path(model).parts) == 1 and (models / model).is_dir():
+        return _folder(models / model, str(model))
+    if Path(model).is_dir():
+        # The index keeps the name, and is asked from other working folders too.
+        return _folder(Path(model), str(Path(model).resolve()))
     raise ModelError(
         f"{model}: no such model; give a folder with {_CARD} and {_WEIGHTS}, open_clip:NAME/TAG, or {IMAGENET}"
     )
@@ -203,7 +206,7 @@ def _clip_embedder(visual: Any, form: Preprocessing, name: str, digest: str) -> 
     return Embedder(visual, dim, form, name, digest)
 
 
-def _folder(folder: Path) -> Embedder:
+def _folder(folder: Path, name: str) -> Embedder:
     import open_clip
     import timm
     from safetensors import SafetensorError
@@ -218,11 +221,11 @@ def _folder(folder: Path) -> Embedder:
         if architecture["kind"] == "timm":
             network: Any = timm.create_model(architecture["name"], pretrained=False, num_classes=0)
             network.load_state_dict({key: value.float() for key, value in weights.items()})
-            return Embedder(network, int(network.num_features), form, str(folder), digest)
+            return Embedder(network, int(network.num_features), form, name, digest)
         if architecture["kind"] == "open_clip":
             network = open_clip.CLIP(**architecture["config"])
             network.load_state_dict({key: value.float() for key, value in weights.items()})
-            return _clip_embedder(network.visual, form, str(folder), digest)
+            return _clip_embedder(network.visual, form, name, digest)
     except (LookupError, TypeError, ValueError, AttributeError, RuntimeError, OSError, SafetensorError) as error:
         raise ModelError(
             f"{folder}: {_CARD} and {_WEIGHTS} do not fit together ({error}); train or copy it again"

@@ -64,7 +64,7 @@ class Recognizer:
         catalogue = Catalogue.open(data)
         try:
             index = Index.open(data / "index")
-            return cls(catalogue, index, embedder.load(model or index.manifest.model))
+            return cls(catalogue, index, embedder.load(model or index.manifest.model, data / "models"))
         except BaseException:
             catalogue.close()
             raise

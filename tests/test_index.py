@@ -435,3 +435,20 @@ def test_an_index_of_another_format_is_made_anew(own: Path, tiny_model: Path) ->
     (own / "index" / "index.json").write_text('{"format": 0}')
     assert build(own, model=str(tiny_model)).added == 6
     assert_same(answers(own), before)
+
+
+def test_a_model_in_the_data_folder_is_found_by_its_name(own: Path, tiny_model: Path) -> None:
+    shutil.copytree(tiny_model, own / "models" / "tiny")
+    assert build(own, model="tiny").model == "tiny"
+    with identify.Recognizer.open(own) as recognizer:
+        assert recognizer.model.name == "tiny"
+
+
+def test_a_model_folder_is_remembered_whole_for_other_working_folders(
+    own: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tiny_model.parent)
+    assert build(own, model=tiny_model.name).model == str(tiny_model.resolve())
+    monkeypatch.chdir(tmp_path)
+    with identify.Recognizer.open(own) as recognizer:
+        assert recognizer.model.dim == 16
