@@ -68,7 +68,8 @@ def build(
         held = dict(old.images) if old and reusable else {}
         fresh = {image_id: sha256 for image_id, sha256 in wanted.items() if held.get(image_id) != sha256}
         gone = {image_id for image_id, sha256 in held.items() if wanted.get(image_id) != sha256}
-        if rebuild or not reusable or fresh or gone:
+        renamed = old is not None and old.model != loaded.name  # the same weights under another name
+        if rebuild or not reusable or fresh or gone or renamed:
             _assemble(folder, old if reusable and not rebuild else None, loaded, wanted, fresh, gone)
         _drop_unused(folder, set(wanted.values()))
     files = {image.sha256: image.file for image in images}
