@@ -192,7 +192,7 @@ def test_a_change_by_someone_else_during_an_import_is_not_forgotten(
 
 
 def test_an_import_killed_at_any_moment_leaves_all_or_nothing_and_is_gone_on_with(tmp_path: Path) -> None:
-    given, data, count = tmp_path / "given", tmp_path / "data", 120
+    given, count = tmp_path / "given", 120
     given.mkdir()
     for n in range(count):
         draw(given / f"{n}.png", n)
@@ -208,13 +208,14 @@ def test_an_import_killed_at_any_moment_leaves_all_or_nothing_and_is_gone_on_wit
             import_source(catalogue, Path(sys.argv[2]))
     """
     moments, killed = random.Random(3), 0
-    for _ in range(5):
+    for turn in range(5):
+        data = tmp_path / f"data-{turn}"  # a finished import would leave the next nothing to be killed in
         run = subprocess.Popen(
             [sys.executable, "-c", code, data, path], stdout=subprocess.PIPE, cwd=Path(__file__).parents[1]
         )
         assert run.stdout is not None
         run.stdout.readline()
-        time.sleep(moments.uniform(0.0, 0.3))
+        time.sleep(moments.uniform(0.0, 0.1))
         run.send_signal(signal.SIGKILL)
         killed += run.wait() == -signal.SIGKILL
         run.stdout.close()
