@@ -142,7 +142,7 @@ def _unpack_one(file: zipfile.ZipFile, name: str, part: Path, sha256: str) -> st
         return "not in the backup"
     except (zipfile.BadZipFile, EOFError, ValueError) as error:
         return f"damaged ({error})"
-    except Exception as error:
+    except Exception as error:  # a damaged archive raises anything
         if isinstance(error, OSError):
             raise
         return f"damaged ({error})"  # zlib.error and others that a damaged archive raises

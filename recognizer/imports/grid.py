@@ -126,7 +126,7 @@ def sheet_lines(path: Path, sheet: str = "") -> Iterator[Line]:
                 yield Line(f"row {number}", cells)
     except CatalogueError:
         raise
-    except Exception as error:
+    except Exception as error:  # as above: a damaged workbook raises anything
         raise CatalogueError(f"{path.name}: damaged ({error}); save it anew") from error
     finally:
         book.close()
