@@ -31,7 +31,6 @@ def test_drawings_come_from_files_and_icon_listings(tmp_path: Path) -> None:
 
 
 def test_a_drawing_is_centred_on_a_square_and_the_same_each_time() -> None:
-    pytest.importorskip("resvg_py")
     drawn = designs.draw(STAR.format("currentColor"))
     assert drawn is not None
     assert drawn.shape == (256, 256, 4)
@@ -50,12 +49,10 @@ def test_a_drawing_is_centred_on_a_square_and_the_same_each_time() -> None:
     ],
 )
 def test_what_shows_nothing_is_left_out(text: str) -> None:
-    pytest.importorskip("resvg_py")
     assert designs.draw(text) is None
 
 
 def test_alike_drawings_share_a_key_and_others_do_not() -> None:
-    pytest.importorskip("resvg_py")
     red, again, blue = (designs.draw(STAR.format(tone)) for tone in ("#f00", "#fe0000", "#00f"))
     assert red is not None
     assert again is not None
@@ -64,7 +61,6 @@ def test_alike_drawings_share_a_key_and_others_do_not() -> None:
 
 
 def test_build_filters_and_is_read_back(tmp_path: Path) -> None:
-    pytest.importorskip("resvg_py")
     folder_of_icons(tmp_path / "sources" / "drawn")
     built = designs.build(tmp_path, [designs.Source("drawn", "npm", "own")], workers=1)
     assert len(built) == 2
