@@ -20,8 +20,8 @@ import numpy as np
 from recognizer import embedder, keypoints, lots, verdict
 from recognizer.catalogue import Catalogue
 from recognizer.embedder import Embedder
-from recognizer.errors import IndexMismatch
-from recognizer.types import CatalogueEntry, Crop, Evidence, Float32, Hit, Photo, Recognition
+from recognizer.errors import IndexError_, IndexMismatch
+from recognizer.types import CatalogueEntry, Crop, Evidence, Float32, Hit, Photo, Recognition, Reference
 from recognizer.vectors import Index
 from recognizer.verdict import Ranking
 from recognizer.verify import verify
@@ -87,11 +87,17 @@ class Recognizer:
         """Return the answers: outer list one a photo, inner one a crop, each with at most `k` entries, best first."""
         with self._timed("crop"):
             crops = [lots.split(photo) for photo in photos]
-        found = iter(self.hits([crop for group in crops for crop in group], depth=k, evidence=evidence))
+        answers = iter(self.answer([crop for group in crops for crop in group], k=k, evidence=evidence))
+        return [[next(answers) for _ in group] for group in crops]
+
+    def answer(self, crops: Sequence[Crop], *, k: int = 5, evidence: Evidence = Evidence.BOTH) -> list[Recognition]:
+        """Return the answers for crops that were split before, in their order: a lot may be asked a few pins at a
+        time."""
+        found = self.hits(crops, depth=k, evidence=evidence)
         with self._timed("rank"):
             return [
-                [verdict.decide(crop.box, next(found), self._entries, self.ranking, k) for crop in group]
-                for group in crops
+                verdict.decide(crop.box, hits, self._entries, self.ranking, k)
+                for crop, hits in zip(crops, found, strict=True)
             ]
 
     def hits(self, crops: Sequence[Crop], *, depth: int = 5, evidence: Evidence = Evidence.BOTH) -> list[list[Hit]]:
@@ -117,9 +123,21 @@ class Recognizer:
             if evidence is Evidence.EMBEDDER:
                 return candidates
             head = _head(candidates)
-            checked = verify(crop.image, points, head, [self.index.reference(hit.image_id) for hit in head])
+            held = self._references(head)
+            checked = verify(crop.image, points, [hit for hit, _ in held], [reference for _, reference in held])
         shown = {hit.image_id for hit in head}
         return checked + [hit for hit in candidates if hit.image_id not in shown]
+
+    def _references(self, head: Sequence[Hit]) -> list[tuple[Hit, Reference]]:
+        """What verification needs of each hit; a photo that has left the catalogue since is left out."""
+        held = []
+        for hit in head:
+            try:
+                held.append((hit, self.index.reference(hit.image_id)))
+            except IndexError_:
+                if not self.index.replaced():
+                    raise
+        return held
 
     @contextmanager
     def _timed(self, stage: str) -> Iterator[None]:

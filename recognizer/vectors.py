@@ -181,6 +181,11 @@ class Index:
             self._references.move_to_end(image_id)
         return held
 
+    def replaced(self) -> bool:
+        """Say whether another index was put in the place of this one, which then may miss photos that are gone."""
+        now = read_manifest(self.folder)
+        return now is None or now.generation != self.manifest.generation
+
     def candidates(self, zooms: Float32, descriptors: Float32, by_votes: int, by_similarity: int) -> list[Hit]:
         """Return the union of the best photos by votes and by similarity, both evidences filled in for all of them."""
         votes = self.vote(descriptors)

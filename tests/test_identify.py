@@ -282,3 +282,19 @@ def test_a_photo_that_is_not_indexed_yet_is_no_fault(own_data: Path, photos: lis
     with Recognizer.open(own_data) as recognizer:
         asked = Photo(sample.catalogue_view(40), "0" * 64, "new")
         assert best(recognizer.identify([asked])[0]).matches[0].entry.entry_id == new.entry_id
+
+
+def test_an_open_recognizer_outlives_photos_that_leave_the_catalogue(
+    own_data: Path, query: Callable[[int], tuple[Path, str | None]]
+) -> None:
+    path, entry_id = query(0)
+    with Recognizer.open(own_data) as opened:
+        with Catalogue.open(own_data) as catalogue:
+            for image in catalogue.images(entry_id=entry_id):
+                catalogue.remove_image(image.image_id)
+        build(own_data)
+        assert opened.index.replaced()
+        ((answer,),) = opened.identify([open_photo(path)])
+        assert entry_id not in [match.entry.entry_id for match in answer.matches]
+    with Recognizer.open(own_data) as opened:
+        assert not opened.index.replaced()
