@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from recognizer.numbers import numbers_under
-from recognizer.types import Match, Photo, Recognition, Verdict
+from recognizer.types import Float32, Match, Photo, Recognition, Verdict
 
 CSV_COLUMNS: Final = (
     *("photo", "pin", "left", "top", "right", "bottom", "verdict", "rank", "entry_id", "number", "title", "title_en"),
@@ -33,7 +33,7 @@ class Answer:
 
 
 def answer_json(answer: Answer, systems: Sequence[str] = ()) -> dict[str, Any]:
-    """An answer as plain data: photo, sha256, recognitions with box, verdict, checks and matches, best first.
+    """An answer as plain data: photo, sha256, recognitions with box, outline, verdict, checks and matches, best first.
 
     A match holds the entry's `numbers` under each of `systems`, where some are asked for.
     """
@@ -43,6 +43,9 @@ def answer_json(answer: Answer, systems: Sequence[str] = ()) -> dict[str, Any]:
         "recognitions": [
             {
                 "box": [found.box.left, found.box.top, found.box.right, found.box.bottom],
+                "outline": _places(found.outline),
+                "rectangle": _places(found.rectangle),
+                "score": round(float(found.score), 4),
                 "verdict": found.verdict.value,
                 "checks": list(found.checks),
                 "matches": [_match_json(match, systems) for match in found.matches],
@@ -50,6 +53,10 @@ def answer_json(answer: Answer, systems: Sequence[str] = ()) -> dict[str, Any]:
             for found in answer.recognitions
         ],
     }
+
+
+def _places(places: Float32 | None) -> list[list[float]] | None:
+    return None if places is None else [[round(x, 1), round(y, 1)] for x, y in places.tolist()]
 
 
 def _match_json(match: Match, systems: Sequence[str]) -> dict[str, Any]:

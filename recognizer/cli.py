@@ -25,6 +25,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "show": ("entries", "Show the catalogue, one entry, or what a search finds."),
     "index": ("indexing", "Make the index of the catalogue's photos, doing only what is missing."),
     "identify": ("identifying", "Say which catalogue entries are on a photo."),
+    "lot": ("lots", "Find and identify every pin on pictures of lots."),
+    "split": ("lots", "Write the crops of pictures, to see what is found."),
     "evaluate": ("evaluating", "Measure how often queries with known answers are answered right."),
     "numbers": ("numbering", "Say what a number stands for and which others it has; find collisions."),
     "merge": ("numbering", "Let one entry take another one over; the old numbers lead there."),

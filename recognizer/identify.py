@@ -11,6 +11,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Final
@@ -69,6 +70,12 @@ class Recognizer:
             catalogue.close()
             raise
 
+    @property
+    def made_with(self) -> str:
+        """Name model, features and index: answers under another name are answers to another question."""
+        manifest = self.index.manifest
+        return f"{manifest.fingerprint}/{manifest.settings}/{manifest.generation}"
+
     def close(self) -> None:
         """Close the catalogue."""
         self.catalogue.close()
@@ -96,7 +103,7 @@ class Recognizer:
         found = self.hits(crops, depth=k, evidence=evidence)
         with self._timed("rank"):
             return [
-                verdict.decide(crop.box, hits, self._entries, self.ranking, k)
+                placed(crop, verdict.decide(crop.box, hits, self._entries, self.ranking, k))
                 for crop, hits in zip(crops, found, strict=True)
             ]
 
@@ -146,6 +153,13 @@ class Recognizer:
             yield
         finally:
             self.seconds[stage] = self.seconds.get(stage, 0.0) + time.perf_counter() - start
+
+
+def placed(crop: Crop, answer: Recognition) -> Recognition:
+    """Return the answer with the crop's outline, in pixels of the photo."""
+    corner = np.array([crop.box.left, crop.box.top], np.float32)
+    moved = [None if places is None else places + corner for places in (crop.outline, crop.rectangle)]
+    return replace(answer, outline=moved[0], rectangle=moved[1], score=crop.score)
 
 
 def _head(candidates: Sequence[Hit]) -> list[Hit]:

@@ -1,4 +1,4 @@
-"""Photos to crops: where on a photo its pin is, and its ground taken away.
+"""Photos to crops: where on a photo its pins are, and their ground taken away.
 
 The most common wrong answer without this is another pin on the same cloth: the ground matches, not the pin. With
 outlines on both sides the ground has no say.
@@ -15,7 +15,7 @@ import numpy as np
 from recognizer import outlines
 from recognizer.types import Box, Crop, Float32, Photo, UInt8Image
 
-SETTINGS: Final = f"hull-1-{outlines.digest()}"
+SETTINGS: Final = f"hull-2-{outlines.digest()}"
 """What the crops depend on, the outline network among it; an index made with other settings is of no use. The number is
 raised with every change of this module that moves a crop."""
 
@@ -25,20 +25,34 @@ _SECOND: Final = 0.25  # parts of this share of the heaviest belong to the pin: 
 _CENTRAL: Final = 0.6  # of half the photo: how fast a part loses weight away from the middle
 _LEAST: Final = 0.015  # of the photo: with less pin than this the whole photo is the crop
 _MARGIN: Final = 0.04  # of the pin's long side, around it
+_DEEP: Final = 0.3  # of the valley between two pins, to tell one pin of many cells from many pins
+_DOMINANT: Final = 0.6  # of all that is pin: with one pin as large as this the photo is of that pin
 _GREY: Final = 127  # the ground in a lifted picture: the value that the embedder pads with
 
 
-def split(photo: Photo) -> list[Crop]:
-    """Return the crops of a photo: its one pin, or the whole photo where none is found.
+def split(photo: Photo, outliner: outlines.Outliner | None = None) -> list[Crop]:
+    """Return the crops of a photo in reading order: one a pin, or the whole photo where none is found.
 
-    The outline is the convex hull of the pin: it never cuts off what the network missed inside, and leaves but
-    corners of the ground.
+    Where one pin takes most of what was found, the photo is of that pin: its one crop has the convex hull of the pin
+    and its pendants as outline, which never cuts off what the network missed inside. On a lot every crop has the
+    outline of its own pin. `outliner` stands in for the shipped network, to measure another.
     """
-    height, width = photo.image.shape[:2]
-    hull = _hull(photo.image)
+    outliner = outliner or _outliner()
+    first = outliner.first_look(photo.image)
+    if not _dominated(first):
+        found = outliner.find(photo.image, first=first)
+        if len(found) > 1:
+            return [_crop(photo.image, one.contour, alone=False, score=one.score) for one in found]
+    hull = _hull(photo.image, first[0])
     if hull is None:
-        return [Crop(photo.image, Box(0, 0, width, height))]
-    (left, top), (right, bottom) = hull.min(axis=0), hull.max(axis=0)
+        height, width = photo.image.shape[:2]
+        return [Crop(photo.image, Box(0, 0, width, height), score=0.0)]
+    return [_crop(photo.image, hull, alone=True, score=1.0)]
+
+
+def _crop(image: UInt8Image, outline: Float32, *, alone: bool, score: float) -> Crop:
+    height, width = image.shape[:2]
+    (left, top), (right, bottom) = outline.min(axis=0), outline.max(axis=0)
     margin = _MARGIN * max(right - left, bottom - top)
     box = Box(
         max(0, int(left - margin)),
@@ -46,8 +60,25 @@ def split(photo: Photo) -> list[Crop]:
         min(width, int(right + margin) + 1),
         min(height, int(bottom + margin) + 1),
     )
-    image = np.ascontiguousarray(photo.image[box.top : box.bottom, box.left : box.right])
-    return [Crop(image, box, hull - np.array([box.left, box.top], np.float32), photo.image)]
+    cut = np.ascontiguousarray(image[box.top : box.bottom, box.left : box.right])
+    moved = np.asarray(outline - np.array([box.left, box.top], np.float32), np.float32)
+    rectangle = np.asarray(cv2.boxPoints(cv2.minAreaRect(moved)), np.float32)
+    return Crop(cut, box, moved, image if alone else None, rectangle, score)
+
+
+def _dominated(maps: Float32) -> bool:
+    """Whether one pin takes most of what is pin in the maps (3, h, w) of the first look."""
+    areas = [region.area for region in outlines.regions(maps, depth=_DEEP)]
+    return len(areas) < 2 or max(areas) >= _DOMINANT * sum(areas)
+
+
+def cut_out(crop: Crop) -> UInt8Image:
+    """Return the crop's picture as (h, w, 4) RGBA, clear outside its outline; all of it solid without outline."""
+    mask = np.full(crop.image.shape[:2], 255, np.uint8)
+    if crop.outline is not None:
+        mask[:] = 0
+        cv2.fillPoly(mask, [np.round(crop.outline).astype(np.int32)], 255)
+    return np.dstack([crop.image, mask])
 
 
 def lifted(crop: Crop) -> UInt8Image:
@@ -66,9 +97,8 @@ def _outliner() -> outlines.Outliner:
     return outlines.Outliner.load()
 
 
-def _hull(image: UInt8Image) -> Float32 | None:
-    """Convex hull (n, 2) of the pin in pixels of the image, None where none is found."""
-    pin = _outliner().maps(image, outlines.FIRST_SIDE / max(image.shape[:2]))[0]
+def _hull(image: UInt8Image, pin: Float32) -> Float32 | None:
+    """Convex hull (n, 2) of the pin in pixels of the image, None where `pin` (h, w), the network's map, shows none."""
     height, width = pin.shape
     reach = max(3, round(_GAP * max(height, width)) | 1)
     brush = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (reach, reach))

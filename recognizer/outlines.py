@@ -31,6 +31,7 @@ from recognizer.types import Box, Float32, Mask, UInt8Image
 SHIPPED = Path(__file__).parent / "models" / "outlines"
 FIRST_SIDE = 384  # pixels of the first look; the size that the network was trained at
 PIN_SIDE = 90  # pixels of a middling pin in the second look
+DEPTH = 0.2  # of the valley between two pins, see `labelled`
 MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
@@ -117,14 +118,15 @@ class Outliner:
             raise ModelError(f"{folder}: weights of another network, {len(missing)} missing; train it again")
         return cls(network, card)
 
-    def find(self, image: UInt8Image, max_side: int = 1280) -> list[Outline]:
+    def find(self, image: UInt8Image, max_side: int = 1280, first: Float32 | None = None) -> list[Outline]:
         """Return the outlines of the pins on an RGB photo (h, w, 3), in reading order; empty where there is none.
 
-        `max_side` bounds the longest side of what the network looks at, in pixels.
+        `max_side` bounds the longest side of what the network looks at, in pixels. `first` are the maps of
+        `first_look`, where they are at hand.
         """
         longest = max(image.shape[:2])
-        scale = min(FIRST_SIDE, max_side) / longest
-        found = regions(self.maps(image, scale))
+        scale = FIRST_SIDE / longest
+        found = regions(self.first_look(image) if first is None else first)
         if found:
             typical = 2 * np.sqrt(typical_area(found))  # maps are at half the scale
             wanted = min(scale * PIN_SIDE / typical, max_side / longest, 1.0)
@@ -132,6 +134,10 @@ class Outliner:
                 scale = wanted
                 found = regions(self.maps(image, scale)) or found
         return reading_order([_outline(region, image.shape[:2]) for region in found])
+
+    def first_look(self, image: UInt8Image) -> Float32:
+        """Return the maps (3, h, w) of the whole photo (h, w, 3) at the size that the network was trained at."""
+        return self.maps(image, FIRST_SIDE / max(image.shape[:2]))
 
     def maps(self, image: UInt8Image, scale: float) -> Float32:
         """Return pin, outline and middle as (3, h, w) float32 of 0 to 1 at half of `scale`, padding cut off."""
@@ -163,7 +169,7 @@ def prepared(pictures: Tensor) -> Tensor:
     return (values - torch.tensor(MEAN).view(1, 3, 1, 1)) / torch.tensor(DEVIATION).view(1, 3, 1, 1)
 
 
-def labelled(maps: Float32, pin: float = 0.5, depth: float = 0.2) -> NDArray[np.int32]:
+def labelled(maps: Float32, pin: float = 0.5, depth: float = DEPTH) -> NDArray[np.int32]:
     """Part the maps (3, h, w) into pins: (h, w) int32, 0 for ground.
 
     Two middles are two pins when the valley between them is at least `depth` below the lower one. On 60 composed
@@ -225,9 +231,9 @@ def flooded(markers: NDArray[np.uint16], height: Float32, solid: Mask) -> NDArra
     return labels.astype(np.int32)
 
 
-def regions(maps: Float32, least: float = 0.6) -> list[Region]:
+def regions(maps: Float32, least: float = 0.6, depth: float = DEPTH) -> list[Region]:
     """Return the pins in the maps; specks, and regions with a score under `least`, are left out."""
-    labels = labelled(maps)
+    labels = labelled(maps, depth=depth)
     height, width = labels.shape
     found = []
     for label in range(1, int(labels.max()) + 1):

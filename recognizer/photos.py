@@ -129,6 +129,13 @@ def encode_jpeg(image: UInt8Image, quality: int = 85) -> bytes:
     return buffer.getvalue()
 
 
+def encode_png(image: UInt8Image) -> bytes:
+    """Encode an (height, width, 3 or 4) uint8 RGB or RGBA picture as the bytes of a PNG file."""
+    buffer = io.BytesIO()
+    Image.fromarray(image).save(buffer, "PNG", compress_level=4)
+    return buffer.getvalue()
+
+
 def _read_path(path: Path, name: str) -> bytes:
     try:
         if path.is_dir():

@@ -93,6 +93,30 @@ def draw_boxes(photo: UInt8Image, boxes: Sequence[Box], *, side: int = 900) -> U
     return _shrunk(canvas)
 
 
+def draw_outlines(
+    photo: UInt8Image, outlines: Sequence[Float32], colours: Sequence[tuple[int, int, int]], *, side: int = 1400
+) -> UInt8Image:
+    """Draw numbered outlines, 1 the first, each (n, 2) of x, y in pixels of the photo and in its colour.
+
+    The photo is brought into a square of `side` pixels, never enlarged; returns (height, width, 3) uint8 RGB.
+    """
+    panel = _Panel.fit(photo, min(side, max(photo.shape[:2])) * _FINE)
+    canvas = panel.image.copy()
+    draw = ImageDraw.Draw(canvas)
+    size = max(16, side // 70) * _FINE
+    placed = [[panel.place(x, y) for x, y in outline.tolist()] for outline in outlines]
+    for corners, colour in zip(placed, colours, strict=True):
+        draw.line([*corners, corners[0]], fill=(0, 0, 0), width=4 * _FINE, joint="curve")
+        draw.line([*corners, corners[0]], fill=colour, width=2 * _FINE, joint="curve")
+    for number, (corners, colour) in enumerate(zip(placed, colours, strict=True), 1):  # over every line
+        x, y = min(corners, key=lambda place: place[0] + place[1])
+        wide = round(size * (0.7 + 0.5 * len(str(number))))
+        x, y = min(x, canvas.width - wide), min(y, canvas.height - size)
+        draw.rectangle((x, y, x + wide, y + size), fill=colour)
+        _write(canvas, str(number), (x, y), wide, size, ink=(0, 0, 0))
+    return _shrunk(canvas)
+
+
 def thumbnail(image: UInt8Image, side: int = 96) -> UInt8Image:
     """Shrink a picture into a square of `side` pixels, keeping its shape; a small one stays as it is."""
     picture = Image.fromarray(image)

@@ -59,7 +59,7 @@ def write_report(
     photos = [studio.photo(number, *answer) for number, answer in enumerate(answers, 1)]
     verdicts = Counter(pin.verdict for photo in photos for pin in photo.pins)
     summary = [(verdict, *_VERDICTS[verdict], verdicts[verdict]) for verdict in Verdict if verdicts[verdict]]
-    html = _template("report.html").render(photos=photos, summary=summary, refused=[str(error) for error in refused])
+    html = template("report.html").render(photos=photos, summary=summary, refused=[str(error) for error in refused])
     write_whole(path, html.encode())
 
 
@@ -96,7 +96,7 @@ def write_failures(folder: Path, failures: Iterable[Failure], catalogue: Catalog
         name = f"{number:03d}-{stem}.jpg"
         write_whole(folder / name, encode_jpeg(image))
         rows.append((name, image.shape[1], image.shape[0], failure, failure.found, failure.right))
-    write_whole(folder / "index.html", _template("failures.html").render(rows=rows, percent=percent).encode())
+    write_whole(folder / "index.html", template("failures.html").render(rows=rows, percent=percent).encode())
 
 
 def draw_failure(failure: Failure, catalogue: Catalogue) -> UInt8Image:
@@ -269,8 +269,14 @@ def _encoded(image: UInt8Image) -> _Picture:
     return _Picture(f"data:image/jpeg;base64,{data}", image.shape[1], image.shape[0])
 
 
+def verdict_words() -> dict[Verdict, tuple[str, str]]:
+    """Return each verdict in English and Russian."""
+    return dict(_VERDICTS)
+
+
 @cache
-def _template(name: str) -> jinja2.Template:
+def template(name: str) -> jinja2.Template:
+    """Return a page template of the package."""
     loader = jinja2.FileSystemLoader(Path(__file__).parent / "templates")
     environment = jinja2.Environment(
         loader=loader, autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True

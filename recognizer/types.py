@@ -90,13 +90,16 @@ class Crop:
 
     `image` is (height, width, 3) uint8 of `box`; `outline` is the pin's closed contour, (n, 2) float32 of x, y in
     pixels of `image`, or None where the whole crop counts as pin. `photo` is the photo (height, width, 3) that shows
-    this pin alone, None where it shows others too.
+    this pin alone, None where it shows others too. `rectangle` is (4, 2) float32, the corners of the smallest turned
+    rectangle around the outline, clockwise, in pixels of `image`; `score` says how sure it is that a pin is there.
     """
 
     image: UInt8Image
     box: Box
     outline: Float32 | None = None
     photo: UInt8Image | None = None
+    rectangle: Float32 | None = None
+    score: float = 1.0
 
     @property
     def whole(self) -> UInt8Image:
@@ -222,9 +225,17 @@ class Match:
 
 @dataclass(frozen=True, slots=True)
 class Recognition:
-    """The answer for one pin on a photo: entries, best first, and the verdict."""
+    """The answer for one pin on a photo: entries, best first, and the verdict.
+
+    `outline` is the pin's closed contour, (n, 2) float32, and `rectangle` (4, 2) float32 the corners of the smallest
+    turned rectangle around it, clockwise, both x, y in pixels of the photo and None where the box is all that is known;
+    `score` says how sure it is that a pin is there, 0 to 1.
+    """
 
     box: Box
     matches: tuple[Match, ...]
     verdict: Verdict
     checks: tuple[str, ...] = field(default=())
+    outline: Float32 | None = field(default=None, compare=False)
+    rectangle: Float32 | None = field(default=None, compare=False)
+    score: float = 1.0

