@@ -2,6 +2,7 @@
 
     ZnachkiError
     ├── PhotoError            a file that is no usable picture
+    │   └── PhotoTooBig       one with more bytes or pixels than are read
     ├── CatalogueError        a catalogue, or a row for it, that does not hold
     │   └── EntryNotFound     an entry_id or number that no entry has
     ├── ModelError            a model folder or name that cannot be loaded
@@ -20,6 +21,10 @@ class ZnachkiError(Exception):
 
 class PhotoError(ZnachkiError):
     """A file that is no usable picture; the message begins with the file's name."""
+
+
+class PhotoTooBig(PhotoError):
+    """A file with more bytes or pixels than are read; it was not decoded."""
 
 
 class CatalogueError(ZnachkiError):

@@ -18,7 +18,7 @@ import pillow_heif
 from PIL import Image, ImageCms, UnidentifiedImageError
 from PIL.Image import Resampling, Transpose
 
-from recognizer.errors import PhotoError
+from recognizer.errors import PhotoError, PhotoTooBig
 from recognizer.types import Photo, UInt8Image
 
 MAX_PIXELS: Final = 120_000_000
@@ -93,8 +93,18 @@ def read_photo(source: Path | bytes | BinaryIO, name: str | None = None) -> tupl
     if not data:
         raise PhotoError(f"{name}: empty file (0 bytes); copy the photo again")
     if len(data) > MAX_BYTES:
-        raise PhotoError(_too_long(name, len(data)))
+        raise PhotoTooBig(_too_long(name, len(data)))
     return data, name
+
+
+def photo_size(source: Path | bytes | BinaryIO, name: str | None = None) -> tuple[int, int]:
+    """Return a photo's width and height in pixels as its header tells them, before it is turned upright.
+
+    Nothing is decoded. Raises PhotoError as `open_photo` does, PhotoTooBig where there are more than MAX_PIXELS.
+    """
+    data, name = read_photo(source, name)
+    with _decoding(name), _opened(data, name) as image:
+        return image.size
 
 
 def check_photo(source: Path | bytes | BinaryIO, name: str | None = None) -> str:
@@ -143,7 +153,7 @@ def _read_path(path: Path, name: str) -> bytes:
         if path.exists() and not path.is_file():
             raise PhotoError(f"{name}: neither a file nor a folder; name a photo")
         if (size := path.stat().st_size) > MAX_BYTES:
-            raise PhotoError(_too_long(name, size))
+            raise PhotoTooBig(_too_long(name, size))
         return path.read_bytes()
     except (FileNotFoundError, NotADirectoryError):
         raise PhotoError(f"{name}: no such file; check the name ({path})") from None
@@ -171,7 +181,7 @@ def _decoding(name: str) -> Iterator[None]:
         raise PhotoError(f"{name}: not enough memory to decode it; save it smaller") from error
     except Image.DecompressionBombError as error:
         size = re.search(r"\d+", str(error))
-        raise PhotoError(_too_big(name, int(size[0]) if size else 2 * MAX_PIXELS)) from error
+        raise PhotoTooBig(_too_big(name, int(size[0]) if size else 2 * MAX_PIXELS)) from error
     except UnidentifiedImageError as error:
         raise PhotoError(f"{name}: not a picture that can be read, or cut short; give a {KINDS} file") from error
     except Exception as error:  # a decoder may raise anything on a hostile file, struct.error and KeyError included
@@ -201,7 +211,7 @@ def _opened(data: bytes, name: str) -> Image.Image:
     with _quiet():
         image = Image.open(io.BytesIO(data), formats=_formats())
     if (pixels := image.width * image.height) > MAX_PIXELS:
-        raise PhotoError(_too_big(name, pixels))
+        raise PhotoTooBig(_too_big(name, pixels))
     return image
 
 

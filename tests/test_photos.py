@@ -13,7 +13,7 @@ import pillow_heif
 import pytest
 from PIL import Image, ImageCms
 
-from recognizer.errors import PhotoError
+from recognizer.errors import PhotoError, PhotoTooBig
 from recognizer.photos import (
     MAX_BYTES,
     MAX_PIXELS,
@@ -21,6 +21,7 @@ from recognizer.photos import (
     encode_jpeg,
     list_photos,
     open_photo,
+    photo_size,
     read_photo,
 )
 
@@ -354,3 +355,13 @@ def test_photos_of_a_folder_are_listed_in_order_without_hidden_ones(tmp_path: Pa
 
 def test_encoded_jpeg_opens_again() -> None:
     assert_quarters(open_photo(encode_jpeg(np.array(quarters()), 95)).image)
+
+
+def test_the_size_is_told_without_decoding() -> None:
+    assert photo_size(encode_jpeg(np.zeros((30, 50, 3), np.uint8))) == (50, 30)
+    with pytest.raises(PhotoError, match="not a picture"):
+        photo_size(b"<svg/>", "a.svg")
+    bomb = io.BytesIO()
+    Image.new("1", (20_000, 20_000)).save(bomb, "PNG")
+    with pytest.raises(PhotoTooBig, match=r"400\.0 megapixels"):
+        photo_size(bomb.getvalue(), "bomb.png")
