@@ -317,6 +317,11 @@ class Catalogue:
         with self._reading() as connection:
             return [tables.as_image(row) for row in connection.execute(query)]
 
+    def images_of(self, entry_ids: Iterable[str]) -> list[CatalogueImage]:
+        """List the photos of some entries, each entry's by image_id."""
+        with self._reading() as connection:
+            return list(tables.images_of(connection, entry_ids))
+
     def image(self, image_id: int) -> CatalogueImage:
         """Find one photo; raises CatalogueError where there is none of that image_id."""
         with self._reading() as connection:
@@ -467,9 +472,10 @@ class Catalogue:
 
         `what` says in the history what the whole of it was, "import pins.csv".
         """
-        if self._database.connection is not None:
+        if (outer := self._database.connection) is not None:
             self._notes.what = self._notes.what or what
             yield
+            history.write_some(outer, self._notes)
             return
         self._local.notes = Notes(what)
         self._local.spare = []

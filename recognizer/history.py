@@ -32,6 +32,9 @@ KINDS: Final[Mapping[str, tuple[sa.Table, Key, str | None]]] = {
 }
 """Tables beside that of the entries whose rows have a history: what tells rows apart, and the number that they keep."""
 
+BATCH: Final = 2000
+"""Rows that a transaction notes before it writes them down: an import of any size holds no more."""
+
 _ENTRY: Final = "entry"
 _NONE: Final = "null"
 
@@ -61,10 +64,14 @@ class Change:
 
 @dataclass(slots=True)
 class Notes:
-    """What a transaction has changed so far, a row once however often it was changed."""
+    """What a transaction has changed and not yet written down, a row once however often it was changed.
+
+    `change_id` is that of the change as far as it is written.
+    """
 
     what: str = ""
     undoes: int | None = None
+    change_id: int | None = None
     entries: dict[str, tuple[CatalogueEntry | None, CatalogueEntry | None]] = field(default_factory=dict)
     rows: dict[tuple[str, Key], tuple[State | None, State | None]] = field(default_factory=dict)
 
@@ -78,7 +85,12 @@ class Notes:
         """Note that a row of one of KINDS became another one, came, or went."""
         _, columns, _ = KINDS[kind]
         key = (kind, tuple((before or after or {})[column] for column in columns))
-        self.rows[key] = (self.rows[key][0] if key in self.rows else before, after)
+        self.rows[key] = (_first(self.rows[key][0], before) if key in self.rows else before, after)
+
+
+def _first(first: State | None, before: State | None) -> State | None:
+    """What a row was before two changes of it; only the second one may know its number."""
+    return None if first is None else {**(before or {}), **first}
 
 
 def user() -> str:
@@ -93,15 +105,67 @@ def user() -> str:
 
 def record(connection: Connection, notes: Notes) -> int | None:
     """Write what was noted as one change and return its change_id, None where nothing became another."""
-    rows = [*_entry_rows(notes), *_other_rows(notes)]
-    if not rows:
+    write(connection, notes)
+    if notes.change_id is None:
         return None
+    of_change = tables.change.c.change_id == notes.change_id
+    rows = sa.select(tables.change_row.c.change_id).where(tables.change_row.c.change_id == notes.change_id)
+    if connection.execute(rows.limit(1)).first() is None:  # what was changed became again what it was
+        connection.execute(sa.delete(tables.change).where(of_change))
+        return None
+    connection.execute(sa.update(tables.change).where(of_change).values(_about(notes)))
+    return notes.change_id
+
+
+def write_some(connection: Connection, notes: Notes) -> None:
+    """Write down what was noted so far, where it is much, so that it need not be held."""
+    if len(notes.entries) + len(notes.rows) >= BATCH:
+        write(connection, notes)
+
+
+def write(connection: Connection, notes: Notes) -> None:
+    """Write down what was noted so far, as part of one change, and forget it."""
+    before = _written(connection, notes)
+    new: list[dict[str, str]] = []
+    for row in (*_entry_rows(notes, before), *_other_rows(notes, before)):
+        there = before.get((row["kind"], row["entry_id"], row["row_key"]))
+        if there is None:
+            if row["before"] != row["after"]:
+                new.append(row)
+            continue
+        is_it = tables.change_row.c.change_row_key == there.change_row_key
+        if row["before"] == row["after"]:
+            connection.execute(sa.delete(tables.change_row).where(is_it))
+        else:
+            connection.execute(sa.update(tables.change_row).where(is_it).values(row))
+    notes.entries.clear()
+    notes.rows.clear()
+    if not new:
+        return
+    if notes.change_id is None:
+        key = connection.execute(sa.insert(tables.change).values(_about(notes))).inserted_primary_key
+        assert key is not None
+        notes.change_id = int(key[0])
+    connection.execute(sa.insert(tables.change_row), [{"change_id": notes.change_id, **row} for row in new])
+
+
+def _about(notes: Notes) -> dict[str, Any]:
     at = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    values = {"at": at, "who": user(), "what": notes.what or "edit", "undoes": notes.undoes}
-    key = connection.execute(sa.insert(tables.change).values(values)).inserted_primary_key
-    assert key is not None
-    connection.execute(sa.insert(tables.change_row), [{"change_id": key[0], **row} for row in rows])
-    return int(key[0])
+    return {"at": at, "who": user(), "what": notes.what or "edit", "undoes": notes.undoes}
+
+
+def _written(connection: Connection, notes: Notes) -> dict[tuple[str, str, str], sa.Row[Any]]:
+    """The rows that the transaction wrote down before of what is noted now, by kind, entry and row_key."""
+    if notes.change_id is None:
+        return {}
+    row = tables.change_row
+    ids = {*notes.entries, *(_entry_of(kind, key) for kind, key in notes.rows)}
+    query = sa.select(row).where(row.c.change_id == notes.change_id)
+    return {
+        (one.kind, one.entry_id, one.row_key): one
+        for some in tables.chunks(list(ids))
+        for one in connection.execute(query.where(row.c.entry_id.in_(some)))
+    }
 
 
 def changes(connection: Connection, entry_id: str | None = None, limit: int | None = None) -> list[Change]:
@@ -199,22 +263,32 @@ def _whole(row: ChangedRow, others: Mapping[tuple[str, Key], State]) -> State:
     return {**others.get(_key(row), {}), **(row.before or {})}
 
 
-def _entry_rows(notes: Notes) -> Iterable[dict[str, str]]:
+Written = Mapping[tuple[str, str, str], sa.Row[Any]]
+
+
+def _entry_rows(notes: Notes, written: Written) -> Iterable[dict[str, str]]:
+    """A row for each noted entry, from what it was before the transaction; before and after are alike for no change."""
     for entry_id, (before, after) in notes.entries.items():
-        if before == after:
-            continue
-        was, now = (before and tables.entry_state(before), after and tables.entry_state(after))
+        if (there := written.get((_ENTRY, entry_id, ""))) is not None:
+            state = json.loads(there.before)
+            before = None if state is None else tables.entry_with(state, before or CatalogueEntry(entry_id))
+        was, now = (None if one is None else tables.entry_state(one) for one in (before, after))
         if before is not None and after is not None:
             was, now = tables.entry_difference(before, after)
         yield {"kind": _ENTRY, "entry_id": entry_id, "row_key": "", "before": _json(was), "after": _json(now)}
 
 
-def _other_rows(notes: Notes) -> Iterable[dict[str, str]]:
+def _other_rows(notes: Notes, written: Written) -> Iterable[dict[str, str]]:
     for (kind, key), (before, after) in notes.rows.items():
-        if before != after:
-            entry_id = key[KINDS[kind][1].index("entry_id")]
-            about = {"kind": kind, "entry_id": entry_id, "row_key": _json(key)}
-            yield {**about, "before": _json(before), "after": _json(after)}
+        about = {"kind": kind, "entry_id": _entry_of(kind, key), "row_key": _json(key)}
+        if (there := written.get((kind, about["entry_id"], about["row_key"]))) is not None:
+            before = _first(json.loads(there.before), before)
+        alike = {"before": _NONE, "after": _NONE}
+        yield about | (alike if before == after else {"before": _json(before), "after": _json(after)})
+
+
+def _entry_of(kind: str, key: Key) -> str:
+    return key[KINDS[kind][1].index("entry_id")]
 
 
 def _json(value: Any) -> str:

@@ -70,7 +70,7 @@ def want(catalogue: Catalogue, pictures: Sequence[WantedPicture]) -> int:
     if not pictures:
         return 0
     with catalogue.transaction():
-        there = known(catalogue)
+        there = known(catalogue, {one.entry_id for one in pictures})
         connection = catalogue.database.connection
         assert connection is not None
         new = [one for one in pictures if (one.entry_id, one.address) not in there]
@@ -85,9 +85,16 @@ def want(catalogue: Catalogue, pictures: Sequence[WantedPicture]) -> int:
     return len(new)
 
 
-def known(catalogue: Catalogue) -> dict[tuple[str, str], WantedPicture]:
-    """Map (entry_id, address) of every picture that was ever asked for to what became of it."""
-    return {(one.entry_id, one.address): one for one in wanted(catalogue)}
+def known(catalogue: Catalogue, entry_ids: Iterable[str]) -> dict[tuple[str, str], WantedPicture]:
+    """Map (entry_id, address) of every picture that was ever asked for of some entries to what became of it."""
+    query = sa.select(wanted_picture).order_by(wanted_picture.c.wanted_key)
+    with catalogue.database.reading() as connection:
+        found = [
+            _as_wanted(row)
+            for some in tables.chunks(list(entry_ids))
+            for row in connection.execute(query.where(wanted_picture.c.entry_id.in_(some)))
+        ]
+    return {(one.entry_id, one.address): one for one in found}
 
 
 def wanted(catalogue: Catalogue, *states: State) -> list[WantedPicture]:

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from alembic import command
 from click.testing import CliRunner
 
-from recognizer import migrations
+from recognizer import history, migrations
 from recognizer.catalogue import DATABASE, REMOVED, Catalogue
 from recognizer.cli import main
 from recognizer.collection import Collection
@@ -57,6 +57,13 @@ def test_a_change_says_who_when_and_what_before_and_after(catalogue: Catalogue) 
     ]
 
 
+@pytest.fixture(params=[history.BATCH, 1], ids=["held", "written at once"])
+def noted(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hold what a transaction notes to its end, or write each row down as soon as it is noted."""
+    monkeypatch.setattr(history, "BATCH", request.param)
+
+
+@pytest.mark.usefixtures("noted")
 def test_one_transaction_is_one_change_and_nothing_changed_is_none(catalogue: Catalogue) -> None:
     before = len(catalogue.history())
     with catalogue.transaction("import pins.csv"):
@@ -84,6 +91,32 @@ def test_what_was_dropped_is_not_in_the_history(catalogue: Catalogue) -> None:
     assert last(catalogue) == before
 
 
+@pytest.mark.usefixtures("noted")
+def test_a_transaction_that_comes_and_goes_is_undone_whole(catalogue: Catalogue) -> None:
+    image = catalogue.add_image("ship", photo("a"), ".jpg")
+    before = snapshot(catalogue)
+    with catalogue.transaction("much"):
+        catalogue.upsert([replace(SHIP, title="x", series="y"), replace(STAR, number="9")])
+        catalogue.upsert([replace(SHIP, title="x", theme=("Флот",), identifiers=()), STAR, CatalogueEntry("new")])
+        catalogue.add_images([replace(image, role=Role.MARK)])
+        catalogue.remove_image(image.image_id)
+        catalogue.add_image("new", photo("b"), ".jpg")
+        catalogue.upsert([replace(CatalogueEntry("new"), title="late")])
+        catalogue.merge("copy", "ship")
+    change = catalogue.history()[0]
+    told = {(row.kind, row.entry_id): (row.before, row.after) for row in catalogue.changed_rows(change.change_id)}
+    assert told.keys() == {("entry", "ship"), ("entry", "new"), ("entry", "copy"), ("image", "ship"), ("image", "new")}
+    assert told["entry", "ship"] == (
+        {"title": "Крейсер", "theme": [], "identifiers": [["avers", "8-12"], ["own", "7"]]},
+        {"title": "x", "theme": ["Флот"], "identifiers": []},
+    )
+    assert told["entry", "new"] == (None, {"entry_id": "new", "number": "new", "title": "late", "status": "active"})
+    assert told["image", "ship"][1] is None
+    catalogue.undo(change.change_id)
+    assert snapshot(catalogue) == before
+
+
+@pytest.mark.usefixtures("noted")
 def test_every_kind_of_change_is_undone_and_done_again(catalogue: Catalogue) -> None:
     collection = Collection(catalogue)
     catalogue.add_image("ship", photo("a"), ".jpg", licence="CC0")

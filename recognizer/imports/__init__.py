@@ -6,6 +6,7 @@ Each kind is a module of its own that yields rows (`rows.Importer`); what the ro
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 from typing import Final
 
@@ -20,6 +21,7 @@ from recognizer.imports.json_records import head_of
 from recognizer.imports.memory import Memory
 from recognizer.imports.plan import Plan
 from recognizer.imports.rows import Importer
+from recognizer.imports.spool import Spool
 from recognizer.imports.table import read_queries
 
 __all__ = [
@@ -79,13 +81,15 @@ def import_source(
     memory = Memory(catalogue, source, f"{kind} {mapping}")
     if not dry_run and (report := memory.recall()) is not None:
         return report
-    plan = Plan(source.name or str(source))
-    plan.take(table.read(source, plan.notes, mapping) if kind == "table" else FORMATS[kind].read(source, plan.notes))
-    if dry_run:
-        return foresee(catalogue, plan, progress)
-    memory.watch(where for _, where in plan.pictures if isinstance(where, Path))
-    report, files = carry_out(catalogue, plan, progress)
-    memory.keep(report, files)
+    with closing(Spool()) as spool:
+        plan = Plan(source.name or str(source), spool)
+        read = table.read(source, plan.notes, mapping) if kind == "table" else FORMATS[kind].read(source, plan.notes)
+        plan.take(read)
+        if dry_run:
+            return foresee(catalogue, plan, progress)
+        memory.watch(where for some in spool.files() for where in some if isinstance(where, Path))
+        report = carry_out(catalogue, plan, progress)
+        memory.keep(report, spool.names())
     return report
 
 

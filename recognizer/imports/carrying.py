@@ -5,12 +5,12 @@ from __future__ import annotations
 import hashlib
 import os
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from recognizer import wanted
 from recognizer.catalogue import Catalogue, Stored
@@ -18,6 +18,7 @@ from recognizer.errors import CatalogueError, PhotoError
 from recognizer.imports.cells import shown
 from recognizer.imports.plan import Plan, name_of
 from recognizer.imports.rows import Held, Picture
+from recognizer.imports.spool import Asked, Fields
 from recognizer.photos import check_photo, read_photo
 from recognizer.types import CatalogueEntry, CatalogueImage, Role, Status
 from recognizer.wanted import WantedPicture
@@ -27,9 +28,6 @@ Progress = Callable[[int, int], None]
 
 WORKERS: Final = 2
 """Threads that read and check pictures; hashing and decoding both run beside each other in them."""
-
-BATCH: Final = 2000
-"""Entries that are compared and written at a time: the memory that an import takes beside its plan."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,60 +63,63 @@ class ImportReport:
     differences: tuple[Difference, ...] = ()
 
 
-def carry_out(
-    catalogue: Catalogue, plan: Plan, progress: Progress | None = None
-) -> tuple[ImportReport, dict[Path | Held, str]]:
+def carry_out(catalogue: Catalogue, plan: Plan, progress: Progress | None = None) -> ImportReport:
     """Enter what a plan asks for, all of it, or raise CatalogueError with what is wrong and leave nothing.
 
-    Returns the report, and the name in `images/` of each picture.
+    The plan's spool knows afterwards the name in `images/` of each picture.
     """
     written: list[str] = []
     try:
-        done = _checked(catalogue, plan, progress, written)
-        kept = _kept(plan, done)
+        _check_pictures(catalogue, plan, progress, written)
         _check_merges(catalogue, plan)
         plan.refuse("nothing imported")
         with catalogue.transaction(f"import {plan.name}"):
-            entries, images = Stored(), Stored()
-            for some in _batches(list(plan.entries)):
+            entries, images, asked = Stored(), Stored(), 0
+            for some in plan.spool.entries():
                 there = catalogue.known(some)
-                entries = _sum(entries, catalogue.upsert(_after(there, plan, entry_id) for entry_id in some))
-                for entry_id in some:
-                    del plan.entries[entry_id]  # what is entered need not be held twice
-            for photos in _batches(_images(catalogue, plan, kept)):
-                images = _sum(images, catalogue.add_images(photos))
-            asked = wanted.want(catalogue, _wanted(plan))
+                entries = _sum(
+                    entries, catalogue.upsert(_after(there, entry_id, some[entry_id][0]) for entry_id in some)
+                )
+            for photos in plan.spool.photos():
+                images = _sum(images, catalogue.add_images(_images(catalogue, plan, photos)))
+            for photos in plan.spool.addresses():
+                asked += wanted.want(catalogue, _wanted(photos))
     except BaseException:
         with suppress(CatalogueError):  # the first error is the one to tell; pictures left over do no harm
             catalogue.drop_pictures(written)
         raise
-    return _report(plan, entries, images, asked), {where: str(file) for where, file in done.items()}
+    return _report(plan, entries, images, asked)
 
 
 def foresee(catalogue: Catalogue, plan: Plan, progress: Progress | None = None) -> ImportReport:
     """Report what carrying a plan out would do, with every difference; nothing is written."""
-    kept = _kept(plan, _checked(catalogue, plan, progress, None))
+    _check_pictures(catalogue, plan, progress, None)
     _check_merges(catalogue, plan)
     plan.refuse("nothing would be imported")
     differences: list[Difference] = []
     entries = images = Stored()
-    for some in _batches(list(plan.entries)):
+    for some in plan.spool.entries():
         there = catalogue.known(some)
-        found = [_differences(there.get(entry_id), _after(there, plan, entry_id)) for entry_id in some]
+        after = {entry_id: _after(there, entry_id, said) for entry_id, (said, _) in some.items()}
+        found = [_differences(there.get(entry_id), entry) for entry_id, entry in after.items()]
         new = sum(1 for entry_id in some if entry_id not in there)
         changed = sum(1 for entry_id, parts in zip(some, found, strict=True) if parts and entry_id in there)
         entries = _sum(entries, Stored(new, changed, len(some) - new - changed))
         differences += [difference for parts in found for difference in parts]
-    held = {(image.entry_id, image.file): image for image in catalogue.images()} if kept else {}
-    for image in _images(catalogue, plan, kept):
-        before = held.get((image.entry_id, image.file))
-        images = _sum(images, Stored(before is None, before not in (None, image), before == image))
-        if before != image:
-            differences.append(Difference(image.entry_id, "photo", _about(before), _about(image)))
-    known = wanted.known(catalogue)
-    asked = [one for one in _wanted(plan) if (one.entry_id, one.address) not in known]
-    differences += [Difference(one.entry_id, "address", "", one.address) for one in asked]
-    return _report(plan, entries, images, len(asked), tuple(differences))
+    for photos in plan.spool.photos():
+        held = _held(catalogue, photos)
+        for image in _images(catalogue, plan, photos):
+            before = held.get((image.entry_id, image.file))
+            images = _sum(images, Stored(before is None, before not in (None, image), before == image))
+            if before != image:
+                differences.append(Difference(image.entry_id, "photo", _about(before), _about(image)))
+    asked = 0
+    for photos in plan.spool.addresses():
+        known = wanted.known(catalogue, {one.entry_id for one in photos})
+        new_ones = [one for one in _wanted(photos) if (one.entry_id, one.address) not in known]
+        differences += [Difference(one.entry_id, "address", "", one.address) for one in new_ones]
+        asked += len(new_ones)
+    return _report(plan, entries, images, asked, tuple(differences))
 
 
 def _report(
@@ -151,87 +152,93 @@ def _about(image: CatalogueImage | None) -> str:
     return ", ".join(part for part in (image.role.value, image.file, image.licence, image.source) if part)
 
 
-def _wanted(plan: Plan) -> list[WantedPicture]:
+def _wanted(photos: Sequence[Asked]) -> list[WantedPicture]:
     """The pictures that are to be fetched."""
     return [
-        WantedPicture(0, entry_id, where, picture.role or Role.FACE, picture.licence, picture.source)
-        for (entry_id, where), picture in plan.pictures.items()
-        if isinstance(where, str)
+        WantedPicture(0, one.entry_id, name_of(one.picture), one.picture.role or Role.FACE, *_told(one.picture))
+        for one in photos
     ]
 
 
-def _batches(items: Sequence[Any]) -> Iterator[Sequence[Any]]:
-    return (items[start : start + BATCH] for start in range(0, len(items), BATCH))
+def _told(picture: Picture) -> tuple[str, str]:
+    return picture.licence, picture.source
 
 
 def _sum(one: Stored, other: Stored) -> Stored:
     return Stored(one.new + other.new, one.changed + other.changed, one.same + other.same)
 
 
-def _after(there: dict[str, CatalogueEntry], plan: Plan, entry_id: str) -> CatalogueEntry:
+def _after(there: Mapping[str, CatalogueEntry], entry_id: str, fields: Fields) -> CatalogueEntry:
     """An entry as it will be: what the source leaves open stays as the catalogue has it."""
-    return replace(there.get(entry_id) or CatalogueEntry(entry_id), **plan.entries[entry_id])
+    return replace(there.get(entry_id) or CatalogueEntry(entry_id), **fields)
 
 
-def _images(catalogue: Catalogue, plan: Plan, kept: list[tuple[str, Picture, str]]) -> list[CatalogueImage]:
+def _held(catalogue: Catalogue, photos: Sequence[Asked]) -> dict[tuple[str, str], CatalogueImage]:
+    """The photos that the catalogue has of the same entries, by entry_id and name of the file."""
+    found = catalogue.images_of({one.entry_id for one in photos})
+    return {(image.entry_id, image.file): image for image in found}
+
+
+def _images(catalogue: Catalogue, plan: Plan, photos: Sequence[Asked]) -> list[CatalogueImage]:
     """The photos to enter: what a row leaves open stays as the catalogue has it, a new photo's role is face."""
-    there = {(image.entry_id, image.file): image for image in catalogue.images()} if kept else {}
-    images: dict[tuple[str, str], CatalogueImage] = {}
-    for entry_id, picture, file in kept:
-        key = (entry_id, file)
-        if key in images:
-            place = plan.places[entry_id, picture.where]
-            plan.notes.append(f"{place}: {name_of(picture)} is the same photo as one above, entered once")
+    there = _held(catalogue, photos)
+    images: list[CatalogueImage] = []
+    for one in photos:
+        if one.again:
+            plan.notes.append(f"{one.place}: {name_of(one.picture)} is the same photo as one above, entered once")
             continue
-        old = there.get(key, CatalogueImage(0, entry_id, Role.FACE, file.partition(".")[0], file))
-        role, licence, source = picture.role or old.role, picture.licence or old.licence, picture.source or old.source
-        images[key] = replace(old, role=role, licence=licence, source=source)
-    return list(images.values())
+        new = CatalogueImage(0, one.entry_id, Role.FACE, one.file.partition(".")[0], one.file)
+        old, said = there.get((one.entry_id, one.file), new), one.picture
+        role, licence, source = said.role or old.role, said.licence or old.licence, said.source or old.source
+        images.append(replace(old, role=role, licence=licence, source=source))
+    return images
 
 
 def _read(where: Path | Held) -> tuple[bytes, str]:
     return read_photo(where) if isinstance(where, Path) else read_photo(where.read(), where.name)
 
 
-def _checked(
-    catalogue: Catalogue, plan: Plan, progress: Progress | None, written: list[str] | None
-) -> dict[Path | Held, str | PhotoError]:
-    """Check every picture and keep those that the catalogue lacks; with each the name of its file, or its error.
+def _check_pictures(catalogue: Catalogue, plan: Plan, progress: Progress | None, written: list[str] | None) -> None:
+    """Check every picture and keep those that the catalogue lacks; what is wrong with one goes to the errors.
 
     A picture that lies in `images/` already was checked before, by this import or by one that was cut off. Once
     something is wrong pictures are still checked but no longer kept; with `written` None they never are.
     """
+    whole, done = plan.spool.count_files(), 0
+    if not whole:
+        return
     held = catalogue.pictures_held() | _lying(catalogue.picture_folder)
     wrong = threading.Event()
     if plan.errors or written is None:
         wrong.set()
 
-    def keep(where: Path | Held) -> str | PhotoError:
+    def keep(where: Path | Held) -> tuple[Path | Held, str, str]:
         try:
             data, name = _read(where)
             sha256 = hashlib.sha256(data).hexdigest()
             file = held.get(sha256) or sha256 + check_photo(data, name)
         except PhotoError as error:
             wrong.set()
-            return error
+            return where, "", str(error)
         if not wrong.is_set() and not _lies(catalogue.picture_folder / file, len(data)):
             if written is not None:
                 written.append(file)
             catalogue.add_picture(data, Path(file).suffix)
-        return file
+        return where, file, ""
 
-    here = list(dict.fromkeys(where for _, where in plan.pictures if not isinstance(where, str)))
-    done: dict[Path | Held, str | PhotoError] = {}
     pool = ThreadPoolExecutor(WORKERS)
     try:
-        for some in _batches(here):  # a batch at a time, so that few outcomes wait for their turn
-            for where, outcome in zip(some, pool.map(keep, some), strict=True):
-                done[where] = outcome
+        for some in plan.spool.files():  # a batch at a time, so that few outcomes wait for their turn
+            found = []
+            for outcome in pool.map(keep, some):
+                found.append(outcome)
+                done += 1
                 if progress is not None:
-                    progress(len(done), len(here))
+                    progress(done, whole)
+            plan.spool.keep(found)
     finally:
         pool.shutdown(cancel_futures=True)
-    return done
+    plan.errors += plan.spool.wrong()
 
 
 def _lying(folder: Path) -> dict[str, str]:
@@ -249,30 +256,20 @@ def _lies(path: Path, size: int) -> bool:
         return False
 
 
-def _kept(plan: Plan, done: dict[Path | Held, str | PhotoError]) -> list[tuple[str, Picture, str]]:
-    """The pictures that are good, with the entry and the name of the file of each; the others go to the errors."""
-    kept: list[tuple[str, Picture, str]] = []
-    for key, picture in plan.pictures.items():
-        entry_id, where = key
-        if isinstance(where, str):
-            continue
-        outcome = done[where]
-        if isinstance(outcome, PhotoError):
-            plan.errors.append((plan.places[key], str(outcome)))
-        else:
-            kept.append((entry_id, picture, outcome))
-    return kept
-
-
 def _check_merges(catalogue: Catalogue, plan: Plan) -> None:
     """An entry that another one took over must name one that is there, and not in a circle."""
-    asked = [entry_id for entry_id, fields in plan.entries.items() if fields.keys() & {"status", "merged_into"}]
-    there = catalogue.known(asked)
-    after = {entry_id: _after(there, plan, entry_id) for entry_id in asked}
+    after: dict[str, CatalogueEntry] = {}
+    places: dict[str, str] = {}
+    for some in plan.spool.entries(marked=True):
+        there = catalogue.known(some)
+        for entry_id, (said, place) in some.items():
+            entry = _after(there, entry_id, said)
+            if entry.merged_into or entry.status is Status.MERGED:  # those that stay are not held
+                after[entry_id], places[entry_id] = entry, place
     there = catalogue.known(entry.merged_into for entry in after.values() if entry.merged_into)
     for entry_id, entry in after.items():
         into = entry.merged_into
-        if into and into not in plan.entries and into not in there:
+        if into and into not in plan.spool and into not in there:
             what = f"merged_into {into!r} is no entry, here or in the catalogue"
         elif into and entry.status is not Status.MERGED:
             what = f"merged_into {into!r}, but status {entry.status}; make it merged"
@@ -282,7 +279,7 @@ def _check_merges(catalogue: Catalogue, plan: Plan) -> None:
             what = f"merged_into {into!r} leads back to {entry_id!r}; name the entry that stays"
         else:
             continue
-        plan.errors.append((plan.places.get(entry_id, entry_id), what))
+        plan.errors.append((places[entry_id], what))
 
 
 def _comes_back(catalogue: Catalogue, after: dict[str, CatalogueEntry], entry_id: str) -> bool:

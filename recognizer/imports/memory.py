@@ -16,7 +16,6 @@ from recognizer import finished
 from recognizer.catalogue import Catalogue
 from recognizer.errors import PhotoError
 from recognizer.imports.carrying import ImportReport
-from recognizer.imports.rows import Held
 from recognizer.photos import list_photos
 
 RULES: Final = "1"
@@ -73,8 +72,8 @@ class Memory:
         """Look at the pictures before they are read."""
         self._stamps = {str(path): _stamp(path) for path in pictures}
 
-    def keep(self, report: ImportReport, files: dict[Path | Held, str]) -> None:
-        """Remember an import that is finished, unless something moved meanwhile."""
+    def keep(self, report: ImportReport, files: Iterable[str]) -> None:
+        """Remember an import that is finished, with its files in `images/`, unless something moved meanwhile."""
         limit = (self._began - RACY_SECONDS) * 1e9
         moved = any(stamp is None or max(stamp[1:]) > limit for stamp in self._stamps.values())
         if not self._content or moved or _stamp(self._path) != self._stamp:
@@ -93,7 +92,7 @@ class Memory:
         seen = {
             "report": asdict(after),
             "pictures": {path: _listed(stamp) for path, stamp in self._stamps.items()},
-            "files": sorted(set(files.values())),
+            "files": list(files),
         }
         text = json.dumps(seen, separators=(",", ":"))
         finished.remember(self._catalogue, self._source, self._content, text, self._before, int(wrote))

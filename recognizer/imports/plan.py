@@ -6,33 +6,24 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
-from pathlib import Path
 from typing import Any, Final
 
 from recognizer.errors import CatalogueError
 from recognizer.imports.cells import UNFIT, parsed, shown
-from recognizer.imports.rows import Held, Picture, Row
+from recognizer.imports.rows import Picture, Row
+from recognizer.imports.spool import Spool
 
 SHOWN_ERRORS: Final = 20
 """Errors that a message lists; it counts the others."""
 
-Key = tuple[str, Path | str | Held]
-"""What makes a photo one: its entry_id, and where its picture is."""
-
 
 @dataclass(slots=True)
 class Plan:
-    """What a source asks for, and what is wrong with it as (place, what).
-
-    `entries` maps entry_id to fields of CatalogueEntry, `pictures` each photo to what was said of it, `places` photos,
-    and entries with a status, to the row that named them first.
-    """
+    """What a source asks for, and what is wrong with it as (place, what); its entries and photos are in `spool`."""
 
     name: str
+    spool: Spool
     rows: int = 0
-    entries: dict[str, dict[str, Any]] = field(default_factory=dict)
-    pictures: dict[Key, Picture] = field(default_factory=dict)
-    places: dict[str | Key, str] = field(default_factory=dict)
     errors: list[tuple[str, str]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
@@ -50,11 +41,9 @@ class Plan:
         """Take what a row says of its entry and photos; returns what is wrong with it."""
         wrong: list[str] = []
         entry_id = row.cells["entry_id"]
-        fields = self.entries.get(entry_id)
-        if fields is None:
-            fields = self.entries[entry_id] = {}
+        fields = self.spool.fields(entry_id)
         if "status" in row.cells or "merged_into" in row.cells:
-            self.places.setdefault(entry_id, row.place)
+            self.spool.mark(entry_id, row.place)
         for column, cell in row.cells.items():
             if not cell or column == "entry_id":
                 continue
@@ -71,11 +60,9 @@ class Plan:
         others = (entry_id, *_texts(row.fields.values()), *(text for one in row.pictures for text in _said(one)))
         wrong += [f"control characters in {text!r}; take them out" for text in others if UNFIT.search(text)]
         for picture in row.pictures:
-            key = (entry_id, picture.where)
-            if self.pictures.setdefault(key, picture) != picture:
-                there = f"{name_of(picture)!r} has another role, licence or source on {self.places[key]}"
-                wrong.append(f"photo {there}; make them one")
-            self.places.setdefault(key, row.place)
+            if there := self.spool.add(entry_id, picture, row.place):
+                other = f"{name_of(picture)!r} has another role, licence or source on {there}"
+                wrong.append(f"photo {other}; make them one")
         return wrong
 
     def refuse(self, outcome: str) -> None:
