@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import tracemalloc
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -10,10 +11,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from recognizer import imports
+from recognizer import history, imports
 from recognizer.catalogue import Catalogue
 from recognizer.errors import CatalogueError
-from recognizer.imports import ImportReport, carrying, import_csv, import_folder, parse_years, read_queries
+from recognizer.imports import ImportReport, carrying, import_csv, import_folder, parse_years, read_queries, spool
 from recognizer.types import CatalogueEntry, Role, Status
 
 HEADER = "entry_id,title,maker,image,role\n"
@@ -220,6 +221,26 @@ def test_a_second_import_changes_nothing_and_decodes_nothing(
     monkeypatch.setattr(carrying, "check_photo", lambda *_: pytest.fail("decoded again"))
     assert import_csv(catalogue, path) == ImportReport(2, 0, 0, 1, 0, 0, 2)
     assert (catalogue.entries(), catalogue.images(), catalogue.fingerprint()) == before
+
+
+def test_memory_is_level_however_long_the_table(
+    catalogue: Catalogue, base: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in (history, spool):
+        monkeypatch.setattr(module, "BATCH", 100)
+
+    def peak(rows: int) -> int:
+        path = base / f"{rows}.csv"
+        path.write_text("entry_id,title\n" + "".join(f"{rows}-{n},Значок\n" for n in range(rows)))
+        tracemalloc.start()
+        try:
+            assert import_csv(catalogue, path).entries_new == rows
+            return tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+
+    peak(300)  # what is loaded and cached once
+    assert peak(2000) < 1.2 * peak(500)
 
 
 def test_changed_fields_are_updated_and_empty_or_absent_ones_left(catalogue: Catalogue, base: Path) -> None:
