@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -137,6 +138,54 @@ class Collection:
             new = replace(old, count=old.count + count, **_given(price=price, note=note))
             self._set([(old, new)], what)
             return new
+
+    def gain(self, number: str, count: int = 1, jar: str | None = None) -> Holding:
+        """Count pins that came to those owned, in a jar; raises CatalogueError as `own` does."""
+        with self.catalogue.transaction():
+            there = self._of(self._entry(number), Kind.OWN)
+            where = next(iter(there), "") if jar is None else jar.strip()
+            lying = there.get(where, there.get(""))
+            return self.own(number, (lying.count if lying else 0) + _counted(count, least=1), jar)
+
+    def take_lot(self, path: Path, jar: str | None = None) -> int:
+        """Count the pins of a lot that was bought to those owned, as a reviewed pins.csv tells; return how many.
+
+        A row counts where its column `own` holds a number above 0, for so many of its entry_id. All of them count, or
+        none: raises CatalogueError that lists what is wrong by line, and where this very table was counted before and
+        that was not undone.
+        """
+        content = hashlib.sha256(path.read_bytes()).hexdigest()[:12] if path.is_file() else ""
+        what = f"lot {path.name} {content}"
+        errors: list[str] = []
+        taken = 0
+        with self.catalogue.transaction(what):
+            if before := self._counted_before(what):
+                raise CatalogueError(f"{path.name}: counted before; `znachki undo {before}` takes that back")
+            for line, row in _read_table(path):
+                if not (own := row.get("own", "")) or own == "0":
+                    continue
+                try:
+                    if not own.isdecimal():
+                        raise CatalogueError(f"own {own!r} is no number; write 1, or nothing to leave the pin out")
+                    if not row.get("entry_id"):
+                        raise CatalogueError("no entry_id; name the pin, or leave `own` empty")
+                    self.gain(row["entry_id"], int(own), jar)
+                    taken += int(own)
+                except CatalogueError as error:
+                    errors.append(f"  line {line}: {error}")
+            if errors:
+                raise CatalogueError(
+                    "\n".join([f"{path.name}: {len(errors)} rows wrong, nothing changed", *errors[:20]])
+                )
+        return taken
+
+    def _counted_before(self, what: str) -> int | None:
+        """The change that counted a lot, None where there is none or it was undone."""
+        with self.catalogue.database.reading() as connection:
+            query = sa.select(tables.change.c.change_id).where(tables.change.c.what == what)
+            numbers = set(connection.execute(query).scalars())
+        found = (change for change in self.catalogue.history() if change.change_id in numbers) if numbers else ()
+        return next((change.change_id for change in found if change.undone_by is None), None)
 
     def take_table(self, path: Path, kind: Kind, jar: str | None = None) -> int:
         """Say of every row of a table that its pin is owned, wished for or to be swapped; return how many rows.

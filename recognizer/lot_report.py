@@ -23,6 +23,7 @@ import numpy as np
 from recognizer.answers import Answer, answer_json, percent
 from recognizer.catalogue import Catalogue
 from recognizer.jobs import Job, Task
+from recognizer.lot_marks import Marker, ranked, seen, to_own
 from recognizer.photos import encode_jpeg
 from recognizer.pictures import draw_outlines, thumbnail
 from recognizer.report import catalogue_picture, template, verdict_words, write_whole
@@ -30,7 +31,7 @@ from recognizer.types import Float32, Photo, Recognition, UInt8Image, Verdict
 
 CSV_COLUMNS: Final = (
     *("lot", "title", "price", "currency", "picture", "pin", "left", "top", "right", "bottom"),
-    *("verdict", "entry_id", "number", "entry_title", "entry_title_en", "probability"),
+    *("verdict", "entry_id", "number", "entry_title", "entry_title_en", "probability", "mark", "own"),
 )
 CROP: Final = 150
 """Long side in pixels of the pictures of a row."""
@@ -42,6 +43,15 @@ COLOURS: Final = {
     Verdict.NOT_A_PIN: (170, 178, 190),
 }
 """Colour of an outline by verdict; the row below says the same in words."""
+
+
+MARKS: Final = {
+    "owned": ("owned", "есть"),
+    "missing": ("missing", "не хватает"),
+    "again": ("again", "ещё такой же"),
+    "unsure": ("maybe missing", "может не хватать"),
+}
+"""Marks that the page shows, in English and Russian."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +158,30 @@ def as_json(job: Job) -> dict[str, Any]:
     return {"lots": list(lots.values()), "errors": errors}
 
 
+def mark(found: dict[str, Any], marker: Marker | None = None) -> None:
+    """Add to what `as_json` says which pins are to be owned once their lot is bought and, by `marker`, what they are.
+
+    A pin gets `own` and `mark`, a lot its `value`; the lots are then ordered by missing pins for their price.
+    """
+    values = []
+    for lot in found["lots"]:
+        answers = [picture.get("recognitions", ()) for picture in lot["pictures"]]
+        pictures = [[seen(pin) for pin in answer] for answer in answers]
+        marks = [[""] * len(pins) if marker is None else marker.marks(pins) for pins in pictures]
+        for answer, of_picture, owns in zip(answers, marks, to_own(pictures), strict=True):
+            for pin, one, own in zip(answer, of_picture, owns, strict=True):
+                pin.update(mark=str(one), own=own)
+        if marker is not None:
+            price = None if lot["price"] is None else Decimal(str(lot["price"]))
+            value = marker.value(pictures, price, lot["currency"])
+            values.append(value)
+            each = None if value.price_each is None else round(float(value.price_each), 2)
+            lot["value"] = {"owned": list(value.owned), "missing": list(value.missing), "wished": list(value.wished)}
+            lot["value"] |= {"unsure": value.unsure, "price_each": each}
+    if marker is not None:
+        found["lots"] = [found["lots"][place] for place in ranked(values)]
+
+
 def coco(found: Mapping[str, Any]) -> dict[str, Any]:
     """Return what `as_json` says as COCO JSON: an image a picture, an annotation a pin with what it was taken for."""
     images: list[dict[str, Any]] = []
@@ -197,13 +231,19 @@ def rows(found: Mapping[str, Any]) -> list[dict[str, Any]]:
                     best = pin["matches"][0]
                     row |= {name: best[name] for name in ("entry_id", "number", "probability")}
                     row |= {"entry_title": best["title"], "entry_title_en": best["title_en"]}
+                row |= {"mark": pin.get("mark", ""), "own": 1 if pin.get("own") else ""}
                 table.append(row)
     return table
 
 
-def write(job: Job) -> dict[str, Any]:
-    """Write report.html, pins.csv, lots.json and coco.json into the job's folder; returns what lots.json says."""
+def write(job: Job, marker: Marker | None = None) -> dict[str, Any]:
+    """Write report.html, pins.csv, lots.json and coco.json into the job's folder; returns what lots.json says.
+
+    With a `marker` they tell what each pin is to its collector, and the lots are ranked by missing pins for their
+    price.
+    """
     found = as_json(job)
+    mark(found, marker)
     write_whole(job.folder / "lots.json", _text(found))
     write_whole(job.folder / "coco.json", _text(coco(found)))
     table = io.StringIO(newline="")
@@ -214,6 +254,7 @@ def write(job: Job) -> dict[str, Any]:
     page = template("lots.html").render(
         found=found,
         words=verdict_words(),
+        marks=MARKS,
         percent=percent,
         amount=_amount,
         safe=_safe,

@@ -59,7 +59,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "listings": {"photos"},
     "jobs": {"listings"},
     "lot_measures": {"photos"},
-    "lot_report": {"answers", "catalogue", "jobs", "listings", "photos", "pictures", "report"},
+    "lot_marks": {"collection"},
+    "lot_report": {"answers", "catalogue", "jobs", "listings", "lot_marks", "photos", "pictures", "report"},
 }
 FACES = {"cli", "commands", "web"}
 """The parts that people touch: they may import everything below, and nothing below imports them."""
@@ -103,10 +104,26 @@ THIRD_PARTY: dict[str, set[str]] = {
     "jinja2": {"report", "sheet", "web"},
     "segno": {"sheet"},
     "resvg_py": {"training"},
+    "fastapi": {"web"},
+    "starlette": {"web"},
+    "pydantic": {"web"},
+    "uvicorn": {"commands"},
     "click": {"cli", "commands", "training"},
     "tqdm": {"commands", "training"},
 }
-HEAVY = ("torch", "torchvision", "open_clip", "timm", "faiss", "cv2", "PIL", "pillow_heif", "sqlalchemy", "jinja2")
+HEAVY = (
+    "torch",
+    "torchvision",
+    "open_clip",
+    "timm",
+    "faiss",
+    "cv2",
+    "PIL",
+    "pillow_heif",
+    "sqlalchemy",
+    "jinja2",
+    "fastapi",
+)
 
 
 def part_of(module: str) -> str:

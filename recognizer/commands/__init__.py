@@ -68,6 +68,17 @@ def json_option(command: _Command) -> _Command:
     return click.option("--json", "as_json", is_flag=True, help="Print JSON.")(command)
 
 
+def collector_option(command: _Command) -> _Command:
+    """Give a command `--collector`; its function gets `collector: str`."""
+    return click.option(
+        "--collector",
+        default="",
+        envvar="ZNACHKI_COLLECTOR",
+        show_envvar=True,
+        help="Whose collection, where several share one catalogue.",
+    )(command)
+
+
 def model_option(command: _Command) -> _Command:
     """Give a command `--model`; its function gets `model: str | None`."""
     return click.option(

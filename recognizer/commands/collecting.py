@@ -10,23 +10,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from recognizer.commands import data_option, json_option, plural, print_json
+from recognizer.commands import collector_option, data_option, json_option, plural, print_json
 
 if TYPE_CHECKING:
     from recognizer.collection import Collection, Holding, Missing
     from recognizer.types import CatalogueEntry
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
-
-
-def _collector_option(command: _Command) -> _Command:
-    return click.option(
-        "--collector",
-        default="",
-        envvar="ZNACHKI_COLLECTOR",
-        show_envvar=True,
-        help="Whose collection, where several share one catalogue.",
-    )(command)
 
 
 def _saying_options(command: _Command) -> _Command:
@@ -39,7 +29,7 @@ def _saying_options(command: _Command) -> _Command:
         click.argument("numbers", nargs=-1, metavar="NUMBER..."),
     ):
         command = option(command)
-    return _collector_option(data_option(json_option(command)))
+    return collector_option(data_option(json_option(command)))
 
 
 @contextmanager
@@ -118,7 +108,7 @@ def _say(
 @click.option("--jar", help="The jar that they came from.")
 @click.option("--price", help="The price, as it is to be written.")
 @click.option("--note", help="Words to keep with it.")
-@_collector_option
+@collector_option
 @data_option
 @json_option
 def sold(
@@ -140,7 +130,7 @@ def sold(
 @click.option("--series", help="Of this series.")
 @click.option("--theme", help="Under this theme; a path is written THEME / PART.")
 @click.option("--by", type=click.Choice(["series", "theme"]), default="series", show_default=True, help="Overview by.")
-@_collector_option
+@collector_option
 @data_option
 @json_option
 def missing(series: str | None, theme: str | None, by: str, data: Path, collector: str, as_json: bool) -> None:
@@ -165,7 +155,7 @@ def missing(series: str | None, theme: str | None, by: str, data: Path, collecto
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE.csv|FILE.html")
 @click.option("--series", help="With what is missing from this series.")
 @click.option("--theme", help="With what is missing under this theme.")
-@_collector_option
+@collector_option
 @data_option
 def wants(file: Path, series: str | None, theme: str | None, data: Path, collector: str) -> None:
     """Write the want-list: the pins wished for, or those missing from a series or theme.
@@ -179,7 +169,7 @@ def wants(file: Path, series: str | None, theme: str | None, data: Path, collect
 
 @click.command()
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE.csv|FILE.html")
-@_collector_option
+@collector_option
 @data_option
 def swaps(file: Path, data: Path, collector: str) -> None:
     """Write the swap-list; a file that ends in .html is a sheet to print, any other is CSV."""

@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from recognizer.commands import data_option, echo, json_option, model_option, plural, print_json, progress_bar
+from recognizer.commands import (
+    collector_option,
+    data_option,
+    echo,
+    json_option,
+    model_option,
+    plural,
+    print_json,
+    progress_bar,
+)
 from recognizer.errors import PhotoError
 
 if TYPE_CHECKING:
@@ -31,6 +40,15 @@ if TYPE_CHECKING:
 @click.option("--k", type=click.IntRange(min=1), default=5, show_default=True, help="Most entries for a pin.")
 @click.option("--numbers", metavar="SYSTEM,...", default="", help="Tell the numbers under these systems too.")
 @click.option("--again", is_flag=True, help="Ask every picture of the job folder anew.")
+@click.option(
+    "--own",
+    type=click.Path(dir_okay=False, exists=True, path_type=Path),
+    metavar="PINS.csv",
+    help="Own the pins of a bought lot: those with a number under `own` in its pins.csv, once you looked it through.",
+)
+@click.option("--yes", is_flag=True, help="Own the pins with the verdict match, without looking them through.")
+@click.option("--jar", help="The jar, box or board that owned pins go to.")
+@collector_option
 @model_option
 @data_option
 @json_option
@@ -41,6 +59,10 @@ def lot(
     k: int,
     numbers: str,
     again: bool,
+    own: Path | None,
+    yes: bool,
+    jar: str | None,
+    collector: str,
     model: str | None,
     data: Path,
     as_json: bool,
@@ -51,25 +73,53 @@ def lot(
     are named by itemId. Answers go to the job folder; run again after a kill, it goes on where it stopped, and without
     a source it goes on with what the folder holds. Pictures that cannot be read are listed at the end, and the exit
     code is 1.
+
+    A collector who owns or wishes for anything sees which pins he has and which he lacks, and the lots ranked by
+    missing pins for their price.
     """
     from recognizer import listings, lot_report
+    from recognizer.collection import Collection
     from recognizer.commands.identifying import systems_of
     from recognizer.identify import Recognizer
     from recognizer.jobs import Job
+    from recognizer.lot_marks import Marker
 
+    if own is not None:
+        if sources or yes:
+            raise click.UsageError("--own takes a table that was looked through; leave sources and --yes out")
+        _own(own, jar, collector, data, as_json)
+        return
     systems = systems_of(numbers)
     found, unread = listings.read(sources, pictures)
     with Recognizer.open(data, model=model) as recognizer:
         made_with = f"{recognizer.made_with}/{','.join(systems)}/{k}"
         job = Job.open(out, found, made_with, again=again) if sources else Job.resume(out)
         _work(job, recognizer, k, systems, quiet=as_json)
-    result = lot_report.write(job)
+        collection = Collection(recognizer.catalogue, collector)
+        marker = Marker(collection)
+        result = lot_report.write(job, marker if marker.is_of_use else None)
+        owned = collection.take_lot(out / "pins.csv", jar) if yes else 0
     if as_json:
         print_json(result | {"unread": [{"source": one.source, "error": one.reason} for one in unread]})
     else:
         _say_end(job, result, unread)
+        if yes:
+            click.echo(f"{plural(owned, 'pin')} owned")
     if unread or result["errors"]:
         raise click.exceptions.Exit(1)
+
+
+def _own(table: Path, jar: str | None, collector: str, data: Path, as_json: bool) -> None:
+    """Own the pins that a reviewed table tells."""
+    from recognizer.catalogue import Catalogue
+    from recognizer.collection import Collection
+
+    with Catalogue.open(data) as catalogue:
+        owned = Collection(catalogue, collector).take_lot(table, jar)
+    if as_json:
+        print_json({"owned": owned})
+    else:
+        click.echo(f"{plural(owned, 'pin')} owned")
 
 
 def _work(job: Job, recognizer: Recognizer, k: int, systems: Sequence[str], *, quiet: bool) -> None:
@@ -118,13 +168,20 @@ def _counts(found: Any) -> str:
     return ", ".join(words)
 
 
+def _worth(value: Any, currency: str) -> str:
+    """What a lot is to the collector."""
+    each = "" if value["price_each"] is None else f", {value['price_each']:.2f} {currency} each".rstrip()
+    return f"; {len(value['missing'])} missing{each}, {len(value['owned'])} owned"
+
+
 def _say_end(job: Job, result: dict[str, Any], unread: Sequence[Unread]) -> None:
     from recognizer import lot_report
 
     for one in result["lots"]:
         if one["price"] is not None or len(one["pictures"]) > 1:
             price = f", {one['price']:.2f} {one['currency']}" if one["price"] is not None else ""
-            click.echo(f"{one['title'] or one['lot']}{price}: {_counts(lot_report.summary(one['pictures']))}")
+            worth = _worth(one["value"], one["currency"]) if "value" in one else ""
+            click.echo(f"{one['title'] or one['lot']}{price}: {_counts(lot_report.summary(one['pictures']))}{worth}")
     for failed in result["errors"]:
         click.echo(f"not read: {failed['picture']}: {failed['error']}", err=True)
     for source in unread:
