@@ -46,6 +46,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "backup": ("keeping", "Write catalogue, pictures, models and index to one file."),
     "restore": ("keeping", "Bring a backup back, every byte checked."),
     "check": ("keeping", "Look for damage in the database and the pictures."),
+    "serve": ("serving", "Serve the page and the API."),
+    "token": ("serving", "Make, list and remove tokens for writing through the page and the API."),
     "bundle": ("publishing", "Write catalogue and index as one file to publish."),
     "unbundle": ("publishing", "Unpack a bundle to identify with."),
 }

@@ -1,0 +1,155 @@
+"""`znachki serve` and `znachki token`: the page and the API, and who may write through them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from recognizer.commands import data_option, json_option, model_option, print_json
+
+if TYPE_CHECKING:
+    from recognizer.web.tokens import Tokens
+
+_LOCAL = ("127.0.0.1", "localhost", "::1")
+
+
+@click.command()
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen at; 0.0.0.0 for every one.")
+@click.option("--port", type=click.IntRange(0, 65535), default=8000, show_default=True)
+@click.option("--name", "names", multiple=True, metavar="NAME", help="Host name to answer to; again for further ones.")
+@click.option("--private", is_flag=True, help="Ask for a token to read too.")
+@click.option("--open-corrections", is_flag=True, help="Take corrections of answers without a token.")
+@click.option("--origin", "origins", multiple=True, metavar="URL", help="Site whose pages may ask the API (CORS).")
+@click.option("--frame", "frames", multiple=True, metavar="URL", help="Site that may show the page in a frame.")
+@click.option("--proxy", "proxies", multiple=True, metavar="IP", help="Proxy whose X-Forwarded headers are believed.")
+@click.option("--queue", type=click.IntRange(min=1), default=64, show_default=True, help="Photos that may wait.")
+@click.option("--rate", type=click.IntRange(min=0), default=600, show_default=True, help="Uploads a client and minute.")
+@click.option("--max-mb", type=click.IntRange(min=1), default=64, show_default=True, help="Most MB of an upload.")
+@click.option("--max-megapixels", type=click.IntRange(1, 120), default=110, show_default=True, help="Most of a photo.")
+@click.option("--store-gb", type=click.FloatRange(min=0), default=4.0, show_default=True, help="Room for lots.")
+@click.option("--lot-hours", type=click.FloatRange(min=0), default=24.0, show_default=True, help="Lots live so long.")
+@model_option
+@data_option
+def serve(
+    host: str,
+    port: int,
+    names: tuple[str, ...],
+    private: bool,
+    open_corrections: bool,
+    origins: tuple[str, ...],
+    frames: tuple[str, ...],
+    proxies: tuple[str, ...],
+    queue: int,
+    rate: int,
+    max_mb: int,
+    max_megapixels: int,
+    store_gb: float,
+    lot_hours: float,
+    model: str | None,
+    data: Path,
+) -> None:
+    """Serve the page and the API; only this machine reaches them unless --host says otherwise.
+
+    Reading is open, writing needs a token of `znachki token add`. SIGTERM or Ctrl+C ends after what runs is answered;
+    lots go on at the next start.
+    """
+    import uvicorn
+
+    from recognizer.web.app import create_app
+    from recognizer.web.settings import Settings
+
+    # By its own names only: a page elsewhere could otherwise have its name lead here, and read what it likes.
+    hosts = tuple(name.lower() for name in names)
+    if host in _LOCAL:
+        hosts = (*_LOCAL, *hosts)
+    settings = Settings(
+        data=data,
+        model=model,
+        private=private,
+        open_corrections=open_corrections,
+        hosts=hosts,
+        origins=tuple(_site(origin) for origin in origins),
+        frames=tuple(_site(frame) for frame in frames),
+        max_bytes=max_mb * 1_000_000,
+        max_pixels=max_megapixels * 1_000_000,
+        queue=queue,
+        rate=rate,
+        lot_hours=lot_hours,
+        store=round(store_gb * 1e9),
+    )
+    app = create_app(settings)
+    uvicorn.run(
+        app,
+        host=host,
+        port=port,
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        proxy_headers=bool(proxies),
+        forwarded_allow_ips=list(proxies),
+        limit_concurrency=1000,
+        timeout_graceful_shutdown=120,
+    )
+
+
+def _site(address: str) -> str:
+    """A site as browsers name it: scheme, host and port without a path."""
+    from urllib.parse import urlsplit
+
+    parts = urlsplit(address)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.path not in ("", "/"):
+        raise click.BadParameter(f"{address!r}: write a site as https://catalogue.example")
+    return f"{parts.scheme}://{parts.netloc}"
+
+
+@click.group()
+def token() -> None:
+    """Make, list and remove the tokens that writing through `znachki serve` needs."""
+
+
+@token.command("add")
+@click.argument("name")
+@click.option("--read-only", is_flag=True, help="For a private service: the token may read, not write.")
+@data_option
+def add(name: str, read_only: bool, data: Path) -> None:
+    """Make a token for NAME and print it; only its hash is kept, so it cannot be shown again."""
+    made, secret = _tokens(data).add(name, writes=not read_only)
+    click.echo(f"token {made.token_id} for {made.name}; it is shown this once:", err=True)
+    click.echo(secret)
+
+
+@token.command("list")
+@data_option
+@json_option
+def list_(data: Path, as_json: bool) -> None:
+    """List the tokens, without what is secret of them."""
+    held = _tokens(data).all()
+    if as_json:
+        print_json(
+            [{"token_id": one.token_id, "name": one.name, "made": one.made, "writes": one.writes} for one in held]
+        )
+        return
+    for one in held:
+        click.echo(f"{one.token_id}  {one.made}  {'writes' if one.writes else 'reads '}  {one.name}")
+    if not held:
+        click.echo("no tokens; `znachki token add NAME` makes one", err=True)
+
+
+@token.command("remove")
+@click.argument("token_id")
+@data_option
+def remove(token_id: str, data: Path) -> None:
+    """Take a token back, by its id or the name that it was given to; a running service knows at once."""
+    for one in _tokens(data).remove(token_id):
+        click.echo(f"token {one.token_id} of {one.name} removed")
+
+
+def _tokens(data: Path) -> Tokens:
+    from recognizer.catalogue import Catalogue
+    from recognizer.web.settings import FOLDER
+    from recognizer.web.tokens import Tokens
+
+    Catalogue.open(data).close()  # says what is wrong where this is no data folder
+    return Tokens(data / FOLDER)

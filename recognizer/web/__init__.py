@@ -1,0 +1,13 @@
+"""The page and the API: `znachki serve`.
+
+    app        puts it together
+    pages, api       what people see, what programs ask
+    engine     the loaded recognizer, its queue, and the change to a new index
+    shelf      the catalogue to browse, held in memory
+    editing    changes of the catalogue, indexed at once
+    lot_jobs   lots, worked through in folders that outlive a kill
+    uploads, corrections, tokens, sessions     what comes from outside
+    guard, problems, counters       limits and headers, errors, figures for Prometheus
+
+Nothing here says how a photo is recognised: that is `recognizer.identify`.
+"""

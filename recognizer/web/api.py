@@ -1,0 +1,453 @@
+"""The API under /api/v1: what programs ask, in the words of the command line's JSON."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
+from http import HTTPStatus
+from typing import Annotated, Any, Final
+from urllib.parse import quote, urlencode
+
+from fastapi import APIRouter, Depends, File, Form, Path, Query, Request, Response, UploadFile
+from fastapi.responses import JSONResponse
+
+from recognizer.catalogue import Catalogue
+from recognizer.errors import CatalogueError, PhotoError
+from recognizer.numbers import system_of
+from recognizer.photos import check_photo
+from recognizer.types import CatalogueEntry, CatalogueImage, Photo, Recognition, Role
+from recognizer.web import schemas
+from recognizer.web.gallery import Gallery
+from recognizer.web.problems import MEDIA, Problem
+from recognizer.web.schemas import entry_body
+from recognizer.web.service import Service, photo_json, service_of
+from recognizer.web.uploads import decode, shown_name
+from recognizer.web.versions import version_json
+
+AT_ONCE: Final = 10
+"""Photos that one request may ask about; more are a lot."""
+
+MOST_PINS: Final = 40
+"""Pins of one photo that are answered while a request waits; a photo with more is a lot."""
+
+_PAGE: Final = 50
+_FOUND: Final = 1000  # entries that a search by words goes through at most
+
+_TEXTS: Final = {
+    400: "the request, or a photo in it, cannot be read",
+    401: "a token is needed, or is not known",
+    403: "the token may only read",
+    404: "there is none",
+    408: "the body took too long",
+    409: "the catalogue refuses it",
+    413: "too many bytes, pixels, photos or pins",
+    421: "asked under a name that the service does not have",
+    422: "a parameter is missing or wrong",
+    429: "too many requests; Retry-After says when to go on",
+    503: "busy or not ready; Retry-After says when to try again",
+}
+
+
+def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """The answers of an operation that are problems, those that every operation may give among them."""
+    return {
+        status: {
+            "description": _TEXTS[status],
+            "content": {MEDIA: {"schema": {"$ref": "#/components/schemas/ProblemBody"}}},
+        }
+        for status in sorted({400, 413, 421, 422, 429, 503, *statuses})
+    }
+
+
+def reads(request: Request) -> Service:
+    """The service, for whoever may read."""
+    service = service_of(request)
+    service.check_reader(request)
+    return service
+
+
+Reads = Annotated[Service, Depends(reads)]
+Serves = Annotated[Service, Depends(service_of)]
+EntryId = Annotated[str, Path(description="entry_id, or any number of the entry", max_length=400)]
+Photos = Annotated[list[UploadFile], File(description="a picture file; again for further photos")]
+
+router = APIRouter(prefix="/api/v1")
+
+
+# The service
+
+
+@router.get("/health", tags=["service"], responses=documented(), response_model=schemas.HealthBody)
+async def health() -> Any:
+    """Say that the process answers; of no use to know whether photos are answered, which is `ready`."""
+    return {"status": "ok"}
+
+
+@router.get("/ready", tags=["service"], responses=documented(), response_model=schemas.HealthBody)
+async def ready(service: Serves) -> Any:
+    """Say that photos are answered; 503 while the model is being loaded, or where there is no index."""
+    service.engine.recognizer()
+    return {"status": "ok"}
+
+
+@router.get("/version", tags=["service"], responses=documented(), response_model=schemas.VersionBody)
+async def version(service: Serves) -> Any:
+    """Name program, model and index: answers of two indexes with one fingerprint are the same."""
+    return version_json(service.engine)
+
+
+# Photos
+
+
+@router.post("/identify", tags=["photos"], responses=documented(401, 403, 408), response_model=schemas.AnswerBody)
+async def identify(
+    request: Request,
+    service: Reads,
+    photo: Photos,
+    role: Annotated[list[Role] | None, Form(description="what each photo shows, in their order")] = None,
+    k: Annotated[int, Form(ge=1, le=50, description="most entries for a pin")] = 5,
+    numbers: Annotated[str, Form(max_length=200, description="systems to tell numbers under, by commas")] = "",
+    points: Annotated[bool, Form(description="give the matched points")] = False,
+    keep: Annotated[bool, Form(description="keep the photos, which needs a token")] = False,
+) -> Any:
+    """Say which entries are on photos. A photo that cannot be read is told in `errors`, the others are answered.
+
+    A photo shows one pin or a few; 413 asks to send a photo of many pins as a lot. Photos of another role than `face`
+    are read, and kept where that is asked for, but the index knows pins by their faces.
+    """
+    who = service.writer(request) if keep else ""
+    if len(photo) > AT_ONCE:
+        raise Problem(413, f"{len(photo)} photos, more than {AT_ONCE}; send them as a lot")
+    roles = [*(role or []), *[Role.FACE] * len(photo)][: len(photo)]
+    opened, errors = await opened_photos(service, photo)
+    if not opened:
+        raise errors[0][1]
+    faces = [(at, one) for at, one in opened if roles[at] is Role.FACE]
+    found = await service.engine.identify([one for _, one in faces], k, MOST_PINS) if faces else []
+    answers = dict(zip((at for at, _ in faces), found, strict=True))
+    sizes = await picture_sizes(request, service, found) if points else {}
+    systems = tuple(dict.fromkeys(system_of(name) for name in numbers.split(",") if name.strip()))
+    bodies = []
+    for at, one in opened:
+        body = photo_json(one, roles[at], answers.get(at, []), sizes, systems, points)
+        if keep:
+            kept = await asyncio.to_thread(service.store.keep, one, roles[at].value, who)
+            body["upload_id"] = kept.upload_id
+        bodies.append(body)
+    told = [{"photo": name, "error": str(error)} for name, error in errors]
+    return JSONResponse({"photos": bodies, "errors": told})
+
+
+async def opened_photos(
+    service: Service, photos: Sequence[UploadFile]
+) -> tuple[list[tuple[int, Photo]], list[tuple[str, PhotoError]]]:
+    """Decode uploads; returns those that are pictures with their places, and the names and errors of the others."""
+    opened, errors = [], []
+    for at, upload in enumerate(photos):
+        name = shown_name(upload.filename)
+        try:
+            opened.append((at, await service.decoder.photo(await upload.read(), name)))
+        except PhotoError as error:
+            errors.append((name, error))
+    return opened, errors
+
+
+async def picture_sizes(
+    request: Request, service: Service, found: Sequence[Sequence[Recognition]]
+) -> dict[int, tuple[int, int]]:
+    """Sizes of the catalogue photos that were matched point by point."""
+    gallery: Gallery = request.app.state.gallery
+    images = service.engine.loaded.shelf.images
+    wanted = {
+        match.image_id for pins in found for pin in pins for match in pin.matches if match.hit.matched is not None
+    }
+
+    def sizes() -> dict[int, tuple[int, int]]:
+        there = {image_id: images[image_id] for image_id in wanted if image_id in images}
+        held = {key: gallery.size(service.engine.catalogue, image) for key, image in there.items()}
+        return {image_id: size for image_id, size in held.items() if size is not None}
+
+    return await asyncio.to_thread(sizes)
+
+
+@router.delete("/uploads/{upload_id}", tags=["photos"], status_code=204, responses=documented(401, 404))
+async def delete_upload(service: Reads, upload_id: str) -> Response:
+    """Delete a photo that was kept; whoever knows its id may."""
+    await asyncio.to_thread(service.store.delete, upload_id)
+    return Response(status_code=204)
+
+
+# Lots
+
+
+@router.post(
+    "/lots", tags=["lots"], status_code=202, responses=documented(401, 403, 408), response_model=schemas.LotBody
+)
+async def create_lot(
+    request: Request,
+    response: Response,
+    service: Reads,
+    photo: Photos,
+    k: Annotated[int, Form(ge=1, le=50, description="most entries for a pin")] = 5,
+    keep: Annotated[bool, Form(description="keep the lot for good, which needs a token")] = False,
+) -> Any:
+    """Begin a lot: pictures of many pins, answered one after the other. It is deleted a day after its end."""
+    if keep:
+        service.writer(request)
+    if len(photo) > service.settings.max_photos:
+        raise Problem(413, f"{len(photo)} photos, more than {service.settings.max_photos}")
+    pictures = [(shown_name(upload.filename), await upload.read()) for upload in photo]
+    if not any(data for _, data in pictures):
+        raise Problem(400, "no photo with anything in it")
+    state = await asyncio.to_thread(service.lots.create, pictures, k=k, kept=keep)
+    response.headers["Location"] = f"/api/v1/lots/{state.job_id}"
+    return _lot(asdict(state))
+
+
+@router.get("/lots/{job_id}", tags=["lots"], responses=documented(401, 404), response_model=schemas.LotBody)
+async def lot(service: Reads, job_id: str) -> Any:
+    """Say how far a lot is."""
+    return _lot(asdict(await asyncio.to_thread(service.lots.state, job_id)))
+
+
+@router.get(
+    "/lots/{job_id}/result", tags=["lots"], responses=documented(401, 404), response_model=schemas.LotResultBody
+)
+async def lot_result(service: Reads, job_id: str) -> Any:
+    """Give what was found in a lot so far."""
+    state = await asyncio.to_thread(service.lots.state, job_id)
+    return JSONResponse({"state": state.state} | await asyncio.to_thread(service.lots.result, job_id))
+
+
+@router.delete("/lots/{job_id}", tags=["lots"], status_code=204, responses=documented(401, 404))
+async def delete_lot(service: Reads, job_id: str) -> Response:
+    """Delete a lot with its pictures and answers; whoever knows its id may."""
+    await asyncio.to_thread(service.lots.delete, job_id)
+    return Response(status_code=204)
+
+
+def _lot(state: Mapping[str, Any]) -> dict[str, Any]:
+    path = f"/api/v1/lots/{state['job_id']}"
+    return {**state, "result": f"{path}/result", "page": f"/lots/{state['job_id']}"}
+
+
+# Entries
+
+
+@router.get("/entries", tags=["entries"], responses=documented(401), response_model=schemas.EntriesBody)
+async def entries(
+    service: Reads,
+    q: Annotated[str, Query(max_length=200, description="words; each must begin a word of the entry")] = "",
+    theme: Annotated[list[str] | None, Query(description="theme, outermost first; again for each step")] = None,
+    series: Annotated[str, Query(max_length=500)] = "",
+    decade: Annotated[int | None, Query(ge=-3000, le=3000, examples=[1960])] = None,
+    family: Annotated[str, Query(max_length=500)] = "",
+    limit: Annotated[int, Query(ge=1, le=200)] = _PAGE,
+    offset: Annotated[int, Query(ge=0, le=10_000_000)] = 0,
+) -> Any:
+    """Search entries by words, or list those of a theme, series, decade or family; all of them without either."""
+    shelf = service.engine.loaded.shelf
+    ids: Sequence[str] = shelf.chosen(tuple(theme or ()), series, decade, family)
+    if q:
+        words = q.replace("\x00", " ")
+        hits = await asyncio.to_thread(service.engine.catalogue.search, words, _FOUND)
+        of = set(ids)
+        narrowed = bool(theme or series or decade is not None or family)
+        ids = [entry.entry_id for entry in hits if not narrowed or entry.entry_id in of]
+    page = [shelf.entries[entry_id] for entry_id in ids[offset : offset + limit] if entry_id in shelf.entries]
+    asked = {"q": q, "theme": theme, "series": series, "decade": decade, "family": family, "limit": limit}
+    more = {name: value for name, value in asked.items() if value not in ("", None)} | {"offset": offset + limit}
+    after = f"/api/v1/entries?{urlencode(more, doseq=True)}" if offset + limit < len(ids) else None
+    bodies = [entry_body(entry, list(shelf.photos.get(entry.entry_id, ()))) for entry in page]
+    return JSONResponse({"entries": bodies, "total": len(ids), "next": after})
+
+
+@router.post(
+    "/entries", tags=["entries"], status_code=201, responses=documented(401, 403, 409), response_model=schemas.EntryBody
+)
+async def create_entry(request: Request, response: Response, service: Serves, entry: schemas.NewEntry) -> Any:
+    """Create an entry. It can be found by words at once, and by photos as soon as it has one."""
+    who = service.writer(request)
+    given = _given(entry)
+
+    def make(catalogue: Catalogue) -> CatalogueEntry:
+        if catalogue.known([entry.entry_id]):
+            raise CatalogueError(f"there is an entry {entry.entry_id!r} already; update it, or take another entry_id")
+        catalogue.upsert([CatalogueEntry(**given)])
+        return catalogue.entries([entry.entry_id])[0]
+
+    made = await service.editor.change(f"{who}: create {entry.entry_id}", make, photos=False)
+    response.headers["Location"] = f"/api/v1/entries/{quote(made.entry_id, safe='')}"
+    return entry_body(made, [])
+
+
+@router.patch(
+    "/entries/{entry_id:path}",
+    tags=["entries"],
+    responses=documented(401, 403, 404, 409),
+    response_model=schemas.EntryBody,
+)
+async def update_entry(request: Request, service: Serves, entry_id: EntryId, entry: schemas.EntryFields) -> Any:
+    """Change what is said of an entry; what is left out stays as it is."""
+    who = service.writer(request)
+
+    def make(catalogue: Catalogue) -> CatalogueEntry:
+        now = catalogue.entry(entry_id)
+        catalogue.upsert([replace(now, **_given(entry))])
+        return catalogue.entries([now.entry_id])[0]
+
+    made = await service.editor.change(f"{who}: update {entry_id[:200]}", make, photos=False)
+    return entry_body(made, await asyncio.to_thread(service.engine.catalogue.images, None, made.entry_id))
+
+
+@router.post(
+    "/entries/{entry_id:path}/photos",
+    tags=["entries"],
+    status_code=201,
+    responses=documented(401, 403, 404, 408, 409),
+    response_model=schemas.ImageBody,
+)
+async def add_photo(
+    request: Request,
+    service: Serves,
+    entry_id: EntryId,
+    photo: Annotated[UploadFile, File(description="a picture file")],
+    role: Annotated[Role, Form(description="what it shows")] = Role.FACE,
+    licence: Annotated[str, Form(max_length=500)] = "",
+    source: Annotated[str, Form(max_length=2000)] = "",
+) -> Any:
+    """Add a photo to an entry. It is indexed, and the entry found by it, when this is answered."""
+    who = service.writer(request)
+    data, name = await photo.read(), shown_name(photo.filename)
+
+    def make(catalogue: Catalogue) -> CatalogueImage:
+        entry = catalogue.lookup(entry_id).entry
+        decode(data, name, service.settings.max_pixels)
+        return catalogue.add_image(entry.entry_id, data, check_photo(data, name), role, licence=licence, source=source)
+
+    made = await service.editor.change(f"{who}: photo for {entry_id[:200]}", make, photos=role is Role.FACE)
+    return entry_body(CatalogueEntry(made.entry_id), [made])["images"][0]
+
+
+@router.post(
+    "/entries/{entry_id:path}/withdraw",
+    tags=["entries"],
+    responses=documented(401, 403, 404, 409),
+    response_model=schemas.EntryBody,
+)
+async def withdraw_entry(request: Request, service: Serves, entry_id: EntryId) -> Any:
+    """Take an entry out of use. Its numbers still answer, saying so."""
+    who = service.writer(request)
+    made = await service.editor.change(
+        f"{who}: withdraw {entry_id[:200]}", lambda catalogue: catalogue.withdraw(entry_id), photos=False
+    )
+    return entry_body(made, await asyncio.to_thread(service.engine.catalogue.images, None, made.entry_id))
+
+
+@router.get(
+    "/entries/{entry_id:path}", tags=["entries"], responses=documented(401, 404, 409), response_model=schemas.EntryBody
+)
+async def entry(service: Reads, entry_id: EntryId) -> Any:
+    """Give the entry that a number stands for today, and say how it leads there."""
+    found = await asyncio.to_thread(service.engine.catalogue.lookup, entry_id)
+    images = await asyncio.to_thread(service.engine.catalogue.images, None, found.entry.entry_id)
+    return JSONResponse(entry_body(found.entry, images, found.note))
+
+
+def _given(fields: schemas.EntryFields) -> dict[str, Any]:
+    """What was given of an entry, lists as the catalogue has them; null empties a field as the empty text does."""
+    given: dict[str, Any] = {}
+    for name, value in fields.model_dump(exclude_unset=True).items():
+        empty: Any = None if name.startswith("year_") else () if name in _LISTS else ""
+        kept = empty if value is None else value
+        given[name] = tuple(tuple(one) if isinstance(one, list) else one for one in kept) if name in _LISTS else kept
+    for text in _texts(given.values()):
+        try:
+            text.encode()
+        except UnicodeEncodeError:
+            raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "a text with half a character in it") from None
+        if "\x00" in text:
+            raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "a text with a zero character in it")
+    return given
+
+
+_LISTS: Final = ("theme", "inscriptions", "languages", "identifiers")
+
+
+def _texts(values: Any) -> list[str]:
+    found: list[str] = []
+    for value in values:
+        if isinstance(value, str):
+            found.append(value)
+        elif isinstance(value, tuple):
+            found += _texts(value)
+    return found
+
+
+# Corrections
+
+
+@router.post(
+    "/corrections",
+    tags=["corrections"],
+    status_code=201,
+    responses=documented(401, 403, 404, 409),
+    response_model=schemas.CorrectionBody,
+)
+async def add_correction(request: Request, service: Serves, correction: schemas.CorrectionFields) -> Any:
+    """Say that an answer was right, or what is."""
+    who = service.corrector(request)
+    return await keep_correction(service, correction, who)
+
+
+async def keep_correction(service: Service, given: schemas.CorrectionFields, who: str) -> dict[str, Any]:
+    """Keep a correction once its entries are known; raises EntryNotFound where they are not."""
+    if given.said == "corrected" and not given.entry_id:
+        raise Problem(422, "which entry it is, is missing: give its entry_id or number")
+    right = given.offered if given.said == "confirmed" else given.entry_id if given.said == "corrected" else ""
+    if given.said == "confirmed" and not right:
+        raise Problem(422, "which entry was right, is missing: give it as `offered`")
+    if right:
+        right = (await asyncio.to_thread(service.engine.catalogue.lookup, right)).entry.entry_id
+    if given.upload_id:
+        await asyncio.to_thread(service.store.find, given.upload_id)
+    made = await asyncio.to_thread(
+        service.corrections.add,
+        given.said,
+        given.sha256,
+        given.box,
+        given.offered,
+        right,
+        who=who,
+        upload_id=given.upload_id,
+        note=given.note,
+    )
+    return asdict(made)
+
+
+@router.get(
+    "/corrections", tags=["corrections"], responses=documented(401, 403), response_model=schemas.CorrectionsBody
+)
+async def corrections(
+    request: Request,
+    service: Serves,
+    limit: Annotated[int, Query(ge=1, le=1000)] = _PAGE,
+    offset: Annotated[int, Query(ge=0, le=10_000_000)] = 0,
+) -> Any:
+    """List corrections, the newest first; needs a token that may write."""
+    service.writer(request)
+    held = (await asyncio.to_thread(service.corrections.all))[::-1]
+    after = f"/api/v1/corrections?limit={limit}&offset={offset + limit}" if offset + limit < len(held) else None
+    page = [asdict(one) for one in held[offset : offset + limit]]
+    return JSONResponse({"corrections": page, "total": len(held), "next": after})
+
+
+@router.delete(
+    "/corrections/{correction_id}", tags=["corrections"], status_code=204, responses=documented(401, 403, 404)
+)
+async def delete_correction(request: Request, service: Serves, correction_id: str) -> Response:
+    """Take a correction back."""
+    service.writer(request)
+    await asyncio.to_thread(service.corrections.delete, correction_id)
+    return Response(status_code=204)

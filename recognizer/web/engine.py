@@ -1,0 +1,321 @@
+"""The engine: one loaded recognizer, a bounded queue before it, and the change to a new index while it works.
+
+One thread asks the recognizer, for two at a time would only share the same processor. It takes pins, not photos: up to
+BATCH of them from all that wait, so that a single pin goes along with others and a lot of a hundred lets others pass.
+Another thread watches for a new index or a changed catalogue, opens it beside the old one and changes over between two
+batches; what runs is finished with the old one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Final
+
+from recognizer import embedder, lots
+from recognizer.catalogue import Catalogue
+from recognizer.errors import ZnachkiError
+from recognizer.identify import Recognizer
+from recognizer.types import Crop, Photo, Recognition
+from recognizer.vectors import Index
+from recognizer.web.counters import Counters
+from recognizer.web.problems import Busy, TooManyPins
+from recognizer.web.shelf import Shelf, newest_change
+
+BATCH: Final = 8
+"""Pins asked together. On two cores a batch of 8 took .6 of the time of 8 single pins, one of 16 no less a pin."""
+
+BEHIND: Final = 2
+"""Pins of a batch that lots may have while single photos wait: they never stand still, and never hold up much."""
+
+WATCH_SECONDS: Final = 0.5
+_LOG: Final = logging.getLogger("znachki.web")
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """What answers at one moment: the catalogue to browse, and the recognizer, None while there is no index to use."""
+
+    shelf: Shelf
+    recognizer: Recognizer | None
+    why_not: str = ""
+
+
+@dataclass(slots=True, eq=False)
+class Ask:
+    """One photo on its way: its crops once it is split, the answers so far, and in the end `done`."""
+
+    photo: Photo
+    k: int
+    lot: bool = False
+    most_pins: int | None = None
+    done: Future[list[Recognition]] = field(default_factory=Future)
+    since: float = field(default_factory=time.perf_counter)
+    crops: list[Crop] | None = None
+    answers: list[Recognition] = field(default_factory=list)
+    taken: int = 0
+
+    @property
+    def pins(self) -> tuple[int, int]:
+        """How many pins are answered, and how many the photo has as far as is known."""
+        return len(self.answers), len(self.crops or ())
+
+
+class Engine:
+    """Answers photos in turn; `start` it once, `stop` it in the end."""
+
+    def __init__(
+        self, data: Path, counters: Counters, *, model: str | None = None, queue: int = 64, wait: float = 60.0
+    ) -> None:
+        self._data = data
+        self._model = model
+        self._capacity = queue
+        self._wait = wait
+        self._counters = counters
+        self._catalogue = Catalogue.open(data)
+        self._loaded = Loaded(Shelf.of(self._catalogue), None, "the model is being loaded")
+        self._stamp: object = self  # of no index yet, not even of none
+        self._single: deque[Ask] = deque()
+        self._lots: deque[Ask] = deque()
+        self._more = threading.Condition()
+        self._reloading = threading.Lock()
+        self._ended = False
+        self._stop_watching = threading.Event()
+        self._seconds = 0.5  # a photo; learned from those answered
+        self._threads: list[threading.Thread] = []
+
+    # What others see
+
+    @property
+    def loaded(self) -> Loaded:
+        """What answers now; hold it for the length of one request."""
+        return self._loaded
+
+    @property
+    def catalogue(self) -> Catalogue:
+        """The open catalogue, which any thread may use."""
+        return self._catalogue
+
+    @property
+    def waiting(self) -> int:
+        """How many photos wait or are worked on, those of lots left out."""
+        return len(self._single)
+
+    def recognizer(self) -> Recognizer:
+        """The recognizer in use; raises Busy where there is none."""
+        now = self._loaded
+        if now.recognizer is None:
+            raise Busy(f"not ready: {now.why_not}", 5)
+        return now.recognizer
+
+    # Asking
+
+    async def identify(self, photos: Sequence[Photo], k: int, most_pins: int | None = None) -> list[list[Recognition]]:
+        """Return the recognitions of each photo.
+
+        Raises Busy where the queue is full or the wait gets too long, TooManyPins where a photo has more than
+        `most_pins`.
+        """
+        asks = self._put([Ask(photo, k, most_pins=most_pins) for photo in photos])
+        try:
+            async with asyncio.timeout(self._wait + self._seconds * len(asks)):
+                return list(await asyncio.gather(*(asyncio.wrap_future(ask.done) for ask in asks)))
+        except TimeoutError:
+            raise Busy("the photo waited too long", self._retry_after()) from None
+        finally:
+            for ask in asks:  # of somebody who went away, or of a photo beside one that failed
+                ask.done.cancel()
+
+    def ask_lot(self, photo: Photo, k: int) -> Ask:
+        """Put a photo of a lot behind the single photos; the caller waits for its `done` as long as it takes."""
+        (ask,) = self._put([Ask(photo, k, lot=True)])
+        return ask
+
+    def _put(self, asks: list[Ask]) -> list[Ask]:
+        self.recognizer()
+        with self._more:
+            if self._ended:
+                raise Busy("the service is stopping", 5)
+            singles = [ask for ask in asks if not ask.lot]
+            if singles and len(self._single) + len(singles) > max(self._capacity, len(singles)):
+                self._counters.count("znachki_refused_total", reason="queue_full")
+                raise Busy(f"{len(self._single)} photos wait already", self._retry_after())
+            for ask in asks:
+                (self._lots if ask.lot else self._single).append(ask)
+            self._more.notify_all()
+        return asks
+
+    def _retry_after(self) -> float:
+        return 1 + self._seconds * len(self._single)
+
+    # Answering
+
+    def start(self) -> None:
+        """Begin to load and to answer, in threads of their own."""
+        for name, work in (("answer", self._answer_all), ("watch", self._watch)):
+            thread = threading.Thread(target=work, name=f"znachki-{name}", daemon=True)
+            thread.start()
+            self._threads.append(thread)
+
+    def stop(self) -> None:
+        """Answer what waits, then end; photos of lots are left to the next start."""
+        self._stop_watching.set()
+        with self._more:
+            self._ended = True
+            for ask in self._lots:
+                ask.done.cancel()
+            self._more.notify_all()
+        for thread in self._threads:
+            thread.join()
+        self._catalogue.close()
+
+    def _answer_all(self) -> None:
+        while True:
+            with self._more:
+                while not (self._single or self._lots or self._ended):
+                    self._more.wait()
+                if self._ended and not self._single:
+                    return
+            batch = self._gather()
+            if batch:
+                self._answer(batch)
+
+    def _gather(self) -> list[tuple[Ask, Crop]]:
+        """Take the next pins, splitting photos as they come to the head; lots get what is left over, or BEHIND."""
+        batch: list[tuple[Ask, Crop]] = []
+        behind = min(BEHIND, BATCH) if self._lots else 0
+        self._take(self._single, batch, BATCH - behind)
+        self._take(self._lots, batch, BATCH)
+        if behind and len(batch) < BATCH:
+            self._take(self._single, batch, BATCH)
+        return batch
+
+    def _take(self, queue: deque[Ask], batch: list[tuple[Ask, Crop]], most: int) -> None:
+        for _ in range(len(queue)):
+            if len(batch) >= most:
+                return
+            ask = queue[0]
+            if ask.done.cancelled() or not self._split(ask) or ask.taken >= len(ask.crops or ()):
+                queue.rotate(-1)
+                self._drop_ended(queue)
+                continue
+            assert ask.crops is not None
+            crops = ask.crops[ask.taken : ask.taken + most - len(batch)]
+            ask.taken += len(crops)
+            batch += [(ask, crop) for crop in crops]
+            queue.rotate(-1)  # the next one first, next time
+
+    def _drop_ended(self, queue: deque[Ask]) -> None:
+        with self._more:
+            for ask in [ask for ask in queue if ask.done.done()]:
+                queue.remove(ask)
+
+    def _split(self, ask: Ask) -> bool:
+        """See that a photo is split; False where that fails, which its future then says."""
+        if ask.crops is None:
+            try:
+                ask.crops = lots.split(ask.photo)
+            except Exception as error:
+                self._fail(ask, error)
+                return False
+            if ask.most_pins is not None and len(ask.crops) > ask.most_pins:
+                self._fail(ask, TooManyPins(f"{len(ask.crops)} pins on one photo; send it as a lot"))
+            elif not ask.crops:
+                self._end(ask)
+        return not ask.done.done()
+
+    def _answer(self, batch: list[tuple[Ask, Crop]]) -> None:
+        recognizer = self._loaded.recognizer
+        assert recognizer is not None  # nothing is put into the queue before there is one, and one is never taken away
+        start = time.perf_counter()
+        most = max(ask.k for ask, _ in batch)
+        try:
+            answers: list[Recognition | Exception] = list(recognizer.answer([crop for _, crop in batch], k=most))
+        except Exception:  # one pin must not fail the others: ask each alone
+            answers = [_alone(recognizer, crop, most) for _, crop in batch]
+        self._counters.observe("znachki_batch_pins", len(batch))
+        for (ask, _), answer in zip(batch, answers, strict=True):
+            if isinstance(answer, Exception):
+                self._fail(ask, answer)
+                continue
+            self._counters.count("znachki_pins_total", verdict=answer.verdict.value)
+            ask.answers.append(replace(answer, matches=answer.matches[: ask.k]))
+            if ask.crops is not None and len(ask.answers) == len(ask.crops):
+                self._end(ask)
+        self._seconds += 0.1 * ((time.perf_counter() - start) / len(batch) - self._seconds)
+        self._drop_ended(self._single)
+        self._drop_ended(self._lots)
+
+    def _end(self, ask: Ask) -> None:
+        self._counters.observe("znachki_identify_seconds", time.perf_counter() - ask.since)
+        if ask.done.set_running_or_notify_cancel():
+            ask.done.set_result(ask.answers)
+
+    def _fail(self, ask: Ask, error: Exception) -> None:
+        if not isinstance(error, TooManyPins):
+            _LOG.error("a photo could not be answered", exc_info=error)
+        if not ask.done.done() and ask.done.set_running_or_notify_cancel():
+            ask.done.set_exception(error)
+
+    # Loading
+
+    def refresh(self) -> Loaded:
+        """Take the newest catalogue and index into use, now; return what answers from here on."""
+        with self._reloading:
+            stamp = self._disk()
+            if stamp != self._stamp or self._loaded.shelf.change_id != newest_change(self._catalogue):
+                self._load(stamp)
+            return self._loaded
+
+    def _watch(self) -> None:
+        while True:
+            try:
+                self.refresh()
+            except Exception as error:  # the old index goes on answering, and the next look may find a whole one
+                _LOG.warning("no new index taken into use: %s", error)
+            if self._stop_watching.wait(WATCH_SECONDS):
+                return
+
+    def _disk(self) -> object:
+        """What tells one index on the disk from the next."""
+        try:
+            state = (self._data / "index" / "index.json").stat()
+        except OSError:
+            return None
+        return (state.st_mtime_ns, state.st_ino, state.st_size)
+
+    def _load(self, stamp: object) -> None:
+        shelf = Shelf.of(self._catalogue)
+        old = self._loaded.recognizer
+        try:
+            index = old.index if old is not None and stamp == self._stamp else Index.open(self._data / "index")
+            name = self._model or index.manifest.model
+            same = old is not None and index.manifest.fingerprint == old.model.fingerprint
+            model = old.model if old is not None and same else embedder.load(name, self._data / "models")
+            recognizer = Recognizer(self._catalogue, index, model)
+        except ZnachkiError as error:
+            # Without an index the catalogue can still be browsed, and entries added; with an old one it goes on.
+            self._loaded = Loaded(shelf, old, "" if old is not None else str(error))
+            if self._disk() == stamp:  # else another index came while this one was opened, and is looked at next
+                self._stamp = stamp
+            if old is not None:
+                raise
+            return
+        if old is None or index is not old.index:
+            self._counters.count("znachki_index_loads_total")
+        self._loaded = Loaded(shelf, recognizer)
+        self._stamp = stamp
+
+
+def _alone(recognizer: Recognizer, crop: Crop, k: int) -> Recognition | Exception:
+    try:
+        return recognizer.answer([crop], k=k)[0]
+    except Exception as error:
+        return error

@@ -1,0 +1,479 @@
+"""The pages: what people see. Everything works without JavaScript; with it, it works without waiting for a new page."""
+
+from __future__ import annotations
+
+import asyncio
+import csv
+import io
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Final
+from urllib.parse import quote, urlencode
+
+import jinja2
+from fastapi import APIRouter, Depends, Query, Request
+from fastapi.responses import FileResponse, HTMLResponse, PlainTextResponse, RedirectResponse, Response
+from pydantic import ValidationError
+from starlette.datastructures import FormData, UploadFile
+
+from recognizer import lot_report, lots, vectors
+from recognizer.answers import percent
+from recognizer.errors import EntryNotFound, IndexError_
+from recognizer.types import CatalogueEntry, CatalogueImage, Role
+from recognizer.web import counters, views
+from recognizer.web.api import documented, keep_correction, picture_sizes, reads
+from recognizer.web.gallery import Gallery, side_of
+from recognizer.web.language import COOKIE as LANGUAGE_COOKIE
+from recognizer.web.language import LANGUAGES, chosen, said
+from recognizer.web.problems import Problem, TooManyPins
+from recognizer.web.schemas import CorrectionFields
+from recognizer.web.service import NOBODY, Service, service_of
+from recognizer.web.sessions import COOKIE, SECONDS
+from recognizer.web.uploads import shown_name
+from recognizer.web.versions import program_version
+
+STATIC: Final = Path(__file__).parent / "static"
+_TEMPLATES: Final = Path(__file__).parent / "templates"
+_PAGE: Final = 48
+_SIMILAR: Final = 8
+
+router = APIRouter(include_in_schema=False)
+pictures = APIRouter(tags=["pictures"])
+Serves = Annotated[Service, Depends(service_of)]
+environment = jinja2.Environment(
+    loader=jinja2.FileSystemLoader(_TEMPLATES),
+    autoescape=True,
+    undefined=jinja2.StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+
+
+def readable(request: Request) -> Service:
+    """The service, for whoever may read; others are asked to sign in."""
+    service = service_of(request)
+    if service.settings.private and service.signed_in(request) is None:
+        raise Problem(401, said("Sign in", language_of(request)))
+    return service
+
+
+Reads = Annotated[Service, Depends(readable)]
+
+
+def language_of(request: Request) -> str:
+    """The language that a browser is answered in."""
+    return chosen(request.cookies.get(LANGUAGE_COOKIE), request.headers.get("accept-language", ""))
+
+
+def page(request: Request, template: str, status: int = 200, **values: Any) -> HTMLResponse:
+    """A page of a template."""
+    service = service_of(request)
+    language = language_of(request)
+    token = service.signed_in(request)
+    cookie = request.cookies.get(COOKIE, "")
+    address = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+    again = quote(address if request.method == "GET" else "/")
+    html = environment.get_template(template).render(
+        t=lambda text: said(text, language),
+        language=language,
+        here=request.url.path,
+        other=f"/language?to={'en' if language == 'ru' else 'ru'}&next={again}",
+        who=token.name if token else "",
+        proof=service.sessions.form_proof(cookie) if token else "",
+        may_correct=service.settings.open_corrections or (token is not None and token.writes),
+        may_keep=token is not None and token.writes,
+        entries=len(service.engine.loaded.shelf.entries),
+        title_of=lambda entry: title_of(entry, language),
+        verdicts=views.VERDICTS,
+        **values,
+    )
+    return HTMLResponse(html, status, headers={"Vary": "Accept-Language, Cookie"})
+
+
+def title_of(entry: CatalogueEntry, language: str) -> str:
+    """An entry's title in a language, or in the one that it has."""
+    titles = (entry.title, entry.title_en) if language == "ru" else (entry.title_en, entry.title)
+    return titles[0] or titles[1]
+
+
+async def form_of(request: Request, service: Service) -> FormData:
+    """The form that was sent; raises Problem where the sender is signed in and the form is not ours."""
+    form = await request.form(max_files=service.settings.max_photos, max_fields=50)
+    cookie = request.cookies.get(COOKIE, "")
+    if service.signed_in(request) is not None:
+        proof = form.get("proof")
+        if not isinstance(proof, str) or not service.sessions.proves(cookie, proof):
+            raise Problem(403, "this form is too old, or not of this page; load the page anew and send it again")
+    return form
+
+
+def text_of(form: FormData, name: str, most: int = 400) -> str:
+    """A text of a form, "" where there is none."""
+    value = form.get(name)
+    return value[:most].replace("\x00", "") if isinstance(value, str) else ""
+
+
+# Photos
+
+
+@router.get("/")
+async def first(request: Request, service: Reads) -> Response:
+    """The page to upload to."""
+    return page(request, "index.html", ready=service.engine.loaded.recognizer is not None)
+
+
+@router.post("/identify")
+async def identify(request: Request, service: Reads) -> Response:
+    """Answer a photo of one pin; one of many pins, and several photos, become a lot."""
+    form = await form_of(request, service)
+    sent = [one for one in form.getlist("photo") if isinstance(one, UploadFile) and (one.filename or one.size)]
+    if not sent:
+        raise Problem(400, "no photo was sent; choose one")
+    if len(sent) == 1:
+        name, data = shown_name(sent[0].filename), await sent[0].read()
+        photo = await service.decoder.photo(data, name)
+        try:
+            (found,) = await service.engine.identify([photo], 5, most_pins=1)
+        except TooManyPins:
+            return await _lot_of(service, [(name, data)])
+        upload_id = ""
+        if text_of(form, "keep") and (token := service.signed_in(request)) is not None and token.writes:
+            kept = await asyncio.to_thread(service.store.keep, photo, Role.FACE.value, token.name)
+            upload_id = kept.upload_id
+        sizes = await picture_sizes(request, service, [found])
+        shown = await asyncio.to_thread(views.answered, photo, found, service.engine.loaded.shelf, sizes, upload_id)
+        return page(request, "answer.html", answer=shown)
+    return await _lot_of(service, [(shown_name(one.filename), await one.read()) for one in sent])
+
+
+async def _lot_of(service: Service, photos: list[tuple[str, bytes]]) -> Response:
+    state = await asyncio.to_thread(service.lots.create, photos, k=5, kept=False)
+    return RedirectResponse(f"/lots/{state.job_id}", 303)
+
+
+@router.post("/corrections")
+async def correct(request: Request, service: Reads) -> Response:
+    """Note what somebody says of an answer, in one click."""
+    form = await form_of(request, service)
+    token = service.signed_in(request)
+    if not service.settings.open_corrections and (token is None or not token.writes):
+        raise Problem(401, said("Sign in to confirm or correct answers.", language_of(request)))
+    box = [int(part) for part in text_of(form, "box").split(",") if part.strip().lstrip("-").isdecimal()]
+    try:
+        given = CorrectionFields.model_validate(
+            {
+                "said": text_of(form, "said"),
+                "sha256": text_of(form, "sha256"),
+                "box": tuple(box) if len(box) == 4 else None,
+                "offered": text_of(form, "offered"),
+                "entry_id": text_of(form, "entry_id").strip(),
+                "upload_id": text_of(form, "upload_id"),
+            }
+        )
+    except ValidationError as error:
+        raise Problem(422, "; ".join(str(one["msg"]) for one in error.errors())) from None
+    await keep_correction(service, given, token.name if token else NOBODY)
+    if request.headers.get("x-quiet"):
+        return PlainTextResponse(said("Thank you, noted.", language_of(request)))
+    return page(request, "message.html", heading="Thank you, noted.", detail="")
+
+
+@router.post("/uploads/{upload_id}/delete")
+async def delete_upload(request: Request, service: Reads, upload_id: str) -> Response:
+    """Delete a photo that was kept."""
+    await form_of(request, service)
+    await asyncio.to_thread(service.store.delete, upload_id)
+    if request.headers.get("x-quiet"):
+        return PlainTextResponse(said("Deleted.", language_of(request)))
+    return page(request, "message.html", heading="Deleted.", detail="")
+
+
+# Lots
+
+
+@router.get("/lots/{job_id}")
+async def lot(
+    request: Request, service: Reads, job_id: str, verdict: Annotated[str, Query(max_length=20)] = ""
+) -> Response:
+    """A lot: how far it is, its pictures with outlines, and a table of its pins."""
+    state = await asyncio.to_thread(service.lots.state, job_id)
+    found = await asyncio.to_thread(service.lots.result, job_id)
+    return page(
+        request,
+        "lot.html",
+        state=state,
+        found=found,
+        only=verdict if verdict in [one.value for one in views.VERDICTS] else "",
+        outline_path=views.outline_path,
+        percent=percent,
+        entry_of=lambda match: service.engine.loaded.shelf.entries.get(match["entry_id"]),
+    )
+
+
+@router.get("/lots/{job_id}/state")
+async def lot_state(service: Reads, job_id: str) -> Response:
+    """What of a lot's state the page asks for again and again."""
+    state = await asyncio.to_thread(service.lots.state, job_id)
+    about = {name: getattr(state, name) for name in ("state", "pictures", "answered", "pins_answered", "pins")}
+    return Response(json.dumps(about), media_type="application/json")
+
+
+@router.get("/lots/{job_id}/pictures/{name}.jpg")
+async def lot_picture(service: Reads, job_id: str, name: str) -> Response:
+    """A small picture of a lot."""
+    path = await asyncio.to_thread(service.lots.file, job_id, name)
+    return FileResponse(path, media_type="image/jpeg", headers={"Cache-Control": "private, max-age=3600"})
+
+
+@router.get("/lots/{job_id}/pins.csv")
+async def lot_csv(service: Reads, job_id: str) -> Response:
+    """The pins of a lot as a table."""
+    rows = lot_report.rows(await asyncio.to_thread(service.lots.result, job_id))
+    table = io.StringIO(newline="")
+    writer = csv.DictWriter(table, lot_report.CSV_COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows({name: _plain_cell(value) for name, value in row.items()} for row in rows)
+    return _attachment("\ufeff" + table.getvalue(), "text/csv; charset=utf-8", "pins.csv")
+
+
+@router.get("/lots/{job_id}/lots.json")
+async def lot_json(service: Reads, job_id: str) -> Response:
+    """The answers of a lot as JSON."""
+    found = await asyncio.to_thread(service.lots.result, job_id)
+    return _attachment(json.dumps(found, ensure_ascii=False, indent=1), "application/json", "lots.json")
+
+
+@router.get("/lots/{job_id}/report.html")
+async def lot_report_file(service: Reads, job_id: str) -> Response:
+    """The report of a lot that has ended, a page that needs nothing else."""
+    path = await asyncio.to_thread(service.lots.file, job_id, "report.html")
+    return FileResponse(path, media_type="text/html", filename="report.html")
+
+
+@router.post("/lots/{job_id}/delete")
+async def delete_lot(request: Request, service: Reads, job_id: str) -> Response:
+    """Delete a lot."""
+    await form_of(request, service)
+    await asyncio.to_thread(service.lots.delete, job_id)
+    return page(request, "message.html", heading="Deleted.", detail="")
+
+
+def _plain_cell(value: Any) -> Any:
+    """A cell that a spreadsheet takes for a text: names come from strangers, and "=..." would be a formula."""
+    return f"'{value}" if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t") else value
+
+
+def _attachment(text: str, media: str, name: str) -> Response:
+    return Response(text, media_type=media, headers={"Content-Disposition": f'attachment; filename="{name}"'})
+
+
+# The catalogue
+
+
+@router.get("/catalogue")
+async def catalogue(
+    request: Request,
+    service: Reads,
+    q: Annotated[str, Query(max_length=200)] = "",
+    theme: Annotated[list[str] | None, Query()] = None,
+    series: Annotated[str, Query(max_length=500)] = "",
+    decade: Annotated[str, Query(max_length=6)] = "",
+    family: Annotated[str, Query(max_length=500)] = "",
+    number: Annotated[int, Query(ge=1, le=1_000_000, alias="page")] = 1,
+) -> Response:
+    """The catalogue to browse and to search."""
+    shelf = service.engine.loaded.shelf
+    path = tuple(theme or ())
+    year = int(decade) if decade.lstrip("-").isdecimal() else None
+    ids = shelf.chosen(path, series, year, family)
+    if words := q.replace("\x00", " ").strip():
+        of = set(ids)
+        narrowed = bool(path or series or year is not None or family)
+        hits = await asyncio.to_thread(service.engine.catalogue.search, words, 1000)
+        ids = [entry.entry_id for entry in hits if not narrowed or entry.entry_id in of]
+    start = (number - 1) * _PAGE
+    asked = {"q": q, "theme": list(path), "series": series, "decade": decade, "family": family}
+    kept = {name: value for name, value in asked.items() if value not in ("", [])}
+
+    def at(number: int) -> str:
+        return "/catalogue?" + urlencode(kept | {"page": number}, doseq=True)
+
+    return page(
+        request,
+        "catalogue.html",
+        shelf=shelf,
+        asked=asked,
+        path=path,
+        below=shelf.below(path)[:60],
+        series_list=sorted(shelf.series.items(), key=lambda item: (-len(item[1]), item[0]))[:60],
+        found=[
+            _card(shelf.entries[entry_id], shelf.face(entry_id))
+            for entry_id in ids[start : start + _PAGE]
+            if entry_id in shelf.entries
+        ],
+        total=len(ids),
+        before=at(number - 1) if number > 1 else "",
+        after=at(number + 1) if start + _PAGE < len(ids) else "",
+        link=lambda **values: "/catalogue?" + urlencode(values, doseq=True),
+    )
+
+
+@router.get("/entries/{entry_id:path}")
+async def entry(request: Request, service: Reads, entry_id: str) -> Response:
+    """An entry with its photos and those like it."""
+    found = await asyncio.to_thread(service.engine.catalogue.lookup, entry_id.replace("\x00", ""))
+    one = found.entry
+    shelf = service.engine.loaded.shelf
+    photos = list(shelf.photos.get(one.entry_id, ()))
+    similar = await asyncio.to_thread(_similar, service, one.entry_id, photos)
+    members = [other for other in shelf.families.get(one.family, ()) if other != one.entry_id] if one.family else []
+    return page(
+        request,
+        "entry.html",
+        entry=one,
+        note=found.note,
+        photos=photos,
+        facts=views.facts(one),
+        family=[_card(shelf.entries[other], shelf.face(other)) for other in members[:24]],
+        similar=[_card(shelf.entries[other], shelf.face(other)) for other in similar if other not in members],
+        themes=[(one.theme[: depth + 1], step) for depth, step in enumerate(one.theme)],
+        link=lambda **values: "/catalogue?" + urlencode(values, doseq=True),
+    )
+
+
+def _card(one: CatalogueEntry, face: CatalogueImage | None) -> Mapping[str, Any]:
+    return {"entry": one, "image_id": face.image_id if face else None}
+
+
+def _similar(service: Service, entry_id: str, photos: list[CatalogueImage]) -> list[str]:
+    """The entries whose photos are most like one's first photo to the model, without those withdrawn."""
+    now = service.engine.loaded
+    face = next((photo for photo in photos if photo.role is Role.FACE), None)
+    if now.recognizer is None or face is None:
+        return []
+    index = now.recognizer.index
+    try:
+        settings = f"{index.manifest.fingerprint}-{lots.SETTINGS}"
+        zooms = vectors.read_embeddings(index.folder, settings, face.sha256)
+        near = index.similar(zooms, _SIMILAR * 3)
+    except IndexError_:
+        return []  # not indexed yet
+    owners = (now.shelf.images[image_id].entry_id for image_id, _ in near if image_id in now.shelf.images)
+    active = set(now.shelf.active)
+    others = [owner for owner in dict.fromkeys(owners) if owner != entry_id and owner in active]
+    return others[:_SIMILAR]
+
+
+@pictures.get(
+    "/pictures/{image_id}.jpg",
+    responses={
+        200: {"content": {"image/jpeg": {}}, "description": "the picture, encoded anew"},
+        304: {"description": "the one that the ETag names is still right"},
+        **documented(401, 404),
+    },
+    response_class=Response,
+)
+async def picture(
+    request: Request,
+    service: Annotated[Service, Depends(reads)],
+    image_id: int,
+    side: Annotated[int, Query(ge=1, le=4000, description="longest side in pixels: 96, 240, 480 or 960")] = 480,
+) -> Response:
+    """A catalogue photo."""
+    loaded = service.engine.loaded
+    image = loaded.shelf.images.get(image_id)
+    if image is None:
+        raise EntryNotFound(f"no photo {image_id} in the catalogue")
+    size = side_of(side)
+    tag = f'"{image.sha256[:24]}-{size}"'
+    who = "private" if service.settings.private else "public"
+    headers = {"ETag": tag, "Cache-Control": f"{who}, max-age=86400"}
+    if tag in [one.strip() for one in request.headers.get("if-none-match", "").split(",")]:
+        return Response(status_code=304, headers=headers)
+    gallery: Gallery = request.app.state.gallery
+    made = await gallery.picture(service.engine.catalogue, image, size)
+    return Response(made, media_type="image/jpeg", headers=headers)
+
+
+# Signing in, languages, and what programs read
+
+
+@router.get("/sign-in")
+async def sign_in_page(request: Request, service: Serves) -> Response:
+    """The page to sign in."""
+    return page(request, "sign_in.html", wrong=False)
+
+
+@router.post("/sign-in")
+async def sign_in(request: Request, service: Serves) -> Response:
+    """Begin a session for whoever has a token."""
+    form = await request.form(max_files=0, max_fields=10)
+    token = service.tokens.find(text_of(form, "token").strip())
+    if token is None:
+        return page(request, "sign_in.html", 403, wrong=True)
+    answer = RedirectResponse("/", 303)
+    secure = request.url.scheme == "https"
+    answer.set_cookie(
+        COOKIE, service.sessions.begin(token), max_age=SECONDS, httponly=True, samesite="strict", secure=secure
+    )
+    return answer
+
+
+@router.post("/sign-out")
+async def sign_out(request: Request, service: Serves) -> Response:
+    """End the session."""
+    await form_of(request, service)
+    answer = RedirectResponse("/", 303)
+    answer.delete_cookie(COOKIE, httponly=True, samesite="strict")
+    return answer
+
+
+@router.get("/language")
+async def language(
+    request: Request,
+    to: Annotated[str, Query(max_length=5)] = "en",
+    after: Annotated[str, Query(alias="next", max_length=2000)] = "/",
+) -> Response:
+    """Speak another language from now on."""
+    local = after if after.startswith("/") and not after.startswith(("//", "/\\")) and after.isprintable() else "/"
+    answer = RedirectResponse(quote(local, safe="/?&=%+,;:@!~*'()-._"), 303)
+    if to in LANGUAGES:
+        answer.set_cookie(LANGUAGE_COOKIE, to, max_age=SECONDS * 12, samesite="lax", httponly=True)
+    return answer
+
+
+@router.get("/api")
+async def about(request: Request, service: Serves) -> Response:
+    """The page about the API and the snippet for other sites."""
+    schema = request.app.openapi()
+    operations = [
+        (method.upper(), path, operation.get("description", "").split("\n")[0])
+        for path, methods in schema["paths"].items()
+        for method, operation in methods.items()
+    ]
+    address = str(request.base_url).rstrip("/")
+    return page(request, "api.html", operations=operations, address=address, version=program_version())
+
+
+@router.get("/metrics")
+async def metrics(request: Request, service: Serves) -> Response:
+    """Figures for Prometheus; in a private service for those with a token."""
+    service.check_reader(request)
+    recognizer = service.engine.loaded.recognizer
+    gauges = {
+        "znachki_ready": float(recognizer is not None),
+        "znachki_waiting_photos": float(service.engine.waiting),
+        "znachki_index_photos": float(len(recognizer.index) if recognizer else 0),
+        "znachki_index_generation": float(recognizer.index.manifest.generation if recognizer else 0),
+        "znachki_resident_bytes": _resident_bytes(),
+    }
+    return Response(service.counters.text(gauges), media_type=counters.MEDIA)
+
+
+def _resident_bytes() -> float:
+    try:
+        pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
+    except (OSError, ValueError, IndexError):
+        return 0.0
+    return float(pages * 4096)

@@ -1,0 +1,152 @@
+"""The service: its parts, made once, and who may use them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+from fastapi import Request
+
+from recognizer.answers import Answer, answer_json
+from recognizer.types import Match, Photo, Recognition, Role
+from recognizer.web.corrections import Corrections
+from recognizer.web.counters import Counters
+from recognizer.web.editing import Editor
+from recognizer.web.engine import Engine
+from recognizer.web.lot_jobs import LotJobs
+from recognizer.web.problems import Problem
+from recognizer.web.schemas import picture_path
+from recognizer.web.sessions import COOKIE, Sessions
+from recognizer.web.settings import Settings
+from recognizer.web.tokens import Token, Tokens
+from recognizer.web.uploads import Decoder, Store
+
+NOBODY: Final = "visitor"
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """All parts of one running service."""
+
+    settings: Settings
+    counters: Counters
+    engine: Engine
+    editor: Editor
+    tokens: Tokens
+    sessions: Sessions
+    store: Store
+    corrections: Corrections
+    lots: LotJobs
+    decoder: Decoder
+
+    @classmethod
+    def of(cls, settings: Settings) -> Service:
+        """Make the parts; raises ZnachkiError where there is no catalogue."""
+        counters = Counters()
+        engine = Engine(settings.data, counters, model=settings.model, queue=settings.queue, wait=settings.wait)
+        tokens = Tokens(settings.folder)
+        return cls(
+            settings,
+            counters,
+            engine,
+            Editor(settings.data, engine, settings.model),
+            tokens,
+            Sessions(settings.folder, tokens),
+            Store(settings.folder, settings.store),
+            Corrections(settings.folder),
+            LotJobs(settings, engine),
+            Decoder(settings),
+        )
+
+    def start(self) -> None:
+        """Begin to load the model and to go on with lots."""
+        self.engine.start()
+        self.lots.start()
+
+    def stop(self) -> None:
+        """Finish what runs; lots go on at the next start."""
+        self.engine.stop()
+        self.lots.stop()
+
+    def signed_in(self, request: Request) -> Token | None:
+        """The token of whoever is signed in on the page."""
+        return self.sessions.token(request.cookies.get(COOKIE))
+
+    def shown(self, request: Request) -> Token | None:
+        """The token that a program showed; raises Problem where it is none of ours."""
+        header = request.headers.get("authorization", "")
+        kind, _, secret = header.partition(" ")
+        if not header:
+            return None
+        token = self.tokens.find(secret.strip()) if kind.lower() == "bearer" else None
+        if token is None:
+            raise Problem(401, "a token that is not known here; `znachki token add` makes one")
+        return token
+
+    def check_reader(self, request: Request) -> None:
+        """Raise Problem unless this request may read."""
+        if self.shown(request) is None and self.settings.private and self.signed_in(request) is None:
+            raise Problem(401, "reading needs a token here: send it as Authorization: Bearer TOKEN")
+
+    def writer(self, request: Request) -> str:
+        """Name who writes by a token that was shown; raises Problem where none may."""
+        token = self.shown(request)
+        if token is None:
+            raise Problem(401, "writing needs a token: send it as Authorization: Bearer TOKEN")
+        if not token.writes:
+            raise Problem(403, f"the token {token.name!r} may only read")
+        return token.name
+
+    def corrector(self, request: Request) -> str:
+        """Name who sends a correction, which may be open to everybody."""
+        if self.settings.open_corrections and "authorization" not in request.headers:
+            return NOBODY
+        return self.writer(request)
+
+
+def service_of(request: Request) -> Service:
+    """The service that a request came to."""
+    service: Service = request.app.state.service
+    return service
+
+
+def photo_json(
+    photo: Photo,
+    role: Role,
+    recognitions: list[Recognition],
+    sizes: dict[int, tuple[int, int]],
+    systems: tuple[str, ...] = (),
+    points: bool = False,
+) -> dict[str, Any]:
+    """The answer to a photo as the command line says it, and what a page needs beside: sizes, pictures, points.
+
+    `sizes` gives width and height of catalogue photos; points of those that it lacks are left out.
+    """
+    height, width = photo.image.shape[:2]
+    answer = answer_json(Answer(photo, tuple(recognitions)), systems)
+    for held, found in zip(answer["recognitions"], recognitions, strict=True):
+        for match, of in zip(held["matches"], found.matches, strict=True):
+            match["status"] = of.entry.status.value
+            match["picture"] = picture_path(of.image_id)
+            if points and of.image_id in sizes:
+                match["points"] = matched_points(of, found, (width, height), sizes[of.image_id])
+    return answer | {"role": role.value, "width": width, "height": height}
+
+
+def matched_points(
+    match: Match, found: Recognition, size: tuple[int, int], other: tuple[int, int]
+) -> list[list[float]]:
+    """The matched points as shares of width and height: x, y in the photo, x, y in the catalogue photo."""
+    matched = match.hit.matched
+    if matched is None:
+        return []
+    corner, (width, height) = (found.box.left, found.box.top), size
+    return [
+        [
+            round((row[0] + corner[0]) / width, 4),
+            round((row[1] + corner[1]) / height, 4),
+            round(row[2] / other[0], 4),
+            round(row[3] / other[1], 4),
+        ]
+        for row in matched.tolist()
+    ]

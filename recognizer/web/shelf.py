@@ -1,0 +1,104 @@
+"""The shelf: the catalogue in memory, ordered to be browsed by theme, series and years.
+
+A shelf is of one moment and never changes; when the catalogue does, another one takes its place.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from recognizer.catalogue import Catalogue
+from recognizer.types import CatalogueEntry, CatalogueImage, Role, Status
+
+
+@dataclass(frozen=True, slots=True)
+class Shelf:
+    """All entries by entry_id and all photos by image_id, in the order in which they came, and how they are grouped.
+
+    `themes` maps each theme, and each theme above it, to its entry_ids; `decades` maps 1960 to those of 1960 to 1969.
+    Only entries in use are grouped.
+    """
+
+    change_id: int
+    entries: Mapping[str, CatalogueEntry]
+    images: Mapping[int, CatalogueImage]
+    photos: Mapping[str, Sequence[CatalogueImage]]
+    active: Sequence[str] = ()
+    themes: Mapping[tuple[str, ...], Sequence[str]] = field(default_factory=dict)
+    series: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    decades: Mapping[int, Sequence[str]] = field(default_factory=dict)
+    families: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, catalogue: Catalogue) -> Shelf:
+        """Read a catalogue."""
+        change_id = newest_change(catalogue)
+        entries = {entry.entry_id: entry for entry in catalogue.entries()}
+        images = {image.image_id: image for image in catalogue.images()}
+        photos: dict[str, list[CatalogueImage]] = defaultdict(list)
+        for image in images.values():
+            photos[image.entry_id].append(image)
+        for held in photos.values():  # the face first: it is what an entry is known by
+            held.sort(key=lambda image: (image.role is not Role.FACE, image.image_id))
+        themes: dict[tuple[str, ...], list[str]] = defaultdict(list)
+        series: dict[str, list[str]] = defaultdict(list)
+        decades: dict[int, list[str]] = defaultdict(list)
+        families: dict[str, list[str]] = defaultdict(list)
+        active = [entry for entry in entries.values() if entry.status is Status.ACTIVE]
+        for entry in active:
+            for depth in range(1, len(entry.theme) + 1):
+                themes[entry.theme[:depth]].append(entry.entry_id)
+            if entry.series:
+                series[entry.series].append(entry.entry_id)
+            if entry.family:
+                families[entry.family].append(entry.entry_id)
+            for decade in _decades(entry):
+                decades[decade].append(entry.entry_id)
+        ids = [entry.entry_id for entry in active]
+        return cls(change_id, entries, images, photos, ids, themes, series, dict(sorted(decades.items())), families)
+
+    def face(self, entry_id: str) -> CatalogueImage | None:
+        """The photo that an entry is known by, None where it has none."""
+        held = self.photos.get(entry_id, ())
+        return held[0] if held else None
+
+    def chosen(
+        self, theme: tuple[str, ...] = (), series: str = "", decade: int | None = None, family: str = ""
+    ) -> list[str]:
+        """The entry_ids in use that are of all that is asked."""
+        groups: list[Sequence[str]] = []
+        if theme:
+            groups.append(self.themes.get(theme, ()))
+        if series:
+            groups.append(self.series.get(series, ()))
+        if decade is not None:
+            groups.append(self.decades.get(decade, ()))
+        if family:
+            groups.append(self.families.get(family, ()))
+        if not groups:
+            return list(self.active)
+        both = set(groups[0]).intersection(*groups[1:])
+        return [entry_id for entry_id in groups[0] if entry_id in both]
+
+    def below(self, theme: tuple[str, ...]) -> list[tuple[tuple[str, ...], int]]:
+        """The themes one step under a theme, each with how many entries it has, the fullest first."""
+        found = Counter(
+            {path: len(ids) for path, ids in self.themes.items() if len(path) == len(theme) + 1 and path[:-1] == theme}
+        )
+        return sorted(found.items(), key=lambda item: (-item[1], item[0]))
+
+
+def newest_change(catalogue: Catalogue) -> int:
+    """The number of the last change of a catalogue, 0 where there was none."""
+    last = catalogue.history(limit=1)
+    return last[0].change_id if last else 0
+
+
+def _decades(entry: CatalogueEntry) -> Iterable[int]:
+    first = entry.year_from if entry.year_from is not None else entry.year_to
+    last = entry.year_to if entry.year_to is not None else entry.year_from
+    if first is None or last is None:
+        return ()
+    return range(first // 10 * 10, min(max(first, last), first + 200) + 1, 10)

@@ -1,0 +1,126 @@
+// What the page does beyond plain forms: a preview at once, drop and paste, answers without a new page, live progress.
+(function () {
+  "use strict";
+  document.documentElement.classList.add("scripted");
+
+  function begin() {
+    var form = document.getElementById("upload");
+    if (form && document.getElementById("photo")) { setUpUpload(form); }
+    document.querySelectorAll("form[data-quiet]").forEach(setUpQuiet);
+    var job = document.getElementById("job");
+    if (job) { follow(job); }
+  }
+
+  function setUpUpload(form) {
+    var input = document.getElementById("photo");
+    var camera = document.getElementById("camera");
+    input.addEventListener("change", function () { send(form, input.files); });
+    camera.addEventListener("change", function () { send(form, camera.files); });
+    if (window.matchMedia("(pointer: coarse)").matches) {
+      form.querySelector(".camera").hidden = false;
+      camera.removeAttribute("tabindex");
+    }
+    form.addEventListener("dragover", function (event) { event.preventDefault(); form.classList.add("over"); });
+    form.addEventListener("dragleave", function () { form.classList.remove("over"); });
+    form.addEventListener("drop", function (event) {
+      event.preventDefault();
+      form.classList.remove("over");
+      send(form, event.dataTransfer.files);
+    });
+  }
+
+  document.addEventListener("paste", function (event) {
+    var form = document.getElementById("upload");
+    var files = event.clipboardData ? event.clipboardData.files : [];
+    if (form && files.length) { event.preventDefault(); send(form, files); }
+  });
+
+  function send(form, files) {
+    if (!files.length) { return; }
+    var body = new FormData(form);
+    body.delete("photo");
+    Array.prototype.forEach.call(files, function (file) { body.append("photo", file, file.name || "photo"); });
+    var busy = document.getElementById("busy");
+    var said = document.getElementById("said");
+    var preview = document.getElementById("preview");
+    var shown = URL.createObjectURL(files[0]);
+    preview.src = shown;
+    preview.onerror = function () { preview.hidden = true; };
+    said.textContent = "";
+    form.hidden = true;
+    busy.hidden = false;
+    fetch(form.action, { method: "POST", body: body, headers: { Accept: "text/html" } })
+      .then(function (answer) {
+        if (answer.redirected) { location.assign(answer.url); return null; }
+        return answer.text().then(function (text) { show(text, answer.ok); });
+      })
+      .catch(function (error) { failed(said.dataset.failed + " " + error.message); })
+      .finally(function () { URL.revokeObjectURL(shown); });
+
+    function failed(text) {
+      busy.hidden = true;
+      form.hidden = false;
+      form.reset();
+      said.textContent = text;
+    }
+
+    function show(text, good) {
+      var page = new DOMParser().parseFromString(text, "text/html");
+      var main = page.querySelector("main");
+      if (!good || !main) {
+        var told = page.querySelector("main [role=alert]");
+        failed(said.dataset.failed + " " + (told ? told.textContent : ""));
+        return;
+      }
+      document.querySelector("main").replaceWith(main);
+      document.title = page.title;
+      begin();
+      var heading = main.querySelector("h1");
+      heading.setAttribute("tabindex", "-1");
+      heading.focus();
+      window.scrollTo(0, 0);
+    }
+  }
+
+  function setUpQuiet(form) {
+    form.addEventListener("submit", function (event) {
+      event.preventDefault();
+      var button = form.querySelector("button");
+      button.disabled = true;
+      fetch(form.action, { method: "POST", body: new FormData(form), headers: { "X-Quiet": "1", Accept: "text/plain" } })
+        .then(function (answer) { return answer.text().then(function (text) { done(answer.ok, text); }); })
+        .catch(function (error) { done(false, error.message); });
+
+      function done(good, text) {
+        var line = form.querySelector("[role=status]") || document.createElement("span");
+        line.setAttribute("role", "status");
+        line.className = good ? "done" : "";
+        if (!good) {
+          try { text = JSON.parse(text).detail; } catch (error) { /* it is plain already */ }
+          button.disabled = false;
+        }
+        form.append(" ", line);
+        line.textContent = (good ? "✓ " : "") + text;
+      }
+    });
+  }
+
+  function follow(job) {
+    window.setTimeout(function () {
+      fetch(job.dataset.state, { headers: { Accept: "application/json" } })
+        .then(function (answer) { if (!answer.ok) { throw new Error(String(answer.status)); } return answer.json(); })
+        .then(function (state) {
+          // A picture more, or the end: the page has more to show.
+          if (state.state === "done" || String(state.answered) !== job.dataset.answered) { location.reload(); return; }
+          document.getElementById("answered").textContent = state.answered;
+          document.getElementById("pins").textContent = state.pins_answered;
+          document.getElementById("of").textContent = state.pins;
+          document.getElementById("bar").value = state.answered + (state.pins ? state.pins_answered / state.pins : 0);
+          follow(job);
+        })
+        .catch(function () { follow(job); });  // the service may be starting again
+    }, 1000);
+  }
+
+  begin();
+})();

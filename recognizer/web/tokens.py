@@ -1,0 +1,110 @@
+"""Tokens: who may write. Only their hashes lie on the disk, so that a copied data folder lends nobody a token.
+
+A token is 256 random bits. Nobody can guess or list so many, so one round of SHA-256 is hash enough: slow hashes are
+for words that people think of.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import os
+import secrets
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+from recognizer.errors import ZnachkiError
+
+_FILE: Final = "tokens.json"
+_PREFIX: Final = "znachki_"
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """What is known of a token: its own short id, whom it was given to, its hash, and whether it may write."""
+
+    token_id: str
+    name: str
+    sha256: str
+    made: str
+    writes: bool = True
+
+
+class Tokens:
+    """The tokens of a service folder; one that was added or removed counts at once, in a running service too."""
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / _FILE
+        self._seen: tuple[int, int] | None = None
+        self._held: dict[str, Token] = {}
+
+    def all(self) -> list[Token]:
+        """List the tokens, the oldest first; raises ZnachkiError where their file is damaged."""
+        try:
+            state = self._path.stat()
+        except FileNotFoundError:
+            self._held, self._seen = {}, None
+            return []
+        stamp = (state.st_mtime_ns, state.st_ino)
+        if stamp != self._seen:
+            try:
+                rows = json.loads(self._path.read_text(encoding="utf-8"))
+                self._held = {row["token_id"]: Token(**row) for row in rows}
+            except (OSError, ValueError, TypeError, KeyError) as error:
+                raise ZnachkiError(f"{self._path}: damaged ({error}); move it away and make new tokens") from error
+            self._seen = stamp
+        return list(self._held.values())
+
+    def find(self, secret: str) -> Token | None:
+        """The token that a secret is, None where it is none."""
+        asked = _hash(secret)
+        found = None
+        for token in self.all():
+            if hmac.compare_digest(token.sha256, asked):
+                found = token
+        return found
+
+    def of(self, token_id: str) -> Token | None:
+        """The token of an id, None where it was removed."""
+        return next((token for token in self.all() if token.token_id == token_id), None)
+
+    def add(self, name: str, *, writes: bool = True) -> tuple[Token, str]:
+        """Make a token and return it with the secret, which cannot be told again."""
+        secret = _PREFIX + secrets.token_urlsafe(32)
+        made = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        token = Token(secrets.token_hex(4), name, _hash(secret), made, writes)
+        self._write([*self.all(), token])
+        return token, secret
+
+    def remove(self, id_or_name: str) -> list[Token]:
+        """Take back the token of an id, or those of a name; raises ZnachkiError where there is none."""
+        gone = [token for token in self.all() if id_or_name in (token.token_id, token.name)]
+        if not gone:
+            raise ZnachkiError(f"no token {id_or_name!r}; `znachki token list` names them")
+        self._write([token for token in self.all() if token not in gone])
+        return gone
+
+    def _write(self, tokens: list[Token]) -> None:
+        write_private(self._path, json.dumps([asdict(token) for token in tokens], indent=1) + "\n")
+
+
+def write_private(path: Path, text: str) -> None:
+    """Write a file that only its owner reads, beside its place and renamed; raises ZnachkiError."""
+    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        beside.unlink(missing_ok=True)
+        with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+            file.write(text)
+        beside.replace(path)
+    except OSError as error:
+        raise ZnachkiError(
+            f"{path}: cannot be written ({error.strerror}); allow it or choose another --data"
+        ) from error
+
+
+def _hash(secret: str) -> str:
+    return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()

@@ -1,0 +1,191 @@
+"""Views: answers and entries as the templates show them."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import numpy as np
+
+from recognizer.answers import percent
+from recognizer.photos import encode_jpeg
+from recognizer.pictures import thumbnail
+from recognizer.types import CatalogueEntry, Match, Photo, Recognition, Verdict
+from recognizer.web.service import matched_points
+from recognizer.web.shelf import Shelf
+
+VERDICTS: Final = {
+    Verdict.MATCH: "Match",
+    Verdict.FAMILY: "This drawing; check the variant",
+    Verdict.UNKNOWN: "Not in the catalogue",
+    Verdict.NOT_A_PIN: "Not a pin",
+}
+PHOTO_SIDE: Final = 720
+_PAIR: Final = 400  # height of the drawing of matched points, in units of its own
+_MOST_LINES: Final = 40
+_MOST_FAMILY: Final = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Drawing:
+    """Matched points as lines between two pictures that stand side by side, in units of an SVG's viewBox."""
+
+    width: float
+    height: float
+    left: tuple[float, float, float, float]
+    right: tuple[float, float, float, float]
+    lines: list[tuple[float, float, float, float]]
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Offered:
+    """One entry offered for a pin."""
+
+    entry: CatalogueEntry
+    image_id: int | None
+    percent: str
+    drawing: Drawing | None = None
+    probability: float = 0.0
+
+    @property
+    def number(self) -> str:
+        """What a collector reads."""
+        return self.entry.number or self.entry.entry_id
+
+
+@dataclass(frozen=True, slots=True)
+class Pin:
+    """The answer for one pin."""
+
+    number: int
+    verdict: Verdict
+    box: tuple[int, int, int, int]
+    outline: str
+    offered: list[Offered]
+    family: list[Offered]
+    checks: tuple[str, ...]
+
+    @property
+    def sure(self) -> bool:
+        """Whether the first entry is said to be this pin, or its drawing."""
+        return self.verdict in (Verdict.MATCH, Verdict.FAMILY) and bool(self.offered)
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """The answer to one photo, with the photo itself as a small JPEG."""
+
+    name: str
+    sha256: str
+    width: int
+    height: int
+    uri: str
+    pins: list[Pin]
+    upload_id: str = ""
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+def answered(
+    photo: Photo, found: Sequence[Recognition], shelf: Shelf, sizes: Mapping[int, tuple[int, int]], upload_id: str = ""
+) -> Answered:
+    """Make a photo's answer ready to be shown; `sizes` are those of the catalogue photos."""
+    height, width = photo.image.shape[:2]
+    small = encode_jpeg(thumbnail(photo.image, PHOTO_SIDE), 82)
+    uri = f"data:image/jpeg;base64,{base64.b64encode(small).decode()}"
+    pins = [_pin(number, one, (width, height), shelf, sizes) for number, one in enumerate(found, 1)]
+    return Answered(photo.source, photo.sha256, width, height, uri, pins, upload_id)
+
+
+def _pin(
+    number: int, found: Recognition, size: tuple[int, int], shelf: Shelf, sizes: Mapping[int, tuple[int, int]]
+) -> Pin:
+    box = (found.box.left, found.box.top, found.box.right, found.box.bottom)
+    offered = [
+        Offered(
+            shelf.entries.get(match.entry.entry_id, match.entry),
+            match.image_id,
+            percent(match.probability),
+            _drawing(match, found, size, sizes.get(match.image_id)),
+            match.probability,
+        )
+        for match in found.matches
+    ]
+    return Pin(
+        number, found.verdict, box, outline_path(found.outline, box), offered, _family(found, shelf), found.checks
+    )
+
+
+def outline_path(outline: Any, box: Sequence[float]) -> str:
+    """The points of an SVG polygon around a pin: its outline, or its box where that is all that is known."""
+    if outline is None:
+        left, top, right, bottom = box
+        outline = [[left, top], [right, top], [right, bottom], [left, bottom]]
+    return " ".join(f"{x:.0f},{y:.0f}" for x, y in np.asarray(outline, float).tolist())
+
+
+def _family(found: Recognition, shelf: Shelf) -> list[Offered]:
+    """The members of the drawing's family, the likeliest first, where the variant is left open."""
+    if found.verdict is not Verdict.FAMILY or not found.matches:
+        return []
+    best: Match = found.matches[0]
+    asked = {match.entry.entry_id: match for match in found.matches}
+    ids = list(shelf.families.get(best.entry.family, ())) if best.entry.family else []
+    ids.sort(key=lambda entry_id: -asked[entry_id].probability if entry_id in asked else 0.0)
+    members = []
+    for entry_id in ids[:_MOST_FAMILY]:
+        face = shelf.face(entry_id)
+        match = asked.get(entry_id)
+        shown = match.image_id if match else face.image_id if face else None
+        members.append(Offered(shelf.entries[entry_id], shown, percent(match.probability) if match else ""))
+    return members
+
+
+def _drawing(match: Match, found: Recognition, size: tuple[int, int], other: tuple[int, int] | None) -> Drawing | None:
+    if other is None:
+        return None
+    points = matched_points(match, found, size, other)
+    if not points:
+        return None
+    wide = (_PAIR * size[0] / size[1], _PAIR * other[0] / other[1])
+    gap = 16.0
+    start = wide[0] + gap
+    chosen = np.linspace(0, len(points) - 1, min(len(points), _MOST_LINES)).round().astype(int).tolist()
+    ordered = sorted(points, key=lambda point: point[1])
+    lines = [
+        (
+            round(x * wide[0], 1),
+            round(y * _PAIR, 1),
+            round(start + other_x * wide[1], 1),
+            round(other_y * _PAIR, 1),
+        )
+        for x, y, other_x, other_y in (ordered[at] for at in chosen)
+    ]
+    left = (0.0, 0.0, round(wide[0], 1), float(_PAIR))
+    right = (round(start, 1), 0.0, round(wide[1], 1), float(_PAIR))
+    return Drawing(round(start + wide[1], 1), float(_PAIR), left, right, lines, len(points))
+
+
+def facts(entry: CatalogueEntry) -> list[tuple[str, str]]:
+    """What the catalogue says of an entry as (label, words), empty fields left out."""
+    rows = [
+        ("Series", entry.series),
+        ("Year", entry.years_text or _years(entry)),
+        ("Place", ", ".join(part for part in (entry.place, entry.country) if part)),
+        ("Maker", entry.maker),
+        ("Hallmark", entry.hallmark),
+        ("Material", ", ".join(part for part in (entry.material, entry.technique) if part)),
+        ("Size, mm", entry.size_mm),
+        ("Inscriptions", " · ".join(entry.inscriptions)),
+        ("Price mark", entry.price_mark),
+        ("Rarity", entry.rarity),
+        ("Other numbers", ", ".join(f"{system} {number}" for system, number in entry.identifiers)),
+    ]
+    return [row for row in rows if row[1]]
+
+
+def _years(entry: CatalogueEntry) -> str:
+    years = [str(year) for year in (entry.year_from, entry.year_to) if year is not None]
+    return "–".join(dict.fromkeys(years))
