@@ -45,7 +45,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "copy": ("keeping", "Copy a whole catalogue between data folders and server databases."),
     "backup": ("keeping", "Write catalogue, pictures, models and index to one file."),
     "restore": ("keeping", "Bring a backup back, every byte checked."),
-    "check": ("keeping", "Look for damage in the database and the pictures."),
+    "check": ("keeping", "Look for damage in the database, pictures, models and index."),
     "serve": ("serving", "Serve the page and the API."),
     "token": ("serving", "Make, list and remove tokens for writing through the page and the API."),
     "bundle": ("publishing", "Write catalogue and index as one file to publish."),

@@ -141,18 +141,22 @@ def _to_server(data: Path, url: str) -> None:
 @data_option
 @json_option
 def check(data: Path, as_json: bool) -> None:
-    """Look for damage in the database and in every picture; the exit code is 1 where there is some.
+    """Look for damage in the database, every picture, the models and the index; the exit code is 1 where there is some.
 
-    What else works goes on working. `znachki index --check` looks at the index.
+    Each damaged file is named with the cure; what else works goes on working. `znachki index --check` says whether the
+    index is up to date.
     """
+    from index.damage import damaged
     from recognizer.backup import check_folder
 
     with progress_bar("check") as progress:
         found = check_folder(data, progress)
+    with progress_bar("check index") as progress:
+        found += damaged(data, progress)
     if as_json:
         print_json({"damaged": [list(one) for one in found]})
     elif not found:
-        click.echo("database and pictures are whole")
+        click.echo("database, pictures, models and index are whole")
     if not as_json:
         for name, what in found:
             click.echo(f"{name}: {what}")

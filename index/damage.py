@@ -1,0 +1,100 @@
+"""Looks for damage in what identification needs beside the catalogue: models and the index, each file with its cure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+
+from recognizer import lots, vectors
+from recognizer.errors import IndexError_, ModelError
+from recognizer.types import Float32
+from recognizer.vectors import Index, Manifest
+
+Progress = Callable[[int, int], None]
+
+
+def damaged(data: Path, progress: Progress | None = None) -> list[tuple[str, str]]:
+    """List (name in the data folder, what is wrong and the cure) of models and of the index's files.
+
+    A folder without models or index has nothing wrong. The features and embeddings of every photo are read, and held
+    against what FAISS would compare; a model whose weights are not those that the index was made with is told too.
+    """
+    found: list[tuple[str, str]] = []
+    manifest: Manifest | None = None
+    try:
+        manifest = vectors.read_manifest(data / "index")
+    except IndexError_ as error:
+        found.append(_told(data, data / "index/index.json", error))
+    found += _of_models(data, manifest)
+    if manifest is not None:
+        found += _of_index(data, manifest, progress)
+    return found
+
+
+def _of_models(data: Path, manifest: Manifest | None) -> Iterator[tuple[str, str]]:
+    """What is wrong with the models in the data folder, and with that of the index wherever it lies."""
+    folder = data / "models"
+    names = sorted(path.name for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else []
+    names = [name for name in names if not name.startswith(".")]
+    asked = dict.fromkeys(names)
+    if manifest is not None and not manifest.model.startswith("open_clip:"):  # one of a hub is not asked for here
+        asked[manifest.model] = None
+    if not asked:
+        return
+    from recognizer import embedder  # takes seconds to load
+
+    for name in asked:
+        place = f"models/{name}" if name in names else name
+        try:
+            model = embedder.load(name, models=folder)
+        except ModelError as error:
+            yield place, str(error)
+            continue
+        if manifest is not None and name == manifest.model and model.fingerprint != manifest.fingerprint:
+            what = f"not the model that the index was made with ({manifest.fingerprint})"
+            yield place, f"{what}; restore a backup of it, or run `znachki index` to go on with it"
+
+
+def _of_index(data: Path, manifest: Manifest, progress: Progress | None) -> Iterator[tuple[str, str]]:
+    folder = data / "index"
+    settings = f"{manifest.fingerprint}-{lots.SETTINGS}"  # as `build` names them
+    index: Index | None = None
+    try:
+        index = Index.open(folder)
+    except IndexError_ as error:
+        lost = [name for name in (manifest.vectors, manifest.descriptors) if name in str(error)]
+        yield _told(data, folder / (lost[0] if lost else ""), error)
+    for done, (image_id, sha256) in enumerate(manifest.images, 1):
+        try:
+            vectors.read_features(folder, manifest.settings, sha256)
+        except IndexError_ as error:
+            yield _told(data, vectors.features_path(folder, manifest.settings, sha256), error)
+        path = vectors.embeddings_path(folder, settings, sha256)
+        if path.is_file():
+            try:
+                rows = vectors.read_embeddings(folder, settings, sha256)
+            except IndexError_ as error:
+                yield _told(data, path, error)
+            else:
+                if index is not None and not _holds(index, image_id, rows):
+                    what = f"other vectors of photo {image_id} than {path.name}; run `znachki index --rebuild`"
+                    yield f"index/{manifest.vectors}", what
+                    index = None  # one photo is enough to tell
+        if progress is not None:
+            progress(done, len(manifest.images))
+
+
+def _holds(index: Index, image_id: int, rows: Float32) -> bool:
+    """Whether the FAISS index has the embeddings of a photo that lie beside it, under the keys that `vectors` tells."""
+    try:
+        held = [index.parts[0].reconstruct(image_id * 8 + zoom) for zoom in range(len(rows))]
+    except RuntimeError:
+        return False
+    return np.array_equal(np.asarray(held, np.float32).reshape(rows.shape), rows)
+
+
+def _told(data: Path, path: Path, error: Exception) -> tuple[str, str]:
+    """A file by its name in the data folder, and what is said of it without that name."""
+    return path.relative_to(data).as_posix(), str(error).removeprefix(f"{path}: ")
