@@ -561,6 +561,28 @@ def write(folder: Path, count: int = 150, seed: int = 0, known: int = 40, lackin
     return SampleFiles(folder, folder / "catalogue.csv", folder / "queries.csv", count, known, lacking)
 
 
+def write_lot(folder: Path, count: int = 150, seed: int = 0, known: int = 10, lacking: int = 2) -> Path:
+    """Write a photo of several pins, photos/lot.jpg, and lots.csv with place and entry of each; returns the latter.
+
+    `known` pins are of the catalogue of `count` that `write` draws, `lacking` are of none (empty entry_id). Raises
+    OSError where the folder cannot be written.
+    """
+    known = min(known, count)
+    chosen = [pins(count, seed)[i * count // known] for i in range(known)]
+    others = pins(lacking, seed + 1_000_003)
+    order = np.random.default_rng([seed, 5]).permutation(len(chosen) + len(others))
+    shown = [[*chosen, *others][i] for i in order]
+    lot = scenes.lot_photo([pin.design for pin in shown], np.random.default_rng([seed, 6]), touching=False)
+    (folder / "photos").mkdir(parents=True, exist_ok=True)
+    _write_jpeg(folder / "photos" / "lot.jpg", lot.image)
+    rows: list[Sequence[str]] = [("image", "entry_id", "left", "top", "right", "bottom")]
+    for pin, box in zip(shown, lot.boxes, strict=True):
+        entry_id = pin.entry.entry_id if any(pin is one for one in chosen) else ""
+        rows.append(("photos/lot.jpg", entry_id, *(str(side) for side in (box.left, box.top, box.right, box.bottom))))
+    _write_table(folder / "lots.csv", rows)
+    return folder / "lots.csv"
+
+
 def _row(entry: CatalogueEntry, image: str) -> list[str]:
     """Return an entry as a row of catalogue.csv."""
     joined = {

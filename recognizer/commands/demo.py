@@ -12,6 +12,7 @@ from recognizer.errors import CatalogueError, ZnachkiError
 
 if TYPE_CHECKING:
     from recognizer.answers import Answer
+    from recognizer.identify import Recognizer
     from recognizer.sample import SampleFiles
     from recognizer.types import CatalogueEntry
 
@@ -112,10 +113,45 @@ def demo(data: Path, count: int, photos: int, model: str | None, as_json: bool) 
             say(f"\n{_shows(shows)}\n{answer_lines(answer)}\n  {judged[-1]['outcome']}")
 
         answer_all(recognizer, [path for path, _ in truths], judge, [], k=3, report=report)
-    right = sum(one["outcome"] == RIGHT for one in judged)
+        right = sum(one["outcome"] == RIGHT for one in judged)
+        say(f"\n{right} of {len(judged)} right. Photos beside catalogue photos, matched points drawn: {report}")
+        lot = _lot(recognizer, data, count)
+        say(_lot_line(lot))
     if as_json:
-        print_json({"photos": judged, "right": right, "report": str(report)})
-    say(f"\n{right} of {len(judged)} right. Photos beside catalogue photos, matched points drawn: {report}")
+        print_json({"photos": judged, "right": right, "report": str(report), "lot": lot})
+
+
+def _lot(recognizer: Recognizer, data: Path, count: int) -> dict[str, Any]:
+    """Draw a lot, find and identify its pins, and write its report; returns how many were found and named right."""
+    from recognizer import lot_measures, lot_report, sample
+    from recognizer.answers import Answer
+    from recognizer.jobs import Job
+    from recognizer.listings import Listing
+    from recognizer.photos import open_photo
+
+    (truth,) = lot_measures.read_places(sample.write_lot(data / "sample", count))
+    job = Job.open(data / "lot", [Listing(truth.picture.name, (truth.picture,))], recognizer.made_with, again=True)
+    photo = open_photo(truth.picture)
+    found = recognizer.identify([photo])[0]
+    for task in job.pending():
+        lot_report.keep(job, task, Answer(photo, tuple(found)), recognizer.catalogue)
+    lot_report.write(job)
+    figures = lot_measures.measure_places([truth], lambda _: found)
+    known = sum(entry_id is not None for entry_id in truth.entry_ids)
+    return {
+        "pins": len(truth.entry_ids),
+        "found": round((figures.places_found or 0) * len(truth.entry_ids)),
+        "known": known,
+        "right": round((figures.end_to_end_at_1 or 0) * known),
+        "report": str(job.folder / "report.html"),
+    }
+
+
+def _lot_line(lot: dict[str, Any]) -> str:
+    return (
+        f"A photo of a lot of {lot['pins']} pins, {lot['known']} of them in the catalogue: {lot['found']} found, "
+        f"{lot['right']} of the known ones named right. Each pin beside its catalogue photo: {lot['report']}"
+    )
 
 
 def _shows(entry: CatalogueEntry | None) -> str:
