@@ -20,7 +20,8 @@ def chosen(cookie: str | None, accepted: str) -> str:
             weight = float(quality) if quality else 1.0
         except ValueError:
             weight = 0.0
-        ranked.append((-weight, at, name.partition("-")[0].lower()))
+        if weight > 0:
+            ranked.append((-weight, at, name.partition("-")[0].lower()))
     for _, _, name in sorted(ranked):
         if name in LANGUAGES:
             return name

@@ -6,7 +6,7 @@ import asyncio
 import csv
 import io
 import json
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Final
 from urllib.parse import quote, urlencode
@@ -97,15 +97,18 @@ def title_of(entry: CatalogueEntry, language: str) -> str:
     return titles[0] or titles[1]
 
 
-async def form_of(request: Request, service: Service) -> FormData:
+async def form_of(request: Request, service: Serves) -> AsyncIterator[FormData]:
     """The form that was sent; raises Problem where the sender is signed in and the form is not ours."""
-    form = await request.form(max_files=service.settings.max_photos, max_fields=50)
-    cookie = request.cookies.get(COOKIE, "")
-    if service.signed_in(request) is not None:
-        proof = form.get("proof")
-        if not isinstance(proof, str) or not service.sessions.proves(cookie, proof):
-            raise Problem(403, "this form is too old, or not of this page; load the page anew and send it again")
-    return form
+    async with request.form(max_files=service.settings.max_photos, max_fields=50) as form:
+        cookie = request.cookies.get(COOKIE, "")
+        if service.signed_in(request) is not None:
+            proof = form.get("proof")
+            if not isinstance(proof, str) or not service.sessions.proves(cookie, proof):
+                raise Problem(403, "this form is too old, or not of this page; load the page anew and send it again")
+        yield form
+
+
+Sent = Annotated[FormData, Depends(form_of)]
 
 
 def text_of(form: FormData, name: str, most: int = 400) -> str:
@@ -124,9 +127,8 @@ async def first(request: Request, service: Reads) -> Response:
 
 
 @router.post("/identify")
-async def identify(request: Request, service: Reads) -> Response:
+async def identify(request: Request, service: Reads, form: Sent) -> Response:
     """Answer a photo of one pin; one of many pins, and several photos, become a lot."""
-    form = await form_of(request, service)
     sent = [one for one in form.getlist("photo") if isinstance(one, UploadFile) and (one.filename or one.size)]
     if not sent:
         raise Problem(400, "no photo was sent; choose one")
@@ -153,9 +155,8 @@ async def _lot_of(service: Service, photos: list[tuple[str, bytes]]) -> Response
 
 
 @router.post("/corrections")
-async def correct(request: Request, service: Reads) -> Response:
+async def correct(request: Request, service: Reads, form: Sent) -> Response:
     """Note what somebody says of an answer, in one click."""
-    form = await form_of(request, service)
     token = service.signed_in(request)
     if not service.settings.open_corrections and (token is None or not token.writes):
         raise Problem(401, said("Sign in to confirm or correct answers.", language_of(request)))
@@ -180,9 +181,8 @@ async def correct(request: Request, service: Reads) -> Response:
 
 
 @router.post("/uploads/{upload_id}/delete")
-async def delete_upload(request: Request, service: Reads, upload_id: str) -> Response:
+async def delete_upload(request: Request, service: Reads, form: Sent, upload_id: str) -> Response:
     """Delete a photo that was kept."""
-    await form_of(request, service)
     await asyncio.to_thread(service.store.delete, upload_id)
     if request.headers.get("x-quiet"):
         return PlainTextResponse(said("Deleted.", language_of(request)))
@@ -252,9 +252,8 @@ async def lot_report_file(service: Reads, job_id: str) -> Response:
 
 
 @router.post("/lots/{job_id}/delete")
-async def delete_lot(request: Request, service: Reads, job_id: str) -> Response:
+async def delete_lot(request: Request, service: Reads, form: Sent, job_id: str) -> Response:
     """Delete a lot."""
-    await form_of(request, service)
     await asyncio.to_thread(service.lots.delete, job_id)
     return page(request, "message.html", heading="Deleted.", detail="")
 
@@ -408,8 +407,8 @@ async def sign_in_page(request: Request, service: Serves) -> Response:
 @router.post("/sign-in")
 async def sign_in(request: Request, service: Serves) -> Response:
     """Begin a session for whoever has a token."""
-    form = await request.form(max_files=0, max_fields=10)
-    token = service.tokens.find(text_of(form, "token").strip())
+    async with request.form(max_files=0, max_fields=10) as form:
+        token = service.tokens.find(text_of(form, "token").strip())
     if token is None:
         return page(request, "sign_in.html", 403, wrong=True)
     answer = RedirectResponse("/", 303)
@@ -421,9 +420,8 @@ async def sign_in(request: Request, service: Serves) -> Response:
 
 
 @router.post("/sign-out")
-async def sign_out(request: Request, service: Serves) -> Response:
+async def sign_out(form: Sent) -> Response:
     """End the session."""
-    await form_of(request, service)
     answer = RedirectResponse("/", 303)
     answer.delete_cookie(COOKIE, httponly=True, samesite="strict")
     return answer

@@ -1,0 +1,201 @@
+"""The page in a real browser: Debian's Chromium, driven by Playwright, skipped where there is none.
+
+Screenshots of every step are left in out/screenshots.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from web_service import Served, board_of, serving, wait_ready
+
+from recognizer import sample
+
+playwright_api = pytest.importorskip("playwright.sync_api", reason="no Playwright: pip install 'znachki[dev]'")
+CHROMIUM = shutil.which("chromium")
+SCREENSHOTS = Path(__file__).resolve().parent.parent / "out" / "screenshots"
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium: on Debian, apt-get install chromium"),
+]
+
+
+@pytest.fixture(scope="module")
+def served(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    own = Path(shutil.copytree(data, tmp_path_factory.mktemp("browsed") / "data"))
+    with serving(own) as running:
+        wait_ready(running)
+        yield running
+
+
+@pytest.fixture(scope="module")
+def files(sample_files: Any, query: Callable[[int], tuple[Path, str | None]], tmp_path_factory: Any) -> dict[str, Path]:
+    """A photo of a pin, and a picture of several."""
+    folder = tmp_path_factory.mktemp("files")
+    (folder / "board.jpg").write_bytes(board_of((2, 5, 9, 12)))
+    return {"pin": query(0)[0], "board": folder / "board.jpg"}
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Any]:
+    flags = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--disable-background-networking"]
+    with playwright_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=flags)
+        yield browser
+        browser.close()
+
+
+Visits = Callable[..., Any]
+
+
+@pytest.fixture
+def visit(chromium: Any, served: Served) -> Iterator[Visits]:
+    """Gives a new page of the service; fails the test where the page logs an error or asks another machine."""
+    contexts: list[Any] = []
+    faults: list[str] = []
+
+    def new(path: str = "/", **options: Any) -> Any:
+        context = chromium.new_context(**{"locale": "en-GB", "viewport": {"width": 1200, "height": 900}} | options)
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(60_000)
+        page.on("console", lambda line: faults.append(line.text) if line.type == "error" else None)
+        page.on("pageerror", lambda error: faults.append(str(error)))
+        elsewhere = re.compile(rf"^(?!{re.escape(served.address)}|data:|blob:)")
+        page.on("request", lambda asked: faults.append(asked.url) if elsewhere.match(asked.url) else None)
+        page.goto(served.address + path)
+        return page
+
+    yield new
+    for context in contexts:
+        context.close()
+    assert faults == []
+
+
+def shoot(page: Any, name: str) -> None:
+    """Keep a screenshot, and see that nothing is wider than the window and that axe finds no serious fault."""
+    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+    page.screenshot(path=SCREENSHOTS / f"{name}.png", full_page=True)
+    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), f"{name} is too wide"
+    from axe_playwright_python.sync_playwright import Axe
+
+    found = Axe().run(page).response["violations"]
+    faults = [
+        (fault["id"], [node["html"][:120] for node in fault["nodes"]][:3])
+        for fault in found
+        if fault["impact"] in ("serious", "critical")
+    ]
+    assert faults == [], name
+
+
+def sign_in(page: Any, served: Served) -> None:
+    page.goto(f"{served.address}/sign-in")
+    page.fill("#token", served.secret)
+    page.click("main button")
+    page.wait_for_url(f"{served.address}/")
+
+
+def test_a_pin_is_uploaded_answered_and_corrected(visit: Visits, served: Served, files: dict[str, Path]) -> None:
+    page = visit()
+    shoot(page, "first")
+    sign_in(page, served)
+    page.set_input_files("#photo", files["pin"])
+    page.wait_for_selector("section.answer")
+    assert page.evaluate("document.activeElement.tagName") == "H1"  # a screen reader goes on with the answer
+    shoot(page, "answer")
+    page.click(".points summary >> nth=0")
+    shoot(page, "points")
+    page.click(".judge button >> nth=0")
+    page.wait_for_selector(".judge .done")
+    page.click(".offered button >> nth=0")
+    page.wait_for_selector(".offered .done")
+    held = served.get("/api/v1/corrections", headers=served.writes).json()
+    assert [one["said"] for one in held["corrections"][:2]] == ["corrected", "confirmed"]
+
+
+def test_a_lot_is_answered_and_outlives_a_reload(visit: Visits, files: dict[str, Path]) -> None:
+    page = visit()
+    page.set_input_files("#photo", [files["board"], files["pin"]])
+    page.wait_for_url(re.compile("/lots/"))
+    shoot(page, "lot-begun")
+    page.reload()
+    page.wait_for_selector("a[href$='report.html']")
+    shoot(page, "lot")
+    pins = page.locator(".whole >> nth=0").locator("a")
+    assert pins.count() >= 2
+    pins.nth(1).focus()
+    page.keyboard.press("Enter")
+    assert re.search(r"#pin-1-2$", page.url)
+    page.click(".pick a >> nth=1")
+    page.wait_for_url(re.compile("verdict=match"))
+    with page.expect_download() as saved:
+        page.click("a[href$='pins.csv']")
+    assert saved.value.suggested_filename == "pins.csv"
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_small_dark_and_russian_screens_are_whole(
+    visit: Visits, served: Served, files: dict[str, Path], scheme: str
+) -> None:
+    page = visit(viewport={"width": 360, "height": 740}, color_scheme=scheme, locale="ru-RU", has_touch=True)
+    assert page.locator("html").get_attribute("lang") == "ru"
+    shoot(page, f"ru-{scheme}-first")
+    page.set_input_files("#photo", files["pin"])
+    page.wait_for_selector("section.answer")
+    shoot(page, f"ru-{scheme}-answer")
+    entry_id = sample.entries(3)[2].entry_id
+    for path, name in (
+        ("/catalogue", "catalogue"),
+        (f"/entries/{entry_id}", "entry"),
+        ("/sign-in", "sign-in"),
+        ("/api", "api"),
+    ):
+        page.goto(served.address + path)
+        shoot(page, f"ru-{scheme}-{name}")
+    page.click("header a[hreflang=en]")
+    assert page.locator("html").get_attribute("lang") == "en"
+
+
+def test_the_keyboard_is_enough(visit: Visits) -> None:
+    page = visit()
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.className") == "skip"
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.id") == "photo"
+    outline = page.evaluate("getComputedStyle(document.querySelector('label[for=photo]')).outlineStyle")
+    assert outline == "solid"  # the button that stands for the hidden input shows the focus
+
+
+def test_a_photo_is_dropped_and_pasted(visit: Visits, files: dict[str, Path]) -> None:
+    import base64
+
+    page = visit()
+    data = base64.b64encode(files["pin"].read_bytes()).decode()
+    transfer = page.evaluate_handle(
+        """data => {
+            const bytes = Uint8Array.from(atob(data), letter => letter.charCodeAt(0));
+            const transfer = new DataTransfer();
+            transfer.items.add(new File([bytes], 'pin.jpg', {type: 'image/jpeg'}));
+            return transfer;
+        }""",
+        data,
+    )
+    page.dispatch_event("#upload", "drop", {"dataTransfer": transfer})
+    page.wait_for_selector("section.answer")
+    page.evaluate("data => document.dispatchEvent(new ClipboardEvent('paste', {clipboardData: data}))", transfer)
+    page.wait_for_selector("#busy:not([hidden])")
+    page.wait_for_selector("section.answer")
+
+
+def test_without_javascript_a_photo_is_answered(visit: Visits, files: dict[str, Path]) -> None:
+    page = visit(java_script_enabled=False)
+    page.set_input_files("#photo", files["pin"])
+    page.click(".go")
+    page.wait_for_selector("section.answer")

@@ -1,0 +1,56 @@
+"""The API against its own OpenAPI document: schemathesis asks it everything that the document allows, and more.
+
+The short form runs with the tests; SCHEMATHESIS_EXAMPLES asks for more examples of each operation.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, settings
+from web_service import Served, serving, wait_ready
+
+schemathesis = pytest.importorskip("schemathesis", reason="no schemathesis: pip install 'znachki[dev]'")
+
+EXAMPLES = int(os.environ.get("SCHEMATHESIS_EXAMPLES", "6"))
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def served(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    own = Path(shutil.copytree(data, tmp_path_factory.mktemp("asked") / "data"))
+    with serving(own) as running:
+        wait_ready(running)
+        yield running
+
+
+@pytest.fixture
+def api_schema(served: Served) -> Any:
+    return schemathesis.openapi.from_url(f"{served.address}/api/v1/openapi.json")
+
+
+schema = schemathesis.pytest.from_fixture("api_schema")
+
+
+@schema.parametrize()
+@settings(
+    max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True, database=None
+)
+def test_every_answer_is_documented(case: Any, served: Served) -> None:
+    case.call_and_validate(headers=served.writes, timeout=60)
+
+
+def test_the_document_has_examples_and_names_every_operation(served: Served) -> None:
+    document = served.get("/api/v1/openapi.json").json()
+    assert "/api/v1/identify" in document["paths"]
+    assert document["components"]["schemas"]["MatchBody"]["properties"]["entry_id"]["examples"]
+    for path, operations in document["paths"].items():
+        for method, operation in operations.items():
+            assert operation["description"], (method, path)
+            told = operation["responses"]["422"]["content"]
+            assert list(told) == ["application/problem+json"]
