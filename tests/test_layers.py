@@ -47,7 +47,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "exports": {"catalogue", "imports"},
     # from a photo to matches
     "outlines": {"processor"},
-    "embedder": {"processor"},
+    "texts": set(),
+    "embedder": {"processor", "texts"},
     "lots": {"outlines"},
     "identify": {
         *("photos", "lots", "embedder", "keypoints", "vectors", "verify", "verdict", "catalogue"),
@@ -72,7 +73,7 @@ DRAWN = {"drawing", "plate", "scenes", "sample"}
 
 # third-party package -> the parts that may import it
 THIRD_PARTY: dict[str, set[str]] = {
-    "torch": {"embedder", "outlines", "processor", "training"},
+    "torch": {"embedder", "outlines", "processor", "texts", "training"},
     "torchvision": {"embedder", "outlines", "training"},
     "open_clip": {"embedder", "training"},
     "timm": {"embedder", "outlines", "training"},

