@@ -273,6 +273,20 @@ def test_all_words_must_match_and_signs_mean_nothing(searched: Catalogue, words:
     assert found(searched, words) == []
 
 
+def test_the_server_finds_words_by_its_index_and_without_it(tmp_path: Path, server: Callable[[], str]) -> None:
+    with Catalogue.open(tmp_path, url=server(), create=True) as catalogue:
+        catalogue.upsert([GAGARIN, SHIP, *(CatalogueEntry(f"x{n}", title=f"Значок {n}") for n in range(300))])
+        with catalogue.database.transaction() as connection:
+            connection.exec_driver_sql("SET LOCAL enable_seqscan = off")
+            query = "EXPLAIN SELECT * FROM entry WHERE words LIKE '%% гагар%%'"
+            plan = "\n".join(row[0] for row in connection.exec_driver_sql(query))
+            assert "entry_words" in plan
+            assert found(catalogue, "ГАГАР") == found(catalogue, "ёлка") == [GAGARIN.entry_id]
+            connection.exec_driver_sql("DROP INDEX entry_words")
+            assert found(catalogue, "ГАГАР") == found(catalogue, "ёлка") == [GAGARIN.entry_id]
+            connection.exec_driver_sql("CREATE INDEX entry_words ON entry USING gin (words gin_trgm_ops)")
+
+
 def test_an_entry_of_exactly_that_number_comes_first(searched: Catalogue) -> None:
     searched.upsert([CatalogueEntry(f"2{n}", title="2 2 2") for n in range(30)])
     assert found(searched, "2")[0] == "2"
