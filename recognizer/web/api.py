@@ -70,7 +70,7 @@ def reads(request: Request) -> Service:
 Reads = Annotated[Service, Depends(reads)]
 Serves = Annotated[Service, Depends(service_of)]
 EntryId = Annotated[str, Path(description="entry_id, or any number of the entry", max_length=400)]
-Photos = Annotated[list[UploadFile], File(description="a picture file; again for further photos")]
+Photos = Annotated[list[UploadFile], File(min_length=1, description="a picture file; again for further photos")]
 
 router = APIRouter(prefix="/api/v1")
 
