@@ -2,12 +2,7 @@
 
 import csv
 import io
-import os
-import random
 import re
-import subprocess
-import sys
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +11,7 @@ import numpy as np
 import pytest
 import segno
 from click.testing import CliRunner
+from killing import TURNS, kills
 
 from recognizer.catalogue import Catalogue
 from recognizer.cli import main
@@ -253,28 +249,19 @@ def test_owning_killed_at_any_moment_counts_nothing_twice_and_goes_on(tmp_path: 
     with Catalogue.open(data, create=True) as catalogue:
         catalogue.upsert(CatalogueEntry(f"e{number}") for number in range(60))
     table.write_text("number,count\n" + "".join(f"e{number},2\n" for number in range(60)))
-    work = (
-        "import sys\n"
-        "from pathlib import Path\n"
-        "from recognizer.catalogue import Catalogue\n"
-        "from recognizer.collection import Collection, Kind\n"
-        "print('ready', flush=True)\n"
-        "while True:\n"
-        "    with Catalogue.open(sys.argv[1]) as catalogue:\n"
-        "        collection = Collection(catalogue)\n"
-        "        for number in range(0, 60, 7):\n"
-        "            collection.own(f'e{number}', 3)\n"
-        "        collection.take_table(Path(sys.argv[2]), Kind.OWN)\n"
-    )
-    moments = random.Random(7)
-    for _ in range(10):
-        process = subprocess.Popen([sys.executable, "-c", work, data, table], stdout=subprocess.PIPE, env=os.environ)
-        assert process.stdout is not None
-        with process.stdout:
-            assert process.stdout.readline() == b"ready\n"
-            time.sleep(moments.uniform(0, 0.25))
-            process.kill()
-        process.wait()
+    code = """
+from pathlib import Path
+from recognizer.catalogue import Catalogue
+from recognizer.collection import Collection, Kind
+def work(data, table):
+    while True:
+        with Catalogue.open(data) as catalogue:
+            collection = Collection(catalogue)
+            for number in range(0, 60, 7):
+                collection.own(f"e{number}", 3)
+            collection.take_table(Path(table), Kind.OWN)
+"""
+    for _ in kills(code, [[data, table]] * TURNS, 0.25, seed=7):
         with Catalogue.open(data) as catalogue:
             held = Collection(catalogue).holdings()
             assert all(len(holdings) == 1 and holdings[0].count in (2, 3) for holdings in held.values())

@@ -1,10 +1,6 @@
 """Wanted pictures are fetched politely, believed only by their content, and entered once, whatever hosts do."""
 
 import os
-import random
-import signal
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -17,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from killing import TURNS, kills
 
 from recognizer import fetching
 from recognizer.catalogue import Catalogue
@@ -444,30 +441,21 @@ def test_a_catalogue_that_cannot_be_written_ends_the_run_with_its_reason(
 
 
 def test_a_fetch_killed_at_any_moment_is_gone_on_with_and_counts_nothing_twice(tmp_path: Path, host: Host) -> None:
-    pictures = 60
+    pictures = 80
     data = tmp_path / "data"
     with Catalogue.open(data, create=True) as catalogue:
         catalogue.upsert([CatalogueEntry("1")])
         ask(catalogue, *(host.address(f"/p/{n}") for n in range(pictures)))
-    code = """if True:
-        import sys
-        from recognizer.catalogue import Catalogue
-        from recognizer.fetching import Manners, fetch
-        with Catalogue.open(sys.argv[1]) as catalogue:
-            print("begun", flush=True)
-            fetch(catalogue, Manners(pause=0.01, private=True))
-    """
-    moments = random.Random(7)
-    root = Path(__file__).parents[1]
+    code = """
+from recognizer.catalogue import Catalogue
+from recognizer.fetching import Manners, fetch
+def work(data):
+    with Catalogue.open(data) as catalogue:
+        fetch(catalogue, Manners(pause=0.01, private=True))
+"""
     killed = 0
-    for _ in range(4):
-        run = subprocess.Popen([sys.executable, "-c", code, data], stdout=subprocess.PIPE, cwd=root)
-        assert run.stdout is not None
-        run.stdout.readline()
-        time.sleep(moments.uniform(0.02, 0.25))
-        run.send_signal(signal.SIGKILL)
-        killed += run.wait() == -signal.SIGKILL
-        run.stdout.close()
+    for was in kills(code, [[data]] * TURNS, 0.25, seed=7):
+        killed += was
         with Catalogue.open(data) as catalogue:
             held = [one for one in wanted(catalogue) if one.state is State.HELD]
             assert sorted(one.sha256 for one in held) == sorted(image.sha256 for image in catalogue.images())

@@ -1,16 +1,12 @@
 """A finished import is not done again while nothing changed, is whenever anything did, and survives being killed."""
 
 import os
-import random
-import signal
-import subprocess
-import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
+from killing import TURNS, kills
 from PIL import Image
 
 from recognizer.catalogue import Catalogue
@@ -198,27 +194,20 @@ def test_an_import_killed_at_any_moment_leaves_all_or_nothing_and_is_gone_on_wit
         draw(given / f"{n}.png", n)
     path = given / "catalogue.csv"
     path.write_text(HEADER + "".join(f"{n},t,{n}.png\n" for n in range(count)))
-    code = """if True:
-        import sys
-        from pathlib import Path
-        from recognizer.catalogue import Catalogue
-        from recognizer.imports import import_source
-        with Catalogue.open(sys.argv[1], create=True) as catalogue:
-            print("begun", flush=True)
-            import_source(catalogue, Path(sys.argv[2]))
-    """
-    moments, killed = random.Random(3), 0
-    for turn in range(5):
-        data = tmp_path / f"data-{turn}"  # a finished import would leave the next nothing to be killed in
-        run = subprocess.Popen(
-            [sys.executable, "-c", code, data, path], stdout=subprocess.PIPE, cwd=Path(__file__).parents[1]
-        )
-        assert run.stdout is not None
-        run.stdout.readline()
-        time.sleep(moments.uniform(0.0, 0.1))
-        run.send_signal(signal.SIGKILL)
-        killed += run.wait() == -signal.SIGKILL
-        run.stdout.close()
+    code = """
+from pathlib import Path
+from recognizer.catalogue import Catalogue
+from recognizer.imports import import_source
+def work(data, table):
+    with Catalogue.open(data) as catalogue:
+        import_source(catalogue, Path(table))
+"""
+    folders = [tmp_path / f"data-{turn}" for turn in range(TURNS)]
+    for data in folders:  # a finished import would leave the next nothing to be killed in
+        Catalogue.open(data, create=True).close()
+    killed = 0
+    for data, was in zip(folders, kills(code, [[data, path] for data in folders], 0.5, seed=3), strict=True):
+        killed += was
         with Catalogue.open(data) as catalogue:
             found = catalogue.count(), len(catalogue.images()), len(catalogue.history())
             assert found in ((0, 0, 0), (count, count, 1))
