@@ -35,20 +35,30 @@ def transfer(source: Catalogue, target: Catalogue, *, pictures: bool = True) -> 
     are not the same and `pictures` is set, those that wait for an undoing too. All rows arrive, or none: raises
     CatalogueError where the target is not empty.
     """
+    check_empty(target)
     report = TransferReport()
     if pictures and source.folder.resolve() != target.folder.resolve():
         _copy_pictures(source, target, report)
     with source.database.reading() as reading, target.transaction():
         writing = target.database.connection
         assert writing is not None
-        tables = _tables(reading, writing)
-        full = [table.name for table in tables if writing.execute(sa.select(sa.literal(1)).select_from(table)).first()]
-        if full:
-            raise CatalogueError(f"{target.database.name}: not empty ({', '.join(full)}); copy into a new database")
-        for table in tables:
+        check_empty(target)
+        for table in _tables(reading, writing):
             report.rows[table.name] = _copy(reading, writing, table)
             _go_on_counting(reading, writing, table)
     return report
+
+
+def check_empty(target: Catalogue) -> None:
+    """Raise CatalogueError, with the tables that hold something and the cure, where a catalogue is not empty."""
+    with target.database.reading() as connection:
+        tables = _tables(connection, connection)
+        full = [one.name for one in tables if connection.execute(sa.select(sa.literal(1)).select_from(one)).first()]
+    if full:
+        raise CatalogueError(
+            f"{target.database.name}: not empty ({', '.join(full)}); nothing was copied, name a new database, such as "
+            "one that `createdb` has just made"
+        )
 
 
 def _tables(reading: Connection, writing: Connection) -> list[sa.Table]:

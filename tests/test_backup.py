@@ -1,14 +1,10 @@
 """A backup is made while others work, comes back whole or is refused, and damage is named while the rest works."""
 
 import json
-import os
 import random
 import shutil
 import sqlite3
-import subprocess
-import sys
 import threading
-import time
 import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -16,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from killing import TURNS, kills
 
 from recognizer.archive import MANIFEST
 from recognizer.backup import FORMAT, back_up, check_folder, restore
@@ -301,6 +298,21 @@ def test_a_backup_is_brought_back_to_a_server(saved: Path, tmp_path: Path, serve
         assert all(back.picture_path(image).is_file() for image in back.images())
 
 
+def test_a_server_that_is_not_empty_is_left_alone_and_the_cure_told(
+    saved: Path, tmp_path: Path, server: Callable[[], str]
+) -> None:
+    url = server()
+    with Catalogue.open(tmp_path / "there", url=url) as there:
+        there.upsert([CatalogueEntry("2")])
+    for command in (["restore", str(saved), "--database", url], ["copy", str(tmp_path / "data"), url]):
+        done = CliRunner().invoke(main, [*command, "--data", str(tmp_path / "back")])
+        assert done.exit_code == 1
+        assert "not empty (change, entry, change_row); nothing was copied, name a new database" in done.output
+        assert not (tmp_path / "back" / DATABASE).exists()
+    with Catalogue.open(tmp_path / "there", url=url) as there:
+        assert [entry.entry_id for entry in there.entries()] == ["2"]
+
+
 def test_restoring_killed_at_any_moment_leaves_nothing_half_and_goes_on(tmp_path: Path) -> None:
     data = tmp_path / "data"
     with Catalogue.open(data, create=True) as catalogue:
@@ -309,27 +321,13 @@ def test_restoring_killed_at_any_moment_leaves_nothing_half_and_goes_on(tmp_path
             catalogue.add_image("1", number.to_bytes(2, "big") * 20_000, ".jpg")
         back_up(catalogue, tmp_path / "saved.zip")
         kept = files(catalogue.picture_folder)
-    work = (
-        "import sys\n"
-        "from pathlib import Path\n"
-        "from recognizer.backup import restore\n"
-        "print('ready', flush=True)\n"
-        "restore(Path(sys.argv[1]), Path(sys.argv[2]))\n"
-    )
-    moments = random.Random(5)
-    for number in range(10):
-        process = subprocess.Popen(
-            [sys.executable, "-c", work, tmp_path / "saved.zip", tmp_path / "back"],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            env=os.environ,
-        )
-        assert process.stdout is not None
-        with process.stdout:
-            assert process.stdout.readline() == b"ready\n"
-            time.sleep(moments.uniform(0, 0.1))
-            process.kill()
-        process.wait()
+    code = """
+from pathlib import Path
+from recognizer.backup import restore
+def work(file, folder):
+    restore(Path(file), Path(folder))
+"""
+    for number, _ in enumerate(kills(code, [[tmp_path / "saved.zip", tmp_path / "back"]] * TURNS, 0.1, seed=5)):
         if (tmp_path / "back").exists():
             assert check_folder(tmp_path / "back") == []
             assert files(tmp_path / "back" / PICTURES) == kept

@@ -110,7 +110,7 @@ def test_a_copy_into_what_is_not_empty_is_refused_and_changes_nothing(tmp_path: 
     ):
         one.upsert([GAGARIN])
         two.upsert([SHIP])
-        with pytest.raises(CatalogueError, match=r"not empty \(.*entry.*\); copy into a new database"):
+        with pytest.raises(CatalogueError, match=r"not empty \(.*entry.*\); nothing was copied, name a new database"):
             transfer(one, two)
         assert two.entries() == [SHIP]
 
