@@ -53,6 +53,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "identify": {
         *("photos", "lots", "embedder", "keypoints", "vectors", "verify", "verdict", "catalogue"),
     },
+    "searching": {"catalogue", "embedder", "vectors"},
     # what is made of answers
     "answers": {"numbers"},
     "report": {"answers", "catalogue", "photos", "pictures", "numbers"},

@@ -64,8 +64,39 @@ def view(
 
     `look` is `whole`, `lifted` or `middle`.
     """
+    image, mask = photograph(sprite, rng, size, backdrops, look)
+    if mask is None:
+        return padded(image, size)
+    if look != "whole":
+        image = _lifted(image, mask, rng)
+    if look == "middle":
+        image = zoomed(image, ZOOMS[2] * float(rng.uniform(0.85, 1.25)))
+    if rng.random() < 0.25:
+        image = _shrunk(image, float(rng.uniform(LOWEST, size)))
+    return padded(image, size)
+
+
+def photo_and_pin(
+    sprite: UInt8Image, rng: np.random.Generator, size: int, backdrops: Sequence[UInt8Image]
+) -> tuple[UInt8Image, UInt8Image]:
+    """Return one photograph of an RGBA cut-out, whole and with its pin lifted: what a query is embedded from."""
+    image, mask = photograph(sprite, rng, size, backdrops)
+    return image, image if mask is None else _lifted(image, mask, rng)
+
+
+def photograph(
+    sprite: UInt8Image,
+    rng: np.random.Generator,
+    size: int,
+    backdrops: Sequence[UInt8Image],
+    look: str = "whole",
+) -> tuple[UInt8Image, Mask | None]:
+    """Photograph an RGBA cut-out on a backdrop: the picture, about `size` pixels, and the pin's mask.
+
+    A cut-out that is opaque all over is photographed as the picture that it is, without a mask.
+    """
     if sprite[:, :, 3].min() > 0:
-        return padded(camera(_reframed(sprite[:, :, :3], rng, size).astype(np.float32), rng), size)
+        return camera(_reframed(sprite[:, :, :3], rng, size).astype(np.float32), rng), None
     across, down = (int(size * value) for value in _frame(rng, look))
     fill = rng.uniform(0.85, 0.97) if look != "whole" else rng.uniform(0.55, 0.97)
     if look == "whole" and rng.random() < 0.25:
@@ -80,14 +111,7 @@ def view(
     if rng.random() < 0.3:  # something's shadow over a part of it
         edge = np.clip(noise(rng, down, across, size / rng.uniform(0.5, 2)) * 3, 0, 1)
         field = field * (1 - rng.uniform(0.1, 0.5) * edge)[:, :, None]
-    image = camera(field, rng)
-    if look != "whole":
-        image = _lifted(image, pose[:, :, 3] > 0.5, rng)
-    if look == "middle":
-        image = zoomed(image, ZOOMS[2] * float(rng.uniform(0.85, 1.25)))
-    if rng.random() < 0.25:
-        image = _shrunk(image, float(rng.uniform(LOWEST, size)))
-    return padded(image, size)
+    return camera(field, rng), pose[:, :, 3] > 0.5
 
 
 def _frame(rng: np.random.Generator, look: str) -> tuple[float, float]:

@@ -94,11 +94,11 @@ def print_json(value: object) -> None:
 
 
 @contextmanager
-def progress_bar(label: str) -> Iterator[Callable[[int, int], None]]:
+def progress_bar(label: str, unit: str = "photos") -> Iterator[Callable[[int, int], None]]:
     """Yield a function of (done, total) that draws a bar with the time left on stderr, if that is a terminal."""
     from tqdm import tqdm
 
-    bar = tqdm(desc=label, unit=" photos", file=sys.stderr, leave=False, delay=0.3, disable=not sys.stderr.isatty())
+    bar = tqdm(desc=label, unit=f" {unit}", file=sys.stderr, leave=False, delay=0.3, disable=not sys.stderr.isatty())
 
     def show(done: int, total: int) -> None:
         bar.total = total

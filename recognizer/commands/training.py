@@ -1,0 +1,237 @@
+"""`znachki train`, `models`, `promote`: models made from the catalogue, and which of them answers."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from recognizer.commands import data_option, json_option, plural, print_json, progress_bar
+from recognizer.errors import ModelError
+
+if TYPE_CHECKING:
+    from training.promote import Comparison
+
+SHOWN: Final = 20
+"""Changed answers that are listed; `--changed` draws them all."""
+
+
+@click.command()
+@click.argument("name", required=False)
+@click.option(
+    "--from",
+    "base",
+    metavar="MODEL",
+    help="What to start from: current, imagenet, a name in DATA/models, a model folder, open_clip:NAME/TAG.",
+)
+@click.option("--designs", type=click.Path(file_okay=False, path_type=Path), help="Train on rendered designs instead.")
+@click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="With --designs: the model's folder.")
+@click.option("--use-size", type=click.IntRange(min=32), help="With --designs: pixels of the input in use.")
+@click.option("--steps", type=click.IntRange(min=1), default=600, show_default=True)
+@click.option("--head-steps", type=click.IntRange(min=0), default=40, show_default=True, help="Only the head learns.")
+@click.option("--pairs", type=click.IntRange(min=2), default=48, show_default=True, help="Entries a step.")
+@click.option("--part", type=click.IntRange(min=1), default=96, show_default=True, help="Pictures held at a time.")
+@click.option("--size", type=click.IntRange(min=32), default=160, show_default=True, help="Pixels of a view.")
+@click.option("--late-size", type=int, default=0, help="Pixels of a view in the last part of the steps.")
+@click.option("--rate", type=float, default=5e-4, show_default=True)
+@click.option("--images", type=float, default=1.0, show_default=True, help="Weight of picture with picture.")
+@click.option("--texts", type=float, default=0.25, show_default=True, help="Weight of picture with words.")
+@click.option("--entropy", type=float, default=0.3, show_default=True, help="Weight of keeping entries apart.")
+@click.option("--every", type=click.IntRange(min=1), default=50, show_default=True, help="Steps between checkpoints.")
+@click.option("--patience", type=int, default=0, help="Stop after so many checkpoints without gain; 0 never.")
+@click.option("--seed", type=int, default=0, show_default=True)
+@click.option("--threads", type=click.IntRange(min=1), default=2, show_default=True)
+@click.option("--workers", type=click.IntRange(min=0), default=1, show_default=True, help="Processes that draw views.")
+@data_option
+def train(
+    name: str | None,
+    base: str | None,
+    designs: Path | None,
+    out: Path | None,
+    use_size: int | None,
+    data: Path,
+    **settings: Any,
+) -> None:
+    """Train a model on the catalogue's photos and words; it lands in DATA/models/NAME.
+
+    A run that was killed goes on where it stopped when it is started again with the same options. The curve, a picture
+    of the views and the checkpoint lie in DATA/runs/NAME. `znachki promote NAME` puts the model to use if it is better.
+    `torchrun --nproc-per-node N -m recognizer.cli train ...` shares the work among N processes.
+    """
+    if (designs is None) != (out is None):
+        raise click.UsageError("--designs and --out go together")
+    if (name is None) == (out is None):
+        raise click.UsageError("give a NAME for the model, or --designs and --out")
+    from training.train import Plan, on_catalogue, on_designs
+
+    plan = Plan(**settings)
+    with progress_bar("train", "steps") as progress:
+        if designs is not None and out is not None:
+            from training.designs import load
+
+            folder = on_designs(load(designs), out, plan, base=base, size=use_size, progress=progress)
+        else:
+            assert name is not None
+            check_name(name)
+            folder = on_catalogue(data, name, plan, base=base, progress=progress, say=_warn)
+    click.echo(f"{folder}: trained; `znachki promote {folder.name}` compares it with the current model")
+
+
+def check_name(name: str) -> None:
+    """Hold a model's name to what can be a folder's name; ModelError otherwise."""
+    if (
+        not name.strip()
+        or name in (".", "..", "imagenet", "current", "base")
+        or set(name) & set("/\\:")
+        or name[0] == "."
+    ):
+        raise ModelError(f"{name!r} cannot be a model's name; take letters, digits and hyphens")
+
+
+@click.command()
+@data_option
+@json_option
+def models(data: Path, as_json: bool) -> None:
+    """List the models: what each is made from, how it did, and which one is current."""
+    from recognizer.embedder import read_card
+    from recognizer.vectors import read_manifest
+    from training.promote import history
+
+    manifest = read_manifest(data / "index")
+    current = manifest.model if manifest else None
+    noted = {line["model"]: line for line in history(data)}
+    rows: list[dict[str, Any]] = []
+    for folder in sorted(path.parent for path in (data / "models").glob("*/model.json")):
+        if folder.name.startswith("."):
+            continue
+        card = read_card(folder)
+        numbers = noted.get(folder.name, {}).get("numbers") or {}
+        rows.append(
+            {
+                "model": folder.name,
+                "current": folder.name == current,
+                "base": card.get("base", ""),
+                "data": card.get("data", ""),
+                "made": card.get("made", ""),
+                "held_out_recall": card.get("held_out_recall", {}),
+                "promoted": noted.get(folder.name, {}).get("date", ""),
+                "numbers": numbers,
+            }
+        )
+    if current and current not in {row["model"] for row in rows}:
+        rows.insert(0, {"model": current, "current": True, "base": "", "data": "", "made": "", "promoted": ""})
+    if as_json:
+        print_json({"current": current, "models": rows, "history": history(data)})
+        return
+    if not rows:
+        click.echo("no models yet; `znachki train NAME` makes one")
+    for row in rows:
+        mark = "*" if row["current"] else " "
+        facts = [f"from {row['base']}" if row["base"] else "", row["data"], _day(row["made"])]
+        numbers = row.get("numbers") or {}
+        if numbers:
+            facts.append(f"R@1 {numbers['recall_at_1']:.3f} of {numbers['queries']:.0f} held-out queries")
+        click.echo(f"{mark} {row['model']:16} {'; '.join(fact for fact in facts if fact) or 'comes with znachki'}")
+
+
+@click.command()
+@click.argument("model", required=False)
+@click.option("--force", is_flag=True, help="Take a worse model too; the record says so.")
+@click.option("--rollback", is_flag=True, help="Return to the model before the current one.")
+@click.option(
+    "--changed", type=click.Path(file_okay=False, path_type=Path), help="Draw the changed answers into a folder."
+)
+@data_option
+@json_option
+def promote(model: str | None, force: bool, rollback: bool, changed: Path | None, data: Path, as_json: bool) -> None:
+    """Make a trained model the current one, if it answers the held-out queries no worse.
+
+    It is compared with the current model and with the base that ships. The index is made anew beside the old one, and
+    model and index change in one step; until then, and after a kill, the old pair answers.
+    """
+    if rollback == (model is not None):
+        raise click.UsageError("give a MODEL, or --rollback")
+    from recognizer import embedder
+    from training import promote as gate
+
+    if rollback:
+        before = gate.previous(data)
+        _swap(data, before, embedder.load(before, data / "models").fingerprint, rollback=True)
+        click.echo(f"{before} is current again")
+        return
+    assert model is not None
+    found = gate.compare(data, model)
+    if changed is not None:
+        gate.draw_changed(found, changed)
+    if as_json:
+        print_json(_as_json(found))
+    else:
+        click.echo("\n".join(_lines(found)))
+    if found.worse and not force:
+        raise ModelError(
+            f"{found.candidate}: not promoted; " + "; ".join(found.worse) + ". --force takes it all the same"
+        )
+    if found.fingerprint == gate.current(data).fingerprint:
+        click.echo(f"{found.candidate} is current already", err=True)
+        return
+    numbers = dict(found.figures["candidate"]["all"])
+    _swap(data, found.candidate, found.fingerprint, numbers=numbers, forced=bool(found.worse), worse=list(found.worse))
+    if not as_json:
+        click.echo(f"{found.candidate} is current")
+
+
+def _swap(data: Path, model: str, fingerprint: str, **about: Any) -> None:
+    from index.build import build
+    from training.promote import note
+
+    note(data, model, fingerprint, **about)
+    with progress_bar("index") as progress:
+        build(data, model=model, progress=progress)
+
+
+def _lines(found: Comparison) -> list[str]:
+    """Say the figures as a table: a line a group, a column a model; and how many answers changed, and how."""
+    roles = ("candidate", "current", "base")
+    lines = [f"{'recall at 1':24}{'queries':>9}" + "".join(f"{role:>12}" for role in roles)]
+    for group, figures in found.figures["candidate"].items():
+        values = "".join(f"{found.figures[role][group]['recall_at_1']:12.3f}" for role in roles)
+        lines.append(f"{group:24}{figures['queries']:9.0f}{values}")
+    marks = found.marks
+    gained = sum(int(marks["candidate"].ranks[row] == 1) for row in found.changed)
+    lost = sum(int(marks["current"].ranks[row] == 1) for row in found.changed)
+    lines.append(f"{plural(len(found.changed), 'answer')} changed: {gained} now right, {lost} right before")
+    for row in found.changed[:SHOWN]:
+        query = found.exam.queries[row]
+        before, now = marks["current"].best[row], marks["candidate"].best[row]
+        lines.append(f"  {query.name[:24]} shows {query.entry_id}: {before} before, {now} now")
+    return lines
+
+
+def _as_json(found: Comparison) -> dict[str, Any]:
+    exam, marks = found.exam, found.marks
+    return {
+        "candidate": found.candidate,
+        "current": found.current,
+        "base": found.base,
+        "figures": found.figures,
+        "changed": [
+            {
+                "query": exam.queries[row].name,
+                "entry_id": exam.queries[row].entry_id,
+                "candidate": marks["candidate"].best[row],
+                "current": marks["current"].best[row],
+            }
+            for row in found.changed
+        ],
+        "worse": list(found.worse),
+    }
+
+
+def _day(moment: str) -> str:
+    return datetime.fromisoformat(moment).date().isoformat() if moment else ""
+
+
+def _warn(text: str) -> None:
+    click.echo(f"Error: {text}", err=True)
