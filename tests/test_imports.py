@@ -484,11 +484,12 @@ def test_folders_that_do_not_serve_are_told(catalogue: Catalogue, tmp_path: Path
         import_folder(catalogue, tmp_path / "empty")
     draw(tmp_path / "deep" / "theme" / "12" / "face.jpg", 1)
     (tmp_path / "deep" / "5.jpg").write_bytes(b"no picture")
+    draw(tmp_path / "deep" / "6.jpg", 2)
     with pytest.raises(CatalogueError) as caught:
         import_folder(catalogue, tmp_path / "deep")
     assert str(caught.value).startswith("deep: 2 errors, nothing imported\n  5.jpg: 5.jpg: not a picture")
     assert "theme/12/face.jpg: lies more than one folder deep" in str(caught.value)
-    assert catalogue.count() == 0
+    assert (catalogue.count(), list(catalogue.picture_folder.iterdir())) == (0, [])
 
 
 # Queries
