@@ -117,8 +117,15 @@ def asked(service: Service, photos: list[bytes], clients: int, seconds: float, p
                     answers[type(error).__name__] += 1
                 times.append(time.perf_counter() - start)
 
+    memory: list[int] = []
+
+    def watch() -> None:
+        while time.perf_counter() < ends:
+            memory.append(round(service.resident_mb()))
+            time.sleep(10)
+
     start = time.perf_counter()
-    threads = [threading.Thread(target=work) for _ in range(clients)]
+    threads = [threading.Thread(target=work) for _ in range(clients)] + [threading.Thread(target=watch)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -130,6 +137,7 @@ def asked(service: Service, photos: list[bytes], clients: int, seconds: float, p
         "photos_a_second": round(len(times) / took, 3),
         "median_s": round(statistics.median(times), 3),
         "p95_s": round(percentile(times, 0.95), 3),
+        "memory_mb": memory,
     }
 
 
@@ -201,9 +209,7 @@ def main() -> None:
             asked(service, photos, 1, 3)
             result["page"] = asked(service, photos, 1, given.seconds / 4, page=True)
             result["one"] = asked(service, photos, 1, given.seconds / 4)
-            memory = [service.resident_mb()]
             result["many"] = asked(service, photos, given.clients, given.seconds)
-            memory.append(service.resident_mb())
             result["library_after"] = library(data, paths, given.seconds / 4)
             changes: list[dict[str, Any]] = []
             stop = threading.Event()
@@ -212,9 +218,7 @@ def main() -> None:
             result["many_while_changing"] = asked(service, photos, given.clients, given.seconds)
             stop.set()
             changing.join()
-            memory.append(service.resident_mb())
             result["changes"] = changes
-            result["memory_mb"] = [round(value) for value in memory]
             result["killed_lot"] = killed_lot(service, photos[:12])
             service.process.terminate()
             result["ended"] = service.process.wait(60)

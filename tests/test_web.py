@@ -177,8 +177,8 @@ def test_a_name_that_is_a_tag_is_shown_as_text(served: Served, pin: tuple[bytes,
     assert "<img src=x" not in page.text
 
 
-def test_bodies_are_bounded_in_length_and_time(data: Path) -> None:
-    with serving(data, max_bytes=20_000, slow=1.0) as small:
+def test_bodies_are_bounded_in_length_and_time(own_data: Path) -> None:
+    with serving(own_data, max_bytes=20_000, slow=1.0) as small:
         assert "20,000" in problem(small.identify(b"x" * 30_000), 413)
 
         def drip() -> Iterator[bytes]:
@@ -204,8 +204,8 @@ def test_a_client_may_not_ask_without_end() -> None:
     assert 1 <= rate.take("a") <= 21
 
 
-def test_too_many_requests_are_refused_with_the_time_to_wait(data: Path) -> None:
-    with serving(data, rate=2) as few:
+def test_too_many_requests_are_refused_with_the_time_to_wait(own_data: Path) -> None:
+    with serving(own_data, rate=2) as few:
         answers = [few.identify(b"") for _ in range(3)]
         assert "wait" in problem(answers[2], 429)
         assert int(answers[2].headers["retry-after"]) >= 1
@@ -226,14 +226,14 @@ def test_answers_carry_the_headers_that_keep_browsers_safe(served: Served) -> No
         assert headers["x-frame-options"] == "DENY"
 
 
-def test_only_named_sites_may_ask_the_api_or_frame_the_page(served: Served, data: Path) -> None:
+def test_only_named_sites_may_ask_the_api_or_frame_the_page(served: Served, own_data: Path) -> None:
     known, other = (
         served.get("/api/v1/health", headers={"Origin": origin})
         for origin in ("https://catalogue.example", "https://evil.example")
     )
     assert known.headers["access-control-allow-origin"] == "https://catalogue.example"
     assert "access-control-allow-origin" not in other.headers
-    with serving(data, frames=("https://catalogue.example",)) as framed:
+    with serving(own_data, frames=("https://catalogue.example",)) as framed:
         headers = framed.get("/").headers
         assert "frame-ancestors https://catalogue.example" in headers["content-security-policy"]
         assert "x-frame-options" not in headers

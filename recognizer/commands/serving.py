@@ -80,6 +80,8 @@ def serve(
         store=round(store_gb * 1e9),
     )
     app = create_app(settings)
+    shown = f"[{host}]" if ":" in host else host
+    click.echo(f"http://{shown}:{port}/ shows the catalogue in {data}; Ctrl+C ends", err=True)
     uvicorn.run(
         app,
         host=host,

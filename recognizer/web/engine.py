@@ -13,7 +13,7 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -164,8 +164,11 @@ class Engine:
             thread.start()
             self._threads.append(thread)
 
-    def stop(self) -> None:
-        """Answer what waits, then end; photos of lots are left to the next start."""
+    def stop(self, last: Callable[[], None] | None = None) -> None:
+        """Answer what waits, then end; photos of lots are left to the next start.
+
+        `last` is called before the catalogue is closed.
+        """
         self._stop_watching.set()
         with self._more:
             self._ended = True
@@ -174,6 +177,8 @@ class Engine:
             self._more.notify_all()
         for thread in self._threads:
             thread.join()
+        if last is not None:
+            last()
         self._catalogue.close()
 
     def _answer_all(self) -> None:

@@ -94,10 +94,13 @@ class LotJobs:
                 _forget_uploads(self._jobs[folder.name][0])
         self._thread.start()
 
-    def stop(self) -> None:
-        """End after the picture at work; the next start goes on."""
+    def end(self) -> None:
+        """Take no further picture; the next start goes on."""
         self._ended = True
         self._more.set()
+
+    def join(self) -> None:
+        """Wait until nothing is at work, which the engine's end brings about."""
         self._thread.join()
 
     def create(self, photos: Sequence[tuple[str, bytes]], *, k: int, kept: bool) -> State:

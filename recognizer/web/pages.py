@@ -6,6 +6,7 @@ import asyncio
 import csv
 import io
 import json
+import os
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -35,6 +36,9 @@ from recognizer.web.versions import program_version
 
 STATIC: Final = Path(__file__).parent / "static"
 _TEMPLATES: Final = Path(__file__).parent / "templates"
+FEW: Final = 3
+"""Pins that are answered on one page; a photo of more is a lot. A chain or a box beside a pin may count as one."""
+
 _PAGE: Final = 48
 _SIMILAR: Final = 8
 
@@ -128,29 +132,32 @@ async def first(request: Request, service: Reads) -> Response:
 
 @router.post("/identify")
 async def identify(request: Request, service: Reads, form: Sent) -> Response:
-    """Answer a photo of one pin; one of many pins, and several photos, become a lot."""
+    """Answer a photo of a pin or FEW; one of many pins, and several photos, become a lot."""
     sent = [one for one in form.getlist("photo") if isinstance(one, UploadFile) and (one.filename or one.size)]
     if not sent:
         raise Problem(400, "no photo was sent; choose one")
+    token = service.signed_in(request)
+    keeper = token if text_of(form, "keep") and token is not None and token.writes else None
     if len(sent) == 1:
         name, data = shown_name(sent[0].filename), await sent[0].read()
         photo = await service.decoder.photo(data, name)
         try:
-            (found,) = await service.engine.identify([photo], 5, most_pins=1)
+            (found,) = await service.engine.identify([photo], 5, most_pins=FEW)
         except TooManyPins:
-            return await _lot_of(service, [(name, data)])
+            return await _lot_of(service, [(name, data)], keeper is not None)
         upload_id = ""
-        if text_of(form, "keep") and (token := service.signed_in(request)) is not None and token.writes:
-            kept = await asyncio.to_thread(service.store.keep, photo, Role.FACE.value, token.name)
+        if keeper is not None:
+            kept = await asyncio.to_thread(service.store.keep, photo, Role.FACE.value, keeper.name)
             upload_id = kept.upload_id
         sizes = await picture_sizes(request, service, [found])
         shown = await asyncio.to_thread(views.answered, photo, found, service.engine.loaded.shelf, sizes, upload_id)
         return page(request, "answer.html", answer=shown)
-    return await _lot_of(service, [(shown_name(one.filename), await one.read()) for one in sent])
+    photos = [(shown_name(one.filename), await one.read()) for one in sent]
+    return await _lot_of(service, photos, keeper is not None)
 
 
-async def _lot_of(service: Service, photos: list[tuple[str, bytes]]) -> Response:
-    state = await asyncio.to_thread(service.lots.create, photos, k=5, kept=False)
+async def _lot_of(service: Service, photos: list[tuple[str, bytes]], kept: bool) -> Response:
+    state = await asyncio.to_thread(service.lots.create, photos, k=5, kept=kept)
     return RedirectResponse(f"/lots/{state.job_id}", 303)
 
 
@@ -474,4 +481,4 @@ def _resident_bytes() -> float:
         pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
     except (OSError, ValueError, IndexError):
         return 0.0
-    return float(pages * 4096)
+    return float(pages * os.sysconf("SC_PAGE_SIZE"))

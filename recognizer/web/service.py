@@ -65,8 +65,8 @@ class Service:
 
     def stop(self) -> None:
         """Finish what runs; lots go on at the next start."""
-        self.engine.stop()
-        self.lots.stop()
+        self.lots.end()
+        self.engine.stop(self.lots.join)
 
     def signed_in(self, request: Request) -> Token | None:
         """The token of whoever is signed in on the page."""
