@@ -15,7 +15,7 @@ import numpy as np
 from recognizer import outlines
 from recognizer.types import Box, Crop, Float32, Photo, UInt8Image
 
-SETTINGS: Final = f"hull-2-{outlines.digest()}"
+SETTINGS: Final = f"hull-3-{outlines.digest()}"
 """What the crops depend on, the outline network among it; an index made with other settings is of no use. The number is
 raised with every change of this module that moves a crop."""
 
@@ -27,6 +27,8 @@ _LEAST: Final = 0.015  # of the photo: with less pin than this the whole photo i
 _MARGIN: Final = 0.04  # of the pin's long side, around it
 _DEEP: Final = 0.3  # of the valley between two pins, to tell one pin of many cells from many pins
 _DOMINANT: Final = 0.6  # of all that is pin: with one pin as large as this the photo is of that pin
+_SOLID: Final = 0.8  # of its hull: a pin that fills less may be a heap of pins, which takes a closer look
+_HEAP: Final = 0.2  # of all that is pin: a heap falls into parts that are all smaller, a pin of odd shape does not
 _GREY: Final = 127  # the ground in a lifted picture: the value that the embedder pads with
 
 
@@ -39,7 +41,7 @@ def split(photo: Photo, outliner: outlines.Outliner | None = None) -> list[Crop]
     """
     outliner = outliner or _outliner()
     first = outliner.first_look(photo.image)
-    if not _dominated(first):
+    if not _dominated(photo.image, first, outliner):
         found = outliner.find(photo.image, first=first)
         if len(found) > 1:
             return [_crop(photo.image, one.contour, alone=False, score=one.score) for one in found]
@@ -66,10 +68,25 @@ def _crop(image: UInt8Image, outline: Float32, *, alone: bool, score: float) -> 
     return Crop(cut, box, moved, image if alone else None, rectangle, score)
 
 
-def _dominated(maps: Float32) -> bool:
-    """Whether one pin takes most of what is pin in the maps (3, h, w) of the first look."""
-    areas = [region.area for region in outlines.regions(maps, depth=_DEEP)]
-    return len(areas) < 2 or max(areas) >= _DOMINANT * sum(areas)
+def _dominated(image: UInt8Image, first: Float32, outliner: outlines.Outliner) -> bool:
+    """Whether one pin takes most of what is pin in the maps (3, h, w) of the first look.
+
+    Many small pins that touch run into one there; such a heap is not as solid as a pin, and twice as large it falls
+    into many.
+    """
+    found = outlines.regions(first, depth=_DEEP)
+    areas = [region.area for region in found]
+    if not areas:
+        return True
+    if max(areas) < _DOMINANT * sum(areas):
+        return False
+    largest = found[int(np.argmax(areas))]
+    places = (largest.contour * first.shape[:0:-1]).astype(np.float32)
+    if largest.area >= _SOLID * cv2.contourArea(cv2.convexHull(places)):
+        return True
+    closer = outliner.maps(image, 2 * outlines.FIRST_SIDE / max(image.shape[:2]))
+    parts = [region.area for region in outlines.regions(closer, depth=_DEEP)]
+    return not parts or max(parts) >= _HEAP * sum(parts)
 
 
 def cut_out(crop: Crop) -> UInt8Image:

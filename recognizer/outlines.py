@@ -246,7 +246,7 @@ def regions(maps: Float32, least: float = 0.6, depth: float = DEPTH) -> list[Reg
         # three times as large, because a contour runs through the centres of the outermost cells
         piece = cv2.resize(piece, None, fx=3, fy=3, interpolation=cv2.INTER_NEAREST)
         contours, _ = cv2.findContours(piece, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
-        contour = (max(contours, key=cv2.contourArea)[:, 0] + 0.5) / 3 + (left - 1, top - 1)
+        contour = _smooth((max(contours, key=cv2.contourArea)[:, 0] + 0.5) / 3) + np.array((left - 1, top - 1))
         middle = float(np.partition(maps[2][rows, columns], -max(1, len(rows) // 20))[-max(1, len(rows) // 20)])
         score = float(maps[0][rows, columns].mean()) * (0.5 + 0.5 * min(1.0, middle / 0.6))
         found.append(Region(contour / (width, height), float(len(rows)), score))
@@ -254,6 +254,16 @@ def regions(maps: Float32, least: float = 0.6, depth: float = DEPTH) -> list[Reg
         return []
     typical = typical_area(found)
     return [region for region in found if region.score >= least and region.area > 0.08 * typical]
+
+
+def _smooth(contour: NDArray[np.float64], reach: float = 1.5) -> NDArray[np.float64]:
+    """Take the steps of the cells out of a closed contour (n, 2), and the points that a straight line needs not."""
+    steps = np.arange(-int(3 * reach), int(3 * reach) + 1)
+    weights = np.exp(-0.5 * (steps / reach) ** 2)
+    around = np.pad(contour, ((len(steps) // 2, len(steps) // 2), (0, 0)), mode="wrap")
+    smooth = np.stack([np.convolve(around[:, axis], weights / weights.sum(), "valid") for axis in (0, 1)], axis=1)
+    fewer = cv2.approxPolyDP(smooth.astype(np.float32)[:, None], 0.15, True)[:, 0].astype(np.float64)
+    return fewer if len(fewer) >= 4 else smooth
 
 
 def typical_area(found: list[Region]) -> float:

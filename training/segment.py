@@ -167,10 +167,12 @@ def thinned(module: torch.nn.Conv2d, values: Tensor) -> Tensor:
     return out
 
 
-def train(bank: compose.Bank, plan: Plan, folder: Path, every: int = 100, base: Path | None = None) -> Path:
+def train(
+    bank: compose.Bank, plan: Plan, folder: Path, every: int = 100, base: Path | None = None, until: int = 0
+) -> Path:
     """Train, or go on where a killed run stopped, and write weights.safetensors (float16) and model.json to `folder`.
 
-    Starts from ImageNet or, with `base`, from the weights of that model folder.
+    Starts from ImageNet or, with `base`, from the weights of that model folder; ends early at step `until`.
     `folder` also gets `checkpoint.safetensors` and `curve.csv` (step, loss, seconds) while it runs.
     """
     torch.manual_seed(plan.seed)
@@ -222,6 +224,8 @@ def train(bank: compose.Bank, plan: Plan, folder: Path, every: int = 100, base: 
                 f"step {step + 1}/{plan.steps} loss {recent / every:.4f} {time.monotonic() - began:.0f} s", flush=True
             )
             recent = 0.0
+        if step + 1 == until:
+            break
     return ship(average, plan, folder)
 
 
@@ -306,6 +310,7 @@ def main() -> None:
 @click.option("--threads", default=Plan().threads, show_default=True)
 @click.option("--rate", default=Plan().rate, show_default=True)
 @click.option("--base", type=click.Path(path_type=Path), help="Model folder to go on from, instead of ImageNet.")
+@click.option("--until", default=0, help="Step to stop at, 0 for the last one.")
 @click.option("--every", default=100, show_default=True, help="Steps between checkpoints.")
 def _train(
     folder_of_designs: Path,
@@ -318,12 +323,24 @@ def _train(
     threads: int,
     rate: float,
     base: Path | None,
+    until: int,
     every: int,
 ) -> None:
     """Train on the designs of FOLDER_OF_DESIGNS and write the model to OUT; a killed run goes on."""
     plan = Plan(steps, batch, size, rate, sprites, seed=seed, threads=threads)
     bank = compose.bank(designs.build(folder_of_designs), folder_of_designs, sprites, seed)
-    train(bank, plan, out, every, base)
+    train(bank, plan, out, every, base, until)
+
+
+@main.command("average")
+@click.argument("out", type=click.Path(path_type=Path))
+@click.argument("models", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
+def _average(out: Path, models: tuple[Path, ...]) -> None:
+    """Write to OUT the mean of the weights of MODELS that grew out of one another (Wortsman et al. 2022)."""
+    held = [load_file(model / "weights.safetensors") for model in models]
+    mean = {name: torch.stack([one[name].float() for one in held]).mean(dim=0) for name in held[0]}
+    out.mkdir(parents=True, exist_ok=True)
+    ship(mean, Plan(), out)
 
 
 if __name__ == "__main__":
