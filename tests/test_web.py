@@ -27,11 +27,13 @@ from recognizer.catalogue import Catalogue
 from recognizer.cli import main
 from recognizer.photos import encode_jpeg
 from recognizer.sample import SampleFiles
+from recognizer.types import CatalogueEntry, Role
 from recognizer.web.guard import Rate
 from recognizer.web.language import RUSSIAN, chosen
 from recognizer.web.pages import environment
 from recognizer.web.tokens import Tokens
 from recognizer.web.uploads import shown_name
+from recognizer.web.views import VERDICTS, facts
 
 HTML = {"Accept": "text/html"}
 
@@ -491,6 +493,11 @@ def test_every_text_of_the_templates_has_its_russian() -> None:
         source = environment.loader.get_source(environment, name)[0]
         for text in re.findall(r'\bt\("([^"]+)"', source):
             assert text in RUSSIAN, f"{name}: {text}"
+    full = CatalogueEntry(
+        *("x",) * 4, ("x",), "x", 1961, 1961, *("x",) * 7, ("x",), ("x",), "x", "x", identifiers=(("own", "1"),)
+    )
+    for text in [label for label, _ in facts(full)] + list(VERDICTS.values()) + [role.value for role in Role]:
+        assert text in RUSSIAN, text
 
 
 # Lots
