@@ -72,7 +72,7 @@ def view(
     if look == "middle":
         image = zoomed(image, ZOOMS[2] * float(rng.uniform(0.85, 1.25)))
     if rng.random() < 0.25:
-        image = _shrunk(image, float(rng.uniform(LOWEST, size)))
+        image = _shrunk(image, float(rng.uniform(min(LOWEST, size), size)))
     return padded(image, size)
 
 
