@@ -4,10 +4,9 @@ import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import numpy as np
 import pytest
+from drawing import draw
 from killing import TURNS, kills
-from PIL import Image
 
 from recognizer.catalogue import Catalogue
 from recognizer.imports import FORMATS, ImportReport, import_source, memory
@@ -38,10 +37,6 @@ def table(tmp_path: Path) -> Path:
 def no_race(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let pictures that were made this moment count as made long ago; one test is about those."""
     monkeypatch.setattr(memory, "RACY_SECONDS", -3600.0)
-
-
-def draw(path: Path, seed: int) -> None:
-    Image.fromarray(np.random.default_rng(seed).integers(0, 255, (24, 24, 3), np.uint8)).save(path)
 
 
 def reads(monkeypatch: pytest.MonkeyPatch) -> list[Path]:

@@ -11,11 +11,10 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
-import numpy as np
 import openpyxl
 import pytest
 from click.testing import CliRunner, Result
-from PIL import Image
+from drawing import draw
 
 from recognizer.catalogue import Catalogue
 from recognizer.cli import main
@@ -35,12 +34,6 @@ SAMPLES = Path(__file__).parent / "samples"
 def catalogue(tmp_path: Path) -> Iterator[Catalogue]:
     with Catalogue.open(tmp_path / "data", create=True) as opened:
         yield opened
-
-
-def draw(path: Path, seed: int) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(np.random.default_rng(seed).integers(0, 255, (24, 24, 3), np.uint8)).save(path)
-    return path
 
 
 def refused(catalogue: Catalogue, path: Path, kind: str | None = None) -> list[str]:

@@ -7,9 +7,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
-from PIL import Image
+from drawing import draw
 
 from recognizer import history, imports
 from recognizer.catalogue import Catalogue
@@ -38,12 +37,6 @@ def base(tmp_path: Path) -> Path:
     draw(folder / "b.png", 2)
     draw(folder / "photos" / "в.jpg", 3)
     return folder
-
-
-def draw(path: Path, seed: int) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(np.random.default_rng(seed).integers(0, 255, (24, 24, 3), np.uint8)).save(path)
-    return path
 
 
 def table(base: Path, text: str | bytes, name: str = "catalogue.csv") -> Path:
