@@ -59,7 +59,8 @@ class Plan:
     """What a run does; the same plan and seed give the same curve on the same machine.
 
     `pairs` things a step, two views each of `size` pixels, worked `part` pictures at a time; `late_size` from
-    `late_from` of the steps on. `images` and `texts` weigh the two objectives, `entropy` the crowding term.
+    `late_from` of the steps on. `stop` ends the run before its schedule does. `most_alpha` bounds the share of the
+    trained weights that is tried. `images` and `texts` weigh the two objectives, `entropy` the crowding term.
     """
 
     steps: int = 600
@@ -78,13 +79,16 @@ class Plan:
     keep: float = 0.99
     every: int = 50
     patience: int = 0
+    stop: int = 0
+    most_alpha: float = 1.0
     seed: int = 0
     threads: int = 1
     workers: int = 1
 
-    def size_at(self, step: int) -> int:
-        """Return the side of the views at a step."""
-        return self.late_size if self.late_size and step >= self.late_from * self.steps else self.size
+    @property
+    def end(self) -> int:
+        """Return the step after the last."""
+        return min(self.stop or self.steps, self.steps)
 
 
 @dataclass(slots=True)
@@ -255,8 +259,8 @@ def train(
                     state.average[name].lerp_(value, 1 - keep)
             state.step = step + 1
             if progress and rank == 0:
-                progress(state.step, plan.steps)
-            if state.step % plan.every and state.step != plan.steps:
+                progress(state.step, plan.end)
+            if state.step % plan.every and state.step != plan.end:
                 continue
             found = _validated(trunk, model, state, sample)
             if log:
@@ -269,7 +273,8 @@ def train(
         else:
             continue
         break
-    return {"steps": state.step} | chosen(trunk, model, base, state.best_average or state.average, sample)
+    alphas = [alpha for alpha in ALPHAS if alpha <= plan.most_alpha]
+    return {"steps": state.step} | chosen(trunk, model, base, state.best_average or state.average, sample, alphas)
 
 
 def _validated(trunk: Trunk, model: nn.Module, state: State, sample: Tensor) -> float:
@@ -334,7 +339,7 @@ def draw_views(pictures: Tensor, file: Path, most: int = 12) -> None:
 def _stretches(plan: Plan, start: int) -> list[tuple[int, int, int]]:
     """The steps from `start` on as (first, end, size of views) of equal size."""
     turn = math.ceil(plan.late_from * plan.steps) if plan.late_size else plan.steps
-    parts = [(start, min(turn, plan.steps), plan.size), (max(start, turn), plan.steps, plan.late_size)]
+    parts = [(start, min(turn, plan.end), plan.size), (max(start, turn), plan.end, plan.late_size)]
     return [(first, end, size) for first, end, size in parts if first < end]
 
 
@@ -385,17 +390,22 @@ def mixed(base: dict[str, Tensor], trained: dict[str, Tensor], alpha: float) -> 
 
 
 def chosen(
-    trunk: Trunk, model: nn.Module, base: dict[str, Tensor], trained: dict[str, Tensor], sample: Tensor
+    trunk: Trunk,
+    model: nn.Module,
+    base: dict[str, Tensor],
+    trained: dict[str, Tensor],
+    sample: Tensor,
+    alphas: Sequence[float] = ALPHAS,
 ) -> dict[str, Any]:
     """Load the mixture that serves the held-out pairs best; returns its `alpha` and the `recall` of every alpha.
 
     The text tower has no base to be drawn back to, and follows the trained weights.
     """
     found: dict[str, float] = {}
-    for alpha in ALPHAS:
+    for alpha in alphas:
         model.load_state_dict(mixed(base, trained, alpha))
         found[f"{alpha}"] = round(recall(trunk, sample), 4)
-    best = max(ALPHAS, key=lambda alpha: (found[f"{alpha}"], -alpha))
+    best = max(alphas, key=lambda alpha: (found[f"{alpha}"], -alpha))
     model.load_state_dict(mixed(base, trained, best))
     return {"alpha": best, "recall": found}
 
