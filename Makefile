@@ -16,6 +16,7 @@ demo: $(INSTALLED) ## Draw a sample catalogue and identify phone photos of its p
 
 test: check $(INSTALLED) ## Check style and types, run every test, the wheel and the notebooks among them
 	$(BIN)/pytest --durations=10
+	$(BIN)/pytest -m slow --durations=10
 
 check: $(INSTALLED) ## Check style and types only
 	$(BIN)/ruff check
