@@ -1,8 +1,9 @@
 """The learned embedder: pictures to unit vectors, CLIP-style, through timm and open_clip.
 
-A model is one of three things, and `load` takes any of them:
+A model is one of four things, and `load` takes any of them:
 
 - a model folder: `weights.safetensors` beside `model.json`, as `znachki train` writes it;
+- `base`, the model folder that comes with this package, trained on rendered designs;
 - `open_clip:NAME/TAG`, any architecture of open_clip with a pretrained tag of its zoo or the path of a checkpoint,
   `open_clip:ViT-B-32/laion2b_s34b_b79k` or `open_clip:ViT-B-32//home/me/epoch_9.pt`; only this form may ask a model
   hub;
@@ -32,6 +33,7 @@ from recognizer.texts import TextTower
 from recognizer.types import Float32, UInt8Image
 
 IMAGENET: Final = "imagenet"
+BASE: Final = "base"
 ZOOMS: Final = (1.0, 1.0, 0.42)
 """What of a pin is embedded: the whole photo, the pin lifted from its ground, and the pin's middle; each as the side
 of a central square against the root of the area.
@@ -41,6 +43,7 @@ ImageNet base alone has .27 recall at 1 (.81 at 50) with the whole photo, .59 (.
 and .98. Without the whole photo `emblems/` falls to .95; five views gave .02 more on `pins/` for twice the time."""
 
 BATCH: Final = 32
+_OURS: Final = Path(__file__).resolve().parent / "models"
 _WEIGHTS: Final = "weights.safetensors"
 _CARD: Final = "model.json"
 _TEXT: Final = "text_tower."  # what the names of the text tower's tensors begin with
@@ -202,6 +205,8 @@ def load(model: str | Path | None = None, models: Path | None = None) -> Embedde
         model = IMAGENET
     if str(model) == IMAGENET:
         return _imagenet()
+    if str(model) == BASE:
+        return _folder(_OURS / BASE, BASE)
     if str(model).startswith("open_clip:"):
         return _open_clip(str(model))
     if models is not None and len(Path(model).parts) == 1 and (models / model).is_dir():
@@ -210,7 +215,7 @@ def load(model: str | Path | None = None, models: Path | None = None) -> Embedde
         # The index keeps the name, and is asked from other working folders too.
         return _folder(Path(model), str(Path(model).resolve()))
     raise ModelError(
-        f"{model}: no such model; give a folder with {_CARD} and {_WEIGHTS}, open_clip:NAME/TAG, or {IMAGENET}"
+        f"{model}: no such model; give a folder with {_CARD} and {_WEIGHTS}, open_clip:NAME/TAG, {BASE} or {IMAGENET}"
     )
 
 
@@ -224,7 +229,7 @@ def trunk(model: str | Path | None = None, models: Path | None = None) -> Trunk:
         name = str(model).removeprefix("open_clip:").partition("/")[0]
         network, form = _open_clip_network(str(model))
         return Trunk(network, {"kind": "open_clip", "config": open_clip.get_model_config(name)}, form)
-    folder = Path(model)
+    folder = _OURS / BASE if str(model) == BASE else Path(model)
     if models is not None and len(folder.parts) == 1 and (models / folder).is_dir():
         folder = models / folder
     return _folder_trunk(folder)
@@ -390,6 +395,7 @@ def save(
         for key, value in [*network.state_dict().items(), *held]
     }
     save_file(tensors, draft / _WEIGHTS)
+    (draft / _WEIGHTS).chmod(0o644)  # safetensors keeps it to its owner
     card = {"format": 1, "architecture": architecture, "preprocessing": asdict(form), **about}
     if text is not None:
         card["text"] = {"dim": text.dim, "buckets": text.buckets, "width": text.width}

@@ -279,7 +279,7 @@ def test_an_unknown_model_is_refused_with_what_there_is(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(ModelError, match="open_clip:NAME/TAG, or imagenet"):
+    with pytest.raises(ModelError, match="open_clip:NAME/TAG, base or imagenet"):
         embedder.load(name)
 
 
@@ -379,3 +379,14 @@ def test_the_fingerprint_changes_where_the_same_weights_compute_otherwise(
     after = embedder.load(own_folder)
     assert not np.array_equal(after.embed(pictures), before.embed(pictures))
     assert after.fingerprint != before.fingerprint
+
+
+def test_the_base_that_ships_tells_drawn_pins_apart_and_says_what_it_is() -> None:
+    folder = Path(embedder.__file__).parent / "models" / "base"
+    card = embedder.read_card(folder)
+    assert {"base", "data", "designs", "licence", "rebuild", "measured"} <= card.keys()
+    assert (folder / "weights.safetensors").stat().st_size < 20_000_000
+    model = embedder.load("base")
+    pictures = [sample.catalogue_view(row) for row in range(6)] + [sample.phone_view(row) for row in range(6)]
+    rows = model.embed(pictures)
+    assert ((rows[6:] @ rows[:6].T).argmax(axis=1) == np.arange(6)).sum() >= 5

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +14,14 @@ import timm
 import torch
 from click.testing import CliRunner, Result
 
-from recognizer import embedder
+from index.build import build
+from recognizer import embedder, sample
+from recognizer.catalogue import Catalogue
 from recognizer.cli import main
 from recognizer.identify import Recognizer
-from recognizer.photos import open_photo
+from recognizer.imports import import_csv
 from recognizer.texts import TextTower
-from recognizer.types import UInt8Image
+from recognizer.types import Photo, UInt8Image
 from recognizer.vectors import read_manifest
 from training import promote, train
 from training.evaluate import exam_of, similarities
@@ -44,9 +46,13 @@ class Noise:
 
 
 @pytest.fixture(scope="module")
-def prepared(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The drawn catalogue with a model that was trained on noise, and its pins cut out."""
-    folder = Path(shutil.copytree(data, tmp_path_factory.mktemp("promote") / "data"))
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small drawn catalogue with a model that was trained on noise, and its pins cut out."""
+    folder = tmp_path_factory.mktemp("promote") / "data"
+    files = sample.write(folder.parent / "sample", 20, 0, 1, 0)
+    with Catalogue.open(folder, create=True) as catalogue:
+        import_csv(catalogue, files.catalogue)
+    build(folder)
     torch.manual_seed(1)
     network: Any = timm.create_model("test_efficientnet", num_classes=0)
     trunk = embedder.Trunk(
@@ -103,9 +109,7 @@ def test_a_model_trained_on_noise_is_refused_and_forced_with_a_record(own: Path,
 
 
 @pytest.mark.parametrize("after", [False, True])
-def test_a_kill_at_the_swap_leaves_a_working_pair(
-    own: Path, query: Callable[[int], tuple[Path, str | None]], monkeypatch: pytest.MonkeyPatch, after: bool
-) -> None:
+def test_a_kill_at_the_swap_leaves_a_working_pair(own: Path, monkeypatch: pytest.MonkeyPatch, after: bool) -> None:
     class Killed(Exception):
         pass
 
@@ -123,7 +127,8 @@ def test_a_kill_at_the_swap_leaves_a_working_pair(
         assert isinstance(run(own, "promote", "noise", "--force").exception, Killed)
     assert model_of(own) == ("noise" if after else "imagenet")
     with Recognizer.open(own) as recognizer:
-        assert recognizer.identify([open_photo(query(0)[0])])[0]
+        photo = Photo(sample.phone_view(0), "0", "a drawn photo")
+        assert recognizer.identify([photo])[0]
     if after:
         assert promote.previous(own) == "imagenet"
     assert run(own, "promote", "noise", "--force").exit_code == 0

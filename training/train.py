@@ -59,8 +59,8 @@ class Plan:
     """What a run does; the same plan and seed give the same curve on the same machine.
 
     `pairs` things a step, two views each of `size` pixels, worked `part` pictures at a time; `late_size` from
-    `late_from` of the steps on. `stop` ends the run before its schedule does. `most_alpha` bounds the share of the
-    trained weights that is tried. `images` and `texts` weigh the two objectives, `entropy` the crowding term.
+    `late_from` of the steps on. `stop` ends the run before its schedule does. `images` and `texts` weigh the two
+    objectives, `entropy` the crowding term.
     """
 
     steps: int = 600
@@ -80,7 +80,6 @@ class Plan:
     every: int = 50
     patience: int = 0
     stop: int = 0
-    most_alpha: float = 1.0
     seed: int = 0
     threads: int = 1
     workers: int = 1
@@ -273,8 +272,7 @@ def train(
         else:
             continue
         break
-    alphas = [alpha for alpha in ALPHAS if alpha <= plan.most_alpha]
-    return {"steps": state.step} | chosen(trunk, model, base, state.best_average or state.average, sample, alphas)
+    return {"steps": state.step} | chosen(trunk, model, base, state.best_average or state.average, sample)
 
 
 def _validated(trunk: Trunk, model: nn.Module, state: State, sample: Tensor) -> float:
@@ -395,17 +393,19 @@ def chosen(
     base: dict[str, Tensor],
     trained: dict[str, Tensor],
     sample: Tensor,
-    alphas: Sequence[float] = ALPHAS,
 ) -> dict[str, Any]:
-    """Load the mixture that serves the held-out pairs best; returns its `alpha` and the `recall` of every alpha.
+    """Load the mixture to keep; returns its `alpha` and the `recall` of every alpha.
 
-    The text tower has no base to be drawn back to, and follows the trained weights.
+    It is the one nearest to the base that is within a standard error of the best: what training gains on drawn views
+    beyond that is as likely to be lost on photographs. The text tower has no base, and follows the trained weights.
     """
     found: dict[str, float] = {}
-    for alpha in alphas:
+    for alpha in ALPHAS:
         model.load_state_dict(mixed(base, trained, alpha))
         found[f"{alpha}"] = round(recall(trunk, sample), 4)
-    best = max(alphas, key=lambda alpha: (found[f"{alpha}"], -alpha))
+    most = max(found.values())
+    error = math.sqrt(most * (1 - most) / len(sample))
+    best = next(alpha for alpha in ALPHAS if found[f"{alpha}"] >= most - error)
     model.load_state_dict(mixed(base, trained, best))
     return {"alpha": best, "recall": found}
 

@@ -42,7 +42,6 @@ SHOWN: Final = 20
 @click.option("--every", type=click.IntRange(min=1), default=50, show_default=True, help="Steps between checkpoints.")
 @click.option("--patience", type=int, default=0, help="Stop after so many checkpoints without gain; 0 never.")
 @click.option("--stop", type=int, default=0, help="End at this step of the schedule; 0 at its end.")
-@click.option("--most-alpha", type=click.FloatRange(0, 1), default=1.0, help="Most of the trained weights to keep.")
 @click.option("--seed", type=int, default=0, show_default=True)
 @click.option("--threads", type=click.IntRange(min=1), default=2, show_default=True)
 @click.option("--workers", type=click.IntRange(min=0), default=1, show_default=True, help="Processes that draw views.")
