@@ -19,7 +19,7 @@ from recognizer.embedder import Embedder
 from recognizer.errors import IndexError_, IndexMismatch, PhotoError
 from recognizer.identify import SETTINGS
 from recognizer.photos import open_photo
-from recognizer.types import CatalogueImage, Crop, Keypoints, Photo, Reference, Role, UInt8Image
+from recognizer.types import CatalogueImage, Crop, Keypoints, Reference, Role, UInt8Image
 from recognizer.vectors import Index, Manifest
 
 BATCH: Final = 16
@@ -126,7 +126,7 @@ def _take_features(
             except PhotoError as error:
                 failed[image.sha256] = str(error)
                 continue
-            crops.append((image, main_crop(photo)))
+            crops.append((image, lots.single(photo)))
         for (image, crop), zooms in zip(
             crops,
             model.embed_zooms([crop.whole for _, crop in crops], [lots.lifted(crop) for _, crop in crops]),
@@ -138,11 +138,6 @@ def _take_features(
         if progress:
             progress(min(at + BATCH, len(waiting)), len(waiting))
     return failed
-
-
-def main_crop(photo: Photo) -> Crop:
-    """Return the one crop that a catalogue photo stands for: the largest, for a catalogue photo shows its pin."""
-    return max(lots.split(photo), key=lambda crop: crop.box.width * crop.box.height)
 
 
 def _reference(crop: Crop) -> Reference:

@@ -30,8 +30,8 @@ from recognizer.verify import verify
 SETTINGS: Final = f"{lots.SETTINGS}/{keypoints.SETTINGS}"
 """What the features of a photo depend on, on both sides: the index refuses queries taken in another way."""
 
-BY_VOTES: Final = 16
-BY_SIMILARITY: Final = 12
+BY_VOTES: Final = 24
+BY_SIMILARITY: Final = 16
 """Candidates that are verified, the best of each evidence. On `pins/` they hold the right entry for .99 of the
 queries, on `emblems/` for all."""
 

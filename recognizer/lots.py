@@ -15,7 +15,7 @@ import numpy as np
 from recognizer import outlines
 from recognizer.types import Box, Crop, Float32, Photo, UInt8Image
 
-SETTINGS: Final = f"hull-3-{outlines.digest()}"
+SETTINGS: Final = f"hull-4-{outlines.digest()}"
 """What the crops depend on, the outline network among it; an index made with other settings is of no use. The number is
 raised with every change of this module that moves a crop."""
 
@@ -45,11 +45,20 @@ def split(photo: Photo, outliner: outlines.Outliner | None = None) -> list[Crop]
         found = outliner.find(photo.image, first=first)
         if len(found) > 1:
             return [_crop(photo.image, one.contour, alone=False, score=one.score) for one in found]
-    hull = _hull(photo.image, first[0])
+    return [_single(photo.image, first)]
+
+
+def single(photo: Photo) -> Crop:
+    """Return the crop of a photo that is known to show one pin, or one set that is one entry: a catalogue photo."""
+    return _single(photo.image, _outliner().first_look(photo.image))
+
+
+def _single(image: UInt8Image, first: Float32) -> Crop:
+    hull = _hull(image, first[0])
     if hull is None:
-        height, width = photo.image.shape[:2]
-        return [Crop(photo.image, Box(0, 0, width, height), score=0.0)]
-    return [_crop(photo.image, hull, alone=True, score=1.0)]
+        height, width = image.shape[:2]
+        return Crop(image, Box(0, 0, width, height), score=0.0)
+    return _crop(image, hull, alone=True, score=1.0)
 
 
 def _crop(image: UInt8Image, outline: Float32, *, alone: bool, score: float) -> Crop:

@@ -29,7 +29,7 @@ EVIDENCES: Final = ("similarity", "votes", "inliers", "appearance")
 
 SIGNS: Final = (
     *("agreement", "agreed_lead", "agreed_inliers", "agreed_appearance"),
-    *("apart_lead", "apart_similarity", "apart_votes"),
+    *("apart_lead", "apart_similarity", "apart_inliers"),
 )
 """Order of the columns of `signs`: what counts where keypoints agree, and what counts where they do not."""
 
@@ -116,7 +116,7 @@ def signs(hits: Sequence[Hit], score: Floats, owners: Sequence[str]) -> Floats:
     best = hits[first]
     _, agreement = evidences(hits)
     agreed = [1.0, lead, np.log1p(min(best.inliers, 100)), best.appearance]
-    apart = [lead, best.similarity, np.log(best.votes + 1e-3)]
+    apart = [lead, best.similarity, np.log1p(min(best.inliers, 100))]
     return np.array([*(agreement * value for value in agreed), *((1 - agreement) * value for value in apart)])
 
 

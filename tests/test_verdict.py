@@ -85,7 +85,7 @@ def test_signs_are_worked_against_the_best_photo_of_another_entry() -> None:
     assert found["agreed_inliers"] == pytest.approx(0.5 * math.log(11))
     assert found["agreed_appearance"] == pytest.approx(0.5 * 0.25)
     assert found["apart_similarity"] == pytest.approx(0.5 * 0.5)
-    assert found["apart_votes"] == pytest.approx(0.5 * math.log(0.201))
+    assert found["apart_inliers"] == pytest.approx(0.5 * math.log(11))
 
 
 def test_signs_are_bounded_and_finite_without_a_rival() -> None:
