@@ -55,8 +55,13 @@ def answer_json(answer: Answer, systems: Sequence[str] = ()) -> dict[str, Any]:
     }
 
 
-def _places(places: Float32 | None) -> list[list[float]] | None:
-    return None if places is None else [[round(x, 1), round(y, 1)] for x, y in places.tolist()]
+def _places(places: Float32 | None) -> list[list[int]] | None:
+    """Corners as whole pixels, those that fall together once."""
+    return (
+        None
+        if places is None
+        else [list(place) for place in dict.fromkeys((round(x), round(y)) for x, y in places.tolist())]
+    )
 
 
 def _match_json(match: Match, systems: Sequence[str]) -> dict[str, Any]:

@@ -202,7 +202,7 @@ def load(model: str | Path | None = None, models: Path | None = None) -> Embedde
     no such model or its files do not hold.
     """
     if model is None:
-        model = IMAGENET
+        model = BASE
     if str(model) == IMAGENET:
         return _imagenet()
     if str(model) == BASE:

@@ -32,7 +32,7 @@ TINY: dict[str, Any] = {
 
 @pytest.fixture(scope="module")
 def imagenet() -> Embedder:
-    return embedder.load()
+    return embedder.load("imagenet")
 
 
 @pytest.fixture(scope="module")

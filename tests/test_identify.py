@@ -253,7 +253,7 @@ def test_a_model_that_changed_under_its_name_is_refused(own_data: Path) -> None:
     path = own_data / "index" / "index.json"
     about = json.loads(path.read_text())
     path.write_text(json.dumps(about | {"fingerprint": "0" * 16}))
-    with pytest.raises(IndexMismatch, match="imagenet"):
+    with pytest.raises(IndexMismatch, match="base"):
         Recognizer.open(own_data)
 
 

@@ -85,7 +85,7 @@ def test_a_model_trained_on_noise_is_refused_and_forced_with_a_record(own: Path,
     assert refused.exit_code == 1
     assert "not promoted" in refused.stderr
     assert "recall at 1" in refused.stderr
-    assert model_of(own) == "imagenet"
+    assert model_of(own) == "base"
     assert promote.history(own) == []
     assert list((tmp_path / "changed").glob("*.jpg"))
 
@@ -102,7 +102,7 @@ def test_a_model_trained_on_noise_is_refused_and_forced_with_a_record(own: Path,
     assert "picture" in by_words.stdout
     assert by_words.stderr == ""
     assert run(own, "promote", "--rollback").exit_code == 0
-    assert model_of(own) == "imagenet"
+    assert model_of(own) == "base"
     without = run(own, "search", "герб")
     assert "no text tower" in without.stderr
     assert "by text)" in without.stdout
@@ -125,12 +125,12 @@ def test_a_kill_at_the_swap_leaves_a_working_pair(own: Path, monkeypatch: pytest
     with monkeypatch.context() as patch:
         patch.setattr(Path, "replace", killed)
         assert isinstance(run(own, "promote", "noise", "--force").exception, Killed)
-    assert model_of(own) == ("noise" if after else "imagenet")
+    assert model_of(own) == ("noise" if after else "base")
     with Recognizer.open(own) as recognizer:
         photo = Photo(sample.phone_view(0), "0", "a drawn photo")
         assert recognizer.identify([photo])[0]
     if after:
-        assert promote.previous(own) == "imagenet"
+        assert promote.previous(own) == "base"
     assert run(own, "promote", "noise", "--force").exit_code == 0
     assert model_of(own) == "noise"
 

@@ -115,7 +115,7 @@ def test_requests_at_once_are_all_answered(served: Served, pin: tuple[bytes, str
 
 def test_the_version_names_model_and_index(served: Served) -> None:
     version = served.get("/api/v1/version").json()
-    assert version["model"] == "imagenet"
+    assert version["model"] == "base"
     assert re.fullmatch("[0-9a-f]{16}", version["model_fingerprint"])
     assert re.fullmatch("[0-9a-f]{16}", version["index_fingerprint"])
     assert served.get("/api/v1/health").json() == {"status": "ok"}

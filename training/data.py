@@ -176,7 +176,7 @@ def cutout(photo: Path, folder: Path) -> UInt8Image:
         held = cv2.imread(str(kept), cv2.IMREAD_UNCHANGED)
         if held is not None and held.ndim == 3 and held.shape[2] == 4:
             return np.ascontiguousarray(held[:, :, [2, 1, 0, 3]])
-    crop = max(lots.split(open_photo(photo)), key=lambda one: one.box.width * one.box.height)
+    crop = lots.single(open_photo(photo))
     mask: UInt8Image = np.full(crop.image.shape[:2], 255, np.uint8)
     if crop.outline is not None:
         mask[:] = 0

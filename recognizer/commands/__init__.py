@@ -7,6 +7,7 @@ that `znachki COMMAND --help` is quick too.
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -89,8 +90,15 @@ def model_option(command: _Command) -> _Command:
 
 
 def print_json(value: object) -> None:
-    """Print a value as JSON, its letters as they are."""
-    click.echo(json.dumps(value, ensure_ascii=False, indent=2))
+    """Print a value as JSON, its letters as they are, a list of numbers or of points on one line."""
+    text = json.dumps(value, ensure_ascii=False, indent=2)
+    for item in (r"-?[\d.]+(?:e[-+]?\d+)?", r"\[[-\d., ]+\]"):  # no string has a line break in it, only a list does
+        text = re.sub(rf"\[\n\s+({item}(?:,\n\s+{item})*)\n\s+\]", _joined, text)
+    click.echo(text)
+
+
+def _joined(found: re.Match[str]) -> str:
+    return "[" + re.sub(r",\n\s+", ", ", found[1]) + "]"
 
 
 @contextmanager

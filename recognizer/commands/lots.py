@@ -13,6 +13,7 @@ from recognizer.commands import (
     collector_option,
     data_option,
     echo,
+    folder_option,
     json_option,
     model_option,
     plural,
@@ -194,12 +195,11 @@ def _say_end(job: Job, result: dict[str, Any], unread: Sequence[Unread]) -> None
 @click.option(
     "--out",
     type=click.Path(file_okay=False, path_type=Path),
-    default=Path("out/crops"),
-    show_default=True,
-    help="Folder for the crops.",
+    help="Folder for the crops; without it, `crops` in the data folder.",
 )
+@folder_option
 @json_option
-def split(pictures: tuple[Path, ...], out: Path, as_json: bool) -> None:
+def split(pictures: tuple[Path, ...], out: Path | None, data: Path, as_json: bool) -> None:
     """Write the crops of pictures as PNG, cut out along their outlines, to see by eye what is found.
 
     Needs no catalogue. A crop is named by its picture and its number in reading order.
@@ -209,6 +209,7 @@ def split(pictures: tuple[Path, ...], out: Path, as_json: bool) -> None:
     from recognizer.photos import encode_png, open_photo
     from recognizer.report import write_whole
 
+    out = out or data / "crops"
     found, unread = listings.read(pictures)
     try:
         out.mkdir(parents=True, exist_ok=True)

@@ -90,7 +90,7 @@ class VersionBody(_Open):
     """What answers: the program, the model and the index."""
 
     znachki: str = Field(examples=["0.1.0"])
-    model: str = Field(examples=["imagenet"])
+    model: str = Field(examples=["base"])
     model_fingerprint: str = Field(examples=["880b98da9c5d3779"])
     index_fingerprint: str = Field(examples=["5b1dc41f0a57a1f2"])
     index_generation: int = Field(examples=[3])
