@@ -343,7 +343,9 @@ def test_demo_says_which_answers_are_right(tmp_path: Path) -> None:
     told = json.loads(good(*arguments, "--json"))
     assert [one["entry_id"] for one in told["photos"]] == ["drawn-0001", "drawn-0007", None]
     assert told["right"] == sum(one["outcome"] == "right" for one in told["photos"])
-    assert said.splitlines()[-1] == (
+    assert told["lot"]["found"] >= 10
+    assert "A lot of 12 pins, 10 of them in the catalogue" in said.splitlines()[-1]
+    assert said.splitlines()[-2] == (
         f"{told['right']} of 3 right. Photos beside catalogue photos, matched points drawn: {report}"
     )
     for one in told["photos"]:

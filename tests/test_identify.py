@@ -118,7 +118,7 @@ def test_pins_that_the_catalogue_lacks_are_no_match(recognizer: Recognizer, stra
     found = [best(crops) for crops in recognizer.identify(strangers)]
     called = [photo.source for photo, one in zip(strangers, found, strict=True) if one.verdict is Verdict.MATCH]
     assert len(called) <= 1, called  # of 20, one was
-    # .68 where a match begins at .86: not near it by the half of them
+    # not near where a match begins by the half of them
     assert np.median([one.matches[0].probability for one in found]) < recognizer.ranking.match - 0.1
 
 

@@ -184,7 +184,7 @@ def test_bodies_are_bounded_in_length_and_time(own_data: Path) -> None:
         assert "20,000" in problem(small.identify(b"x" * 30_000), 413)
 
         def drip() -> Iterator[bytes]:
-            yield b"--x\r\n"
+            yield b'--x\r\nContent-Disposition: form-data; name="photo"; filename="a.jpg"\r\n\r\n'
             for _ in range(400):
                 yield b"x" * 100
 

@@ -46,6 +46,10 @@ PRECISION: Final = 0.95
 unknown pins called so would not do: an eighth of those of `pins/` are platings of a drawing that the catalogue has in
 another plating, which no threshold on one answer parts."""
 
+LACKING: Final = 0.4
+"""Weight of a case with its entry left out, against 1 of the case itself, in sets without unknown pins of their own:
+without these every answer by similarity alone would look sure."""
+
 Floats = NDArray[np.float64]
 
 
@@ -93,17 +97,27 @@ def fit(cases: Sequence[Case]) -> Ranking:
     """Return the ranking fitted to these cases, its threshold for PRECISION among them."""
     agreed, apart = _fit_weights(cases)
     draft = Ranking(agreed, apart, (0.0,) * len(SIGNS), 0.0, 1.0)
-    rows = np.array([_signs(case, draft) for case in cases])
-    right = np.array([_answered_right(case, draft) for case in cases])
-    signs, bias = _fit_signs(rows, right, _even(cases))
+    lacking = [left_out(case) for case in cases if case.right.any()]
+    lacking = [case for case in lacking if case.hits]
+    asked = [*cases, *lacking]
+    rows = np.array([_signs(case, draft) for case in asked])
+    right = np.array([_answered_right(case, draft) for case in asked])
+    even = np.concatenate([_even(cases), np.full(len(lacking), LACKING)])
+    signs, bias = _fit_signs(rows, right, even)
     probability = 1 / (1 + np.exp(-(rows @ np.array(signs) + bias)))
-    return Ranking(agreed, apart, signs, bias, _threshold(probability, right))
+    return Ranking(agreed, apart, signs, bias, _threshold(probability, right, even))
 
 
-def _threshold(probability: Floats, right: NDArray[np.bool_]) -> float:
+def left_out(case: Case) -> Case:
+    """Return the case as it would be if the catalogue lacked the pin: the hits of its entry are gone."""
+    kept = [at for at, owner in enumerate(case.owners) if owner != case.answer]
+    return Case(case.group, tuple(case.hits[at] for at in kept), tuple(case.owners[at] for at in kept), None)
+
+
+def _threshold(probability: Floats, right: NDArray[np.bool_], weight: Floats) -> float:
     """The least probability from which on PRECISION of the answers are right; the highest one where none does."""
     order = np.argsort(-probability, kind="stable")
-    kept = np.cumsum(right[order]) / np.arange(1, len(order) + 1)
+    kept = np.cumsum((right * weight)[order]) / np.cumsum(weight[order])
     enough = np.flatnonzero(kept >= PRECISION)
     return float(np.floor(probability[order[enough[-1] if len(enough) else 0]] * 1e4) / 1e4)
 

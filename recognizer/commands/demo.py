@@ -149,7 +149,7 @@ def _lot(recognizer: Recognizer, data: Path, count: int) -> dict[str, Any]:
 
 def _lot_line(lot: dict[str, Any]) -> str:
     return (
-        f"A photo of a lot of {lot['pins']} pins, {lot['known']} of them in the catalogue: {lot['found']} found, "
+        f"A lot of {lot['pins']} pins, {lot['known']} of them in the catalogue: {lot['found']} found, "
         f"{lot['right']} of the known ones named right. Each pin beside its catalogue photo: {lot['report']}"
     )
 
