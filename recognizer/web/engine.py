@@ -227,7 +227,7 @@ class Engine:
         if ask.crops is None:
             try:
                 ask.crops = lots.split(ask.photo)
-            except Exception as error:
+            except Exception as error:  # the thread serves everybody: whatever it was, only this photo fails
                 self._fail(ask, error)
                 return False
             if ask.most_pins is not None and len(ask.crops) > ask.most_pins:
@@ -322,5 +322,5 @@ class Engine:
 def _alone(recognizer: Recognizer, crop: Crop, k: int) -> Recognition | Exception:
     try:
         return recognizer.answer([crop], k=k)[0]
-    except Exception as error:
+    except Exception as error:  # told to the one who asked, through the future; the others go on
         return error

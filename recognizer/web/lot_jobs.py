@@ -193,7 +193,7 @@ class LotJobs:
                     worked |= self._step(job, about)
                 except Busy:
                     self._more.wait(1)  # no index yet, or stopping
-                except Exception as error:
+                except Exception as error:  # the thread works for all lots: a full disk must not stop the others
                     if self._is_held(job_id):
                         _LOG.error("a lot could not go on", exc_info=error)
                         self._more.wait(1)
