@@ -397,6 +397,18 @@ def test_an_entry_is_made_found_by_its_photo_changed_and_withdrawn(served: Serve
         assert [change.what for change in catalogue.history("new/1")][-1] == "keeper: create new/1"
 
 
+@pytest.mark.parametrize(
+    "path", ["/", "/catalogue", "/api/v1/entries", "/api/v1/openapi.json", "/pictures/1.jpg", "/static/style.css"]
+)
+def test_what_can_be_got_can_be_asked_about(served: Served, path: str) -> None:
+    got, told = served.get(path), served.client.head(path)
+    assert (told.status_code, told.content) == (200, b"")
+    same = ("content-type", "content-length", "etag", "content-security-policy")
+    assert [told.headers.get(name) for name in same] == [got.headers.get(name) for name in same]
+    assert served.client.head("/api/v1/entries/no-such-entry").status_code == 404
+    assert served.client.head("/identify").status_code == 405
+
+
 def test_pages_of_entries_lead_to_the_next(served: Served) -> None:
     seen: list[str] = []
     path: str | None = "/api/v1/entries?limit=15"

@@ -44,12 +44,17 @@ class Guard:
             return
         start = time.perf_counter()
         status = 0
+        # HEAD is GET without the body: what can be got can be asked about.
+        bare = scope["method"] == "HEAD"
+        asked: Scope = {**scope, "method": "GET"} if bare else scope
 
         async def sending(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
                 self._put_headers(scope, message)
+            elif bare and message["type"] == "http.response.body":
+                message = {**message, "body": b""}
             await send(message)
 
         try:
@@ -58,7 +63,7 @@ class Guard:
                 answer = problem_response(refused.status_code, str(refused.detail), refused.headers)
                 await answer(scope, receive, sending)
             else:
-                await self._app(scope, self._bounded(scope, receive), sending)
+                await self._app(asked, self._bounded(scope, receive), sending)
         except Exception as error:  # our fault; whoever asked is told so, and no more than that
             _LOG.error("%s %s failed", scope["method"], scope["path"], exc_info=error)
             if status:
@@ -66,7 +71,7 @@ class Guard:
             answer = problem_response(500, "something went wrong here; the service's log says what")
             await answer(scope, receive, sending)
         finally:
-            route = getattr(scope.get("route"), "path", "other")
+            route = getattr(asked.get("route"), "path", "other")
             self._counters.count(
                 "znachki_requests_total", method=_method(scope["method"]), route=route, status=str(status)
             )
