@@ -307,13 +307,20 @@ class Catalogue:
 
     # Photos
 
-    def images(self, role: Role | None = None, entry_id: str | None = None) -> list[CatalogueImage]:
-        """List photos by image_id, all of them or those of one role, of one entry."""
+    def images(
+        self, role: Role | None = None, entry_id: str | None = None, *, unused: bool = False
+    ) -> list[CatalogueImage]:
+        """List photos by image_id: those of one entry, or of all entries in use; those of one role, or of all.
+
+        Entries that were withdrawn keep their photos, but are no answer to one; `unused` lists these photos too.
+        """
         query = sa.select(_image).order_by(_image.c.image_id)
         if role is not None:
             query = query.where(_image.c.role == role.value)
         if entry_id is not None:
             query = query.where(_image.c.entry_id == entry_id)
+        elif not unused:
+            query = query.where(_in_use())
         with self._reading() as connection:
             return [tables.as_image(row) for row in connection.execute(query)]
 
@@ -331,8 +338,8 @@ class Catalogue:
         return tables.as_image(row)
 
     def image_keys(self, role: Role | None = None) -> list[tuple[int, str]]:
-        """List (image_id, sha256) of every photo by image_id: what an index must hold."""
-        query = sa.select(_image.c.image_id, _image.c.sha256).order_by(_image.c.image_id)
+        """List (image_id, sha256) of every photo of an entry in use by image_id: what an index must hold."""
+        query = sa.select(_image.c.image_id, _image.c.sha256).where(_in_use()).order_by(_image.c.image_id)
         if role is not None:
             query = query.where(_image.c.role == role.value)
         with self._reading() as connection:
@@ -616,6 +623,11 @@ def _like(words: Sequence[str]) -> sa.Select[Any]:
     PostgreSQL finds such parts by an index of trigrams.
     """
     return sa.select(_entry).where(*(_entry.c.words.contains(f" {word}", autoescape=True) for word in words))
+
+
+def _in_use() -> sa.ColumnElement[bool]:
+    """Whether a photo is of an entry in use."""
+    return _image.c.entry_id.in_(sa.select(_entry.c.entry_id).where(_entry.c.status == Status.ACTIVE.value))
 
 
 def _ids(images: Iterable[CatalogueImage]) -> list[str]:

@@ -34,7 +34,7 @@ def export_csv(catalogue: Catalogue, path: Path) -> ExportReport:
     text = io.StringIO(newline="")
     writer = csv.DictWriter(text, COLUMNS, restval="", lineterminator="\n")
     writer.writeheader()
-    entries, images = catalogue.entries(), catalogue.images()
+    entries, images = catalogue.entries(), catalogue.images(unused=True)
     of: dict[str, list[CatalogueImage]] = {}
     for image in images:
         of.setdefault(image.entry_id, []).append(image)

@@ -27,7 +27,7 @@ def write_sheet(path: Path, catalogue: Catalogue, title: str, rows: Iterable[tup
     CatalogueError where the file cannot be written.
     """
     faces: dict[str, CatalogueImage] = {}
-    for image in catalogue.images(Role.FACE):
+    for image in catalogue.images(Role.FACE, unused=True):
         faces.setdefault(image.entry_id, image)
     cards = [_card(entry, held, _picture(catalogue, faces, entry.entry_id)) for entry, held in rows]
     loader = jinja2.FileSystemLoader(Path(__file__).parent / "templates")

@@ -386,6 +386,17 @@ def test_photos_entered_again_keep_their_ids_and_take_the_new_role(catalogue: Ca
     assert catalogue.images() == [replace(image, role=Role.MARK, licence="CC0")]
 
 
+def test_photos_of_an_entry_out_of_use_are_no_answers_but_are_kept(catalogue: Catalogue) -> None:
+    catalogue.upsert([GAGARIN, SHIP])
+    one = catalogue.add_image(GAGARIN.entry_id, picture("a"), ".jpg")
+    other = catalogue.add_image("2", picture("b"), ".jpg")
+    catalogue.withdraw(GAGARIN.entry_id)
+    assert catalogue.images() == [other]
+    assert catalogue.image_keys() == [(other.image_id, other.sha256)]
+    assert catalogue.images(entry_id=GAGARIN.entry_id) == [one]
+    assert catalogue.images(unused=True) == [one, other]
+
+
 def test_photos_of_no_entry_or_without_picture_are_refused(catalogue: Catalogue) -> None:
     catalogue.upsert([SHIP])
     with pytest.raises(EntryNotFound, match="no entry '3'"):

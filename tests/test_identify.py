@@ -271,6 +271,28 @@ def test_a_photo_that_left_the_catalogue_is_not_answered(own_data: Path) -> None
         assert one.matches
 
 
+def test_an_entry_out_of_use_is_never_offered_whatever_the_index_holds(own_data: Path) -> None:
+    entry_id = sample.entries(8)[7].entry_id
+    with Catalogue.open(own_data) as catalogue:
+        (image,) = catalogue.images(entry_id=entry_id)
+        photo = open_photo(catalogue.picture_path(image))
+        catalogue.withdraw(entry_id)
+        change = catalogue.history(limit=1)[0].change_id
+    for indexed in (False, True):
+        if indexed:
+            build(own_data)
+        with Recognizer.open(own_data) as recognizer:
+            assert (image.image_id in dict(recognizer.index.manifest.images)) is not indexed
+            offered = best(recognizer.identify([photo], k=50)[0]).matches
+            assert offered
+            assert entry_id not in [match.entry.entry_id for match in offered]
+    with Catalogue.open(own_data) as catalogue:
+        catalogue.undo(change)
+    build(own_data)
+    with Recognizer.open(own_data) as recognizer:
+        assert best(recognizer.identify([photo])[0]).matches[0].entry.entry_id == entry_id
+
+
 def test_a_photo_that_is_not_indexed_yet_is_no_fault(own_data: Path, photos: list[Photo]) -> None:
     with Catalogue.open(own_data) as catalogue:
         new = sample.entries(41)[40]

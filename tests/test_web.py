@@ -392,9 +392,38 @@ def test_an_entry_is_made_found_by_its_photo_changed_and_withdrawn(served: Serve
     assert gone.json()["status"] == "withdrawn"
     assert served.get("/api/v1/entries", params={"series": "Новая серия"}).json()["total"] == 0
     assert "withdrawn" in served.get("/api/v1/entries/new%2F1").json()["note"]
+    assert "new/1" not in offered(served, view)
     problem(served.post("/api/v1/entries/new%2F1/withdraw", headers=served.writes), 409)
     with Catalogue.open(served.data) as catalogue:
         assert [change.what for change in catalogue.history("new/1")][-1] == "keeper: create new/1"
+
+
+def offered(served: Served, photo: bytes) -> set[str]:
+    """The entries that a photo is answered with, however far down."""
+    pins = served.identify(photo, k=50).json()["photos"][0]["recognitions"]
+    return {match["entry_id"] for pin in pins for match in pin["matches"]}
+
+
+def test_what_is_withdrawn_beside_the_service_is_offered_no_more(served: Served) -> None:
+    """`znachki withdraw` makes no index; its photos are in the one in use, and yet are no answer."""
+    entry_id, view = sample.entries(34)[33].entry_id, encode_jpeg(sample.catalogue_view(33))
+    assert entry_id in offered(served, view)
+    assert CliRunner().invoke(main, ["withdraw", entry_id, "--data", str(served.data)]).exit_code == 0
+    ends = time.monotonic() + 30
+    while entry_id in offered(served, view):
+        assert time.monotonic() < ends
+    assert "withdrawn" in served.get(f"/entries/{entry_id}", headers=HTML).text
+    shown = re.search(r"/pictures/(\d+)[.]jpg", served.get(f"/entries/{entry_id}", headers=HTML).text)
+    assert shown is not None
+    assert served.get(shown[0]).status_code == 200
+    assert CliRunner().invoke(main, ["undo", "--data", str(served.data), last_change(served)]).exit_code == 0
+    while entry_id not in offered(served, view):
+        assert time.monotonic() < ends
+
+
+def last_change(served: Served) -> str:
+    with Catalogue.open(served.data) as catalogue:
+        return str(catalogue.history(limit=1)[0].change_id)
 
 
 @pytest.mark.parametrize(

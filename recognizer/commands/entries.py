@@ -127,7 +127,7 @@ def show(entry: str | None, words: str | None, limit: int, data: Path, as_json: 
         entries = _some(catalogue, words, limit or count)
         if as_json:
             of: dict[str, list[CatalogueImage]] = {}
-            for image in catalogue.images():
+            for image in catalogue.images(unused=True):
                 of.setdefault(image.entry_id, []).append(image)
             print_json([entry_json(one, of.get(one.entry_id, [])) for one in entries])
         else:

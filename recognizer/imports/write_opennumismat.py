@@ -106,7 +106,7 @@ def _make_tables(connection: sqlite3.Connection, title: str) -> None:
 
 def _write_coins(connection: sqlite3.Connection, catalogue: Catalogue) -> int:
     images: dict[str, list[CatalogueImage]] = {}
-    for image in catalogue.images():
+    for image in catalogue.images(unused=True):
         images.setdefault(image.entry_id, []).append(image)
     count = 0
     for count, entry in enumerate(catalogue.entries(), 1):

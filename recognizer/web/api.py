@@ -337,10 +337,10 @@ async def add_photo(
     response_model=schemas.EntryBody,
 )
 async def withdraw_entry(request: Request, service: Serves, entry_id: EntryId) -> Any:
-    """Take an entry out of use. Its numbers still answer, saying so."""
+    """Take an entry out of use. Its numbers still answer, saying so; photos are answered with it no more."""
     who = service.writer(request)
     made = await service.editor.change(
-        f"{who}: withdraw {entry_id[:200]}", lambda catalogue: catalogue.withdraw(entry_id), photos=False
+        f"{who}: withdraw {entry_id[:200]}", lambda catalogue: catalogue.withdraw(entry_id), photos=True
     )
     return entry_body(made, await asyncio.to_thread(service.engine.catalogue.images, None, made.entry_id))
 

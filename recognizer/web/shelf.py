@@ -36,7 +36,7 @@ class Shelf:
         """Read a catalogue."""
         change_id = newest_change(catalogue)
         entries = {entry.entry_id: entry for entry in catalogue.entries()}
-        images = {image.image_id: image for image in catalogue.images()}
+        images = {image.image_id: image for image in catalogue.images(unused=True)}
         photos: dict[str, list[CatalogueImage]] = defaultdict(list)
         for image in images.values():
             photos[image.entry_id].append(image)
