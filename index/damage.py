@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from recognizer import lots, vectors
+from recognizer import archive, lots, vectors
 from recognizer.errors import IndexError_, ModelError
 from recognizer.types import Float32
 from recognizer.vectors import Index, Manifest
@@ -66,6 +66,12 @@ def _of_index(data: Path, manifest: Manifest, progress: Progress | None) -> Iter
     except IndexError_ as error:
         lost = [name for name in (manifest.vectors, manifest.descriptors) if name in str(error)]
         yield _told(data, folder / (lost[0] if lost else ""), error)
+    else:
+        changed = [name for name, known in manifest.sums.items() if archive.sha256_of(folder / name) != known]
+        for name in changed:
+            yield f"index/{name}", "damaged: its sha256 is another one; run `znachki index --rebuild`"
+        if manifest.vectors in changed:
+            index = None  # told already
     for done, (image_id, sha256) in enumerate(manifest.images, 1):
         try:
             vectors.read_features(folder, manifest.settings, sha256)

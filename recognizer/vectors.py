@@ -18,8 +18,8 @@ import io
 import json
 import os
 from collections import OrderedDict
-from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -57,8 +57,8 @@ _CACHED: Final = 2048  # references held in memory, about 200 KB each
 class Manifest:
     """What `index.json` says: with what the index was made, from which photos, and where its files lie.
 
-    `images` are (image_id, sha256), by image_id. `trained_on` is how many descriptors the IVF-PQ was trained on, 0
-    while exact.
+    `images` are (image_id, sha256), by image_id. `sums` has the sha256 of each of the two files, by name; nothing reads
+    them but who looks for damage. `trained_on` is how many descriptors the IVF-PQ was trained on, 0 while exact.
     """
 
     model: str
@@ -69,6 +69,7 @@ class Manifest:
     images: tuple[tuple[int, str], ...]
     vectors: str
     descriptors: str
+    sums: Mapping[str, str] = field(default_factory=dict)
     trained_on: int = 0
     format: int = FORMAT
 
@@ -222,11 +223,15 @@ def write(folder: Path, manifest: Manifest, vectors: Any, descriptors: Any) -> N
 
     A run that is killed leaves the old index. Files of former generations are removed at the end.
     """
+    sums: dict[str, str] = {}
     for name, part in ((manifest.vectors, vectors), (manifest.descriptors, descriptors)):
         draft = folder / f"{name}.part"
         faiss.write_index(part, str(draft))
+        with draft.open("rb") as file:
+            sums[name] = hashlib.file_digest(file, "sha256").hexdigest()
         draft.replace(folder / name)
-    _write_beside(folder / "index.json", (json.dumps(asdict(manifest), ensure_ascii=False) + "\n").encode())
+    about = asdict(replace(manifest, sums=sums))
+    _write_beside(folder / "index.json", (json.dumps(about, ensure_ascii=False) + "\n").encode())
     for path in [*folder.glob("*.faiss"), *folder.glob("*.part")]:
         if path.name not in (manifest.vectors, manifest.descriptors):
             path.unlink(missing_ok=True)

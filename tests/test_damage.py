@@ -80,7 +80,21 @@ def test_a_damaged_index_is_named_and_the_catalogue_answers(own_data: Path, name
         assert catalogue.images()
 
 
-def test_vectors_that_became_others_are_told(own_data: Path) -> None:
+@pytest.mark.parametrize("name", ["vectors-*.faiss", "descriptors-*.faiss"])
+@pytest.mark.parametrize("place", [0.5, 0.9])
+def test_a_flipped_byte_of_an_index_file_is_told(own_data: Path, name: str, place: float) -> None:
+    path = first(own_data / "index", name)
+    flip(path, place)
+    [(told, said)] = checked(own_data)
+    assert told == path.relative_to(own_data).as_posix()
+    assert said == "damaged: its sha256 is another one; run `znachki index --rebuild`"
+
+
+def test_vectors_that_became_others_are_told_of_an_index_without_sums(own_data: Path) -> None:
+    manifest = own_data / "index" / "index.json"
+    held = json.loads(manifest.read_text(encoding="utf-8"))
+    del held["sums"]  # as it was written before there were any
+    manifest.write_text(json.dumps(held), encoding="utf-8")
     path = first(own_data / "index", "vectors-*.faiss")
     flip(path)
     [(told, said)] = damaged(own_data)
