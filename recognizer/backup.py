@@ -23,7 +23,7 @@ from recognizer.archive import Progress
 from recognizer.catalogue import DATABASE, PICTURES, REMOVED, Catalogue
 from recognizer.database import REVISION
 from recognizer.errors import CatalogueError
-from recognizer.transfer import transfer
+from recognizer.transfer import check_empty, transfer
 
 KIND: Final = "backup"
 FORMAT: Final = 1
@@ -31,6 +31,9 @@ MODELS: Final = "models"
 INDEX: Final = "index"
 PARTS: Final = (DATABASE, PICTURES, REMOVED, MODELS, INDEX)
 """What of a data folder a backup holds."""
+
+WAITING: Final = ".waiting-"
+"""Begins the name of a restored database whose rows have not all gone to their server."""
 
 _TRIES: Final = 5
 
@@ -173,15 +176,56 @@ def _files(folder: Path) -> list[Path]:
 
 
 def restore(
-    path: Path, folder: Path, *, force: bool = False, partial: bool = False, progress: Progress | None = None
+    path: Path,
+    folder: Path,
+    *,
+    force: bool = False,
+    partial: bool = False,
+    progress: Progress | None = None,
+    url: str | None = None,
 ) -> RestoreReport:
     """Bring a backup back as a data folder, whole: checked beside it, every sha256, then renamed.
 
     A folder that holds a catalogue is only replaced with `force`, and moved aside then, not deleted. Damaged files are
     named and nothing is restored, unless `partial` asks for the rest; without its database a backup is none. Called
     again after it was cut off, it goes on with what is there. Raises CatalogueError.
+
+    With `url`, the catalogue goes to that server's database, which must be empty, and all else to the folder. The
+    folder takes its place first, with the catalogue in a file that only this function knows, then every row goes over
+    in one transaction: cut off between the two, the server holds nothing yet.
     """
+    if url is None:
+        return _restore(path, folder.resolve(), DATABASE, force, partial, progress)
     folder = folder.resolve()
+    with archive.reading(path, KIND, FORMAT, PARTS) as (_, manifest):
+        files = manifest["files"]
+    waiting = folder / f"{WAITING}{files.get(DATABASE, {}).get('sha256', '')[:16]}.db"
+    if waiting.is_file():  # the same backup was cut off after the folder took its place
+        report = RestoreReport(len(files))
+    else:
+        with tempfile.TemporaryDirectory() as scratch, Catalogue.open(scratch, url=url, create=True) as server:
+            check_empty(server)
+        report = _restore(path, folder, waiting.name, force, partial, progress)
+    with (
+        Catalogue.open(folder, url=f"sqlite:///{waiting}") as restored,
+        Catalogue.open(folder, url=url, create=True) as server,
+    ):
+        if not _same(restored, server):  # else cut off after the last row
+            transfer(restored, server)
+    for file in folder.glob(f"{waiting.name}*"):
+        file.unlink()
+    return report
+
+
+def _same(restored: Catalogue, server: Catalogue) -> bool:
+    """Whether a server has the catalogue already, by its last change and its photos."""
+    return (restored.history(limit=1), restored.fingerprint()) == (server.history(limit=1), server.fingerprint())
+
+
+def _restore(
+    path: Path, folder: Path, database: str, force: bool, partial: bool, progress: Progress | None
+) -> RestoreReport:
+    """Bring a backup back as a folder, its database under the name that is given."""
     if not force and any((folder / part).exists() for part in PARTS):
         raise CatalogueError(f"{folder}: there is a catalogue already; --force moves it aside, or name another folder")
     beside = folder.with_name(f".{folder.name}.restoring")
@@ -200,6 +244,7 @@ def restore(
     report.damaged += [(name, f"{why} when the backup was made") for name, why in manifest.get("damaged", [])]
     _check_restored(path, beside, report, partial)
     try:
+        (beside / DATABASE).rename(beside / database)
         if folder.exists() and any(folder.iterdir()):
             report.moved = _free_name(folder)
             folder.replace(report.moved)
@@ -243,6 +288,8 @@ def check_folder(folder: Path, progress: Progress | None = None) -> list[tuple[s
     Every picture's bytes are held against its name, also where the database cannot be read.
     """
     found: list[tuple[str, str]] = []
+    for path in sorted(folder.glob(f"{WAITING}*.db")):
+        found.append((path.name, "of a restore to a server that was cut off; call `znachki restore` again"))
     held: set[str] | None = None
     try:
         with Catalogue.open(folder) as catalogue:

@@ -206,15 +206,27 @@ def server(_postgresql: str, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         return given[-1]
 
     yield new
-    for address in given:
-        with psycopg.connect(address, autocommit=True) as connection:
-            connection.execute("SET lock_timeout = '5s'")
-            rows = connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'").fetchall()
-            tables = {name for (name,) in rows}
-            if "alembic_version" in tables:  # a test may have broken it
-                named = ", ".join(sorted(tables - {"alembic_version"}))
-                connection.execute(f"TRUNCATE {named} RESTART IDENTITY")
-                _emptied.append(address)
+    _emptied.extend(address for address in given if _empty(address))
+
+
+@pytest.fixture
+def empty() -> Callable[[str], bool]:
+    """Gives a function that takes every row out of the catalogue at an address of `server`."""
+    return _empty
+
+
+def _empty(address: str) -> bool:
+    """Take every row out of a catalogue; says whether there is one, for a test may have broken it."""
+    import psycopg
+
+    with psycopg.connect(address, autocommit=True) as connection:
+        connection.execute("SET lock_timeout = '5s'")
+        rows = connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'").fetchall()
+        tables = {name for (name,) in rows}
+        if "alembic_version" not in tables:
+            return False
+        connection.execute(f"TRUNCATE {', '.join(sorted(tables - {'alembic_version'}))} RESTART IDENTITY")
+        return True
 
 
 _numbers = itertools.count()

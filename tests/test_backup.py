@@ -14,12 +14,14 @@ import pytest
 from click.testing import CliRunner
 from killing import TURNS, kills
 
+from recognizer import backup, database
 from recognizer.archive import MANIFEST
-from recognizer.backup import FORMAT, back_up, check_folder, restore
+from recognizer.backup import FORMAT, WAITING, back_up, check_folder, restore
 from recognizer.catalogue import DATABASE, PICTURES, Catalogue
 from recognizer.cli import main
 from recognizer.collection import Collection
 from recognizer.errors import CatalogueError
+from recognizer.transfer import transfer
 from recognizer.types import CatalogueEntry
 
 
@@ -61,6 +63,10 @@ def rewrite(path: Path, change: Callable[[str, bytes], bytes | None]) -> None:
 
 def files(folder: Path) -> dict[str, bytes]:
     return {p.relative_to(folder).as_posix(): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+
+
+def state(catalogue: Catalogue) -> list[object]:
+    return [catalogue.entries(), catalogue.images(), catalogue.history()]
 
 
 # There and back
@@ -296,6 +302,78 @@ def test_a_backup_is_brought_back_to_a_server(saved: Path, tmp_path: Path, serve
     with Catalogue.open(tmp_path / "back", url=url) as back:
         assert back.entries() == [replace(CatalogueEntry("1", title="Маяк"), number="1")]
         assert all(back.picture_path(image).is_file() for image in back.images())
+
+
+def test_restoring_to_a_server_killed_at_any_moment_leaves_nothing_half_and_goes_on(
+    tmp_path: Path, server: Callable[[], str], empty: Callable[[str], bool]
+) -> None:
+    with Catalogue.open(tmp_path / "data", create=True) as catalogue:
+        catalogue.upsert(CatalogueEntry(f"e{number}", title="Маяк " * 20) for number in range(1500))
+        for number in range(30):
+            catalogue.add_image("e1", number.to_bytes(2, "big") * 10_000, ".jpg")
+        back_up(catalogue, tmp_path / "saved.zip")
+        whole = state(catalogue)
+    url, back = server(), tmp_path / "back"
+    code = """
+from pathlib import Path
+from recognizer.backup import restore
+def work(file, folder, url):
+    restore(Path(file), Path(folder), url=url)
+"""
+    given: list[list[object]] = [[tmp_path / "saved.zip", back, url]] * TURNS
+    ends: list[tuple[bool, bool]] = []
+    for killed in kills(code, given, 1.2, seed=7):
+        with Catalogue.open(tmp_path / "look", url=url, create=True) as held:
+            there = held.count()
+        assert there in (0, 1500)
+        assert killed or there
+        ends.append((back.exists(), bool(there)))
+        restore(tmp_path / "saved.zip", back, url=url, force=back.exists() and not list(back.glob(f"{WAITING}*")))
+        with Catalogue.open(back, url=url) as held:
+            assert state(held) == whole
+            assert all(held.picture_path(image).is_file() for image in held.images())
+        assert damage(back, url) == []
+        assert not list(tmp_path.glob(".*"))
+        assert not list(back.glob(".*"))
+        shutil.rmtree(back)
+        empty(url)
+    assert len(ends) == TURNS
+
+
+@pytest.mark.parametrize("rows_are_there", [False, True])
+def test_a_restore_to_a_server_goes_on_from_between_its_steps(
+    saved: Path, tmp_path: Path, server: Callable[[], str], monkeypatch: pytest.MonkeyPatch, rows_are_there: bool
+) -> None:
+    url, back = server(), tmp_path / "back"
+
+    def cut_off(*given: Catalogue) -> None:
+        if rows_are_there:
+            transfer(*given)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(backup, "transfer", cut_off)
+        with pytest.raises(KeyboardInterrupt):
+            restore(saved, back, url=url)
+    with Catalogue.open(back, url=url) as held:
+        assert held.count() == rows_are_there
+    [(name, told)] = damage(back, url)
+    assert name.startswith(WAITING)
+    assert told.endswith("cut off; call `znachki restore` again")
+    done = CliRunner().invoke(main, ["restore", str(saved), "--data", str(back), "--database", url])
+    assert done.exit_code == 0, done.output
+    with Catalogue.open(back, url=url) as held:
+        assert [entry.entry_id for entry in held.entries()] == ["1"]
+    assert damage(back, url) == []
+
+
+def damage(folder: Path, url: str) -> list[tuple[str, str]]:
+    """What is damaged in a folder whose catalogue is on a server."""
+    database.assign(folder, url)
+    try:
+        return check_folder(folder)
+    finally:
+        database.assign(folder, None)
 
 
 def test_a_server_that_is_not_empty_is_left_alone_and_the_cure_told(

@@ -5,7 +5,6 @@ from __future__ import annotations
 from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import click
@@ -113,13 +112,8 @@ def restore(file: Path, force: bool, partial: bool, data: Path, as_json: bool) -
     from recognizer import database
     from recognizer.backup import restore as bring_back
 
-    url = database.assigned(data)
-    if url is not None:
-        _check_empty(url)
     with progress_bar("restore") as progress:
-        report = bring_back(file, data, force=force, partial=partial, progress=progress)
-    if url is not None:
-        _to_server(data, url)
+        report = bring_back(file, data, force=force, partial=partial, progress=progress, url=database.assigned(data))
     if as_json:
         print_json(asdict(report) | {"moved": None if report.moved is None else str(report.moved)})
     else:
@@ -127,26 +121,6 @@ def restore(file: Path, force: bool, partial: bool, data: Path, as_json: bool) -
         if report.moved is not None:
             click.echo(f"what was there is now in {report.moved}")
     _tell_damage(report.damaged)
-
-
-def _check_empty(url: str) -> None:
-    """Raise CatalogueError where a server's database holds something, before anything is brought back."""
-    from recognizer.catalogue import Catalogue
-    from recognizer.transfer import check_empty
-
-    with TemporaryDirectory() as scratch, Catalogue.open(scratch, url=url, create=True) as other:
-        check_empty(other)
-
-
-def _to_server(data: Path, url: str) -> None:
-    """Move a catalogue that was restored to a file on to a server."""
-    from recognizer.catalogue import DATABASE, Catalogue
-    from recognizer.transfer import transfer
-
-    with _open(str(data), data, create=False) as one, Catalogue.open(data, url=url, create=True) as other:
-        transfer(one, other)
-    for file in data.glob(f"{DATABASE}*"):
-        file.unlink()
 
 
 @click.command()
