@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from recognizer import lots
-from recognizer.types import Box, Crop, Photo, Recognition, Verdict
+from recognizer.types import Box, Crop, Photo, Recognition, Role, Verdict
 from recognizer.web.counters import Counters
 from recognizer.web.engine import BATCH, BEHIND, Engine, Loaded
 from recognizer.web.problems import Busy, TooManyPins
@@ -39,6 +39,10 @@ class Asked:
 def photo(name: str, pins: int = 1) -> Photo:
     """A photo that `split` below parts into so many pins."""
     return Photo(np.zeros((1, 1, 3), np.uint8), str(pins), name)
+
+
+def face(name: str, pins: int = 1) -> tuple[Photo, Role]:
+    return photo(name, pins), Role.FACE
 
 
 @pytest.fixture
@@ -70,7 +74,7 @@ def engine(data: Path, asked: Asked, monkeypatch: pytest.MonkeyPatch) -> Iterato
 def held(engine: Engine, asked: Asked, first: str = "first") -> threading.Thread:
     """Let the engine begin on one photo and not end, so that what comes next waits together."""
     asked.gate.clear()
-    thread = threading.Thread(target=lambda: asyncio.run(engine.identify([photo(first)], 5)))
+    thread = threading.Thread(target=lambda: asyncio.run(engine.identify([face(first)], 5)))
     thread.start()
     while not asked.batches:
         time.sleep(0.01)
@@ -87,7 +91,7 @@ def test_photos_that_wait_together_are_asked_together(engine: Engine, asked: Ask
     thread = held(engine, asked)
 
     async def ask() -> None:
-        await asyncio.gather(*(engine.identify([photo(name)], 5) for name in "abc"), later(asked, engine, 4))
+        await asyncio.gather(*(engine.identify([face(name)], 5) for name in "abc"), later(asked, engine, 4))
 
     asyncio.run(ask())
     thread.join()
@@ -98,11 +102,11 @@ def test_a_full_queue_refuses_at_once_and_says_when_to_come_again(engine: Engine
     thread = held(engine, asked)
 
     async def ask() -> None:
-        waiting = [asyncio.create_task(engine.identify([photo(name)], 5)) for name in "abc"]
+        waiting = [asyncio.create_task(engine.identify([face(name)], 5)) for name in "abc"]
         await asyncio.sleep(0.1)
         start = time.perf_counter()
         with pytest.raises(Busy) as caught:
-            await engine.identify([photo("d")], 5)
+            await engine.identify([face("d")], 5)
         assert time.perf_counter() - start < 1
         assert caught.value.retry_after >= 1
         asked.gate.set()
@@ -118,13 +122,13 @@ def test_nobody_waits_without_end(engine: Engine, asked: Asked) -> None:
 
     async def ask() -> None:
         with pytest.raises(Busy, match="too long"):
-            await engine.identify([photo("late")], 5)
+            await engine.identify([face("late")], 5)
 
     asyncio.run(ask())
     engine._wait = 10
     asked.gate.set()
     thread.join()
-    asyncio.run(engine.identify([photo("next")], 5))
+    asyncio.run(engine.identify([face("next")], 5))
     assert ["late 0"] not in asked.batches  # who went away is not answered
 
 
@@ -133,7 +137,7 @@ def test_a_lot_lets_single_photos_pass_and_does_not_stand_still(engine: Engine, 
     lot = engine.ask_lot(photo("lot", 40), 5)
 
     async def ask() -> None:
-        await asyncio.gather(*(engine.identify([photo(name)], 5) for name in "abc"), later(asked, engine, 4))
+        await asyncio.gather(*(engine.identify([face(name)], 5) for name in "abc"), later(asked, engine, 4))
 
     asyncio.run(ask())
     thread.join()
@@ -150,7 +154,7 @@ def test_a_pin_that_fails_does_not_fail_the_others(engine: Engine, asked: Asked)
 
     async def ask() -> list[Any]:
         found, _ = await asyncio.gather(
-            asyncio.gather(*(engine.identify([photo(name)], 5) for name in ("a", "bad", "c")), return_exceptions=True),
+            asyncio.gather(*(engine.identify([face(name)], 5) for name in ("a", "bad", "c")), return_exceptions=True),
             later(asked, engine, 4),
         )
         return list(found)
@@ -163,21 +167,27 @@ def test_a_pin_that_fails_does_not_fail_the_others(engine: Engine, asked: Asked)
 
 def test_a_photo_that_cannot_be_split_fails_alone(engine: Engine) -> None:
     with pytest.raises(ValueError, match="cannot be split"):
-        asyncio.run(engine.identify([photo("broken")], 5))
-    assert len(asyncio.run(engine.identify([photo("next")], 5))[0]) == 1
+        asyncio.run(engine.identify([face("broken")], 5))
+    assert len(asyncio.run(engine.identify([face("next")], 5))[0]) == 1
 
 
 def test_more_pins_than_asked_for_are_told_before_they_are_answered(engine: Engine, asked: Asked) -> None:
     with pytest.raises(TooManyPins):
-        asyncio.run(engine.identify([photo("lot", 7)], 5, most_pins=1))
+        asyncio.run(engine.identify([face("lot", 7)], 5, most_pins=1))
     assert asked.batches == []
-    assert asyncio.run(engine.identify([photo("none", 0)], 5)) == [[]]
+    assert asyncio.run(engine.identify([face("none", 0)], 5)) == [[]]
+
+
+def test_photos_of_another_role_go_along_and_are_not_asked_of_the_index(engine: Engine, asked: Asked) -> None:
+    both = asyncio.run(engine.identify([(photo("back", 3), Role.REVERSE), face("front", 2)], 5))
+    assert [len(found) for found in both] == [0, 2]
+    assert asked.batches == [["front 0", "front 1"]]
 
 
 def test_what_waits_is_answered_before_the_end(engine: Engine, asked: Asked) -> None:
     thread = held(engine, asked)
     answers: list[Any] = []
-    second = threading.Thread(target=lambda: answers.append(asyncio.run(engine.identify([photo("a")], 5))))
+    second = threading.Thread(target=lambda: answers.append(asyncio.run(engine.identify([face("a")], 5))))
     second.start()
     while engine.waiting < 2:
         time.sleep(0.01)
@@ -185,7 +195,7 @@ def test_what_waits_is_answered_before_the_end(engine: Engine, asked: Asked) -> 
     ending.start()
     time.sleep(0.05)
     with pytest.raises(Busy, match="stopping"):
-        asyncio.run(engine.identify([photo("late")], 5))
+        asyncio.run(engine.identify([face("late")], 5))
     asked.gate.set()
     for one in (thread, second, ending):
         one.join(20)
@@ -200,7 +210,7 @@ def test_a_batch_that_runs_is_finished_with_the_index_that_it_began_with(engine:
     engine._loaded = Loaded(engine.loaded.shelf, recognizer)
     asked.gate.set()
     thread.join()
-    ((answer,),) = asyncio.run(engine.identify([photo("next")], 5))
+    ((answer,),) = asyncio.run(engine.identify([face("next")], 5))
     assert answer.checks == ("new",)
 
 

@@ -123,14 +123,12 @@ async def identify(
     opened, errors = await opened_photos(service, photo)
     if not opened:
         raise errors[0][1]
-    faces = [(at, one) for at, one in opened if roles[at] is Role.FACE]
-    found = await service.engine.identify([one for _, one in faces], k, MOST_PINS) if faces else []
-    answers = dict(zip((at for at, _ in faces), found, strict=True))
+    found = await service.engine.identify([(one, roles[at]) for at, one in opened], k, MOST_PINS)
     sizes = await picture_sizes(request, service, found) if points else {}
     systems = tuple(dict.fromkeys(system_of(name) for name in numbers.split(",") if name.strip()))
     bodies = []
-    for at, one in opened:
-        body = photo_json(one, roles[at], answers.get(at, []), sizes, systems, points)
+    for (at, one), pins in zip(opened, found, strict=True):
+        body = photo_json(one, roles[at], pins, sizes, systems, points)
         if keep:
             kept = await asyncio.to_thread(service.store.keep, one, roles[at].value, who)
             body["upload_id"] = kept.upload_id

@@ -23,7 +23,7 @@ from recognizer import embedder, lots
 from recognizer.catalogue import Catalogue
 from recognizer.errors import ZnachkiError
 from recognizer.identify import Recognizer
-from recognizer.types import Crop, Photo, Recognition
+from recognizer.types import Crop, Photo, Recognition, Role
 from recognizer.vectors import Index
 from recognizer.web.counters import Counters
 from recognizer.web.problems import Busy, TooManyPins
@@ -54,6 +54,7 @@ class Ask:
 
     photo: Photo
     k: int
+    role: Role = Role.FACE
     lot: bool = False
     most_pins: int | None = None
     done: Future[list[Recognition]] = field(default_factory=Future)
@@ -117,13 +118,15 @@ class Engine:
 
     # Asking
 
-    async def identify(self, photos: Sequence[Photo], k: int, most_pins: int | None = None) -> list[list[Recognition]]:
-        """Return the recognitions of each photo.
+    async def identify(
+        self, photos: Sequence[tuple[Photo, Role]], k: int, most_pins: int | None = None
+    ) -> list[list[Recognition]]:
+        """Return the recognitions of each photo, none of one that shows no face: the index knows pins by their faces.
 
         Raises Busy where the queue is full or the wait gets too long, TooManyPins where a photo has more than
         `most_pins`.
         """
-        asks = self._put([Ask(photo, k, most_pins=most_pins) for photo in photos])
+        asks = self._put([Ask(photo, k, role, most_pins=most_pins) for photo, role in photos])
         try:
             async with asyncio.timeout(self._wait + self._seconds * len(asks)):
                 return list(await asyncio.gather(*(asyncio.wrap_future(ask.done) for ask in asks)))
@@ -226,7 +229,7 @@ class Engine:
         """See that a photo is split; False where that fails, which its future then says."""
         if ask.crops is None:
             try:
-                ask.crops = lots.split(ask.photo)
+                ask.crops = lots.split(ask.photo) if ask.role is Role.FACE else []
             except Exception as error:  # the thread serves everybody: whatever it was, only this photo fails
                 self._fail(ask, error)
                 return False

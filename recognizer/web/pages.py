@@ -142,7 +142,7 @@ async def identify(request: Request, service: Reads, form: Sent) -> Response:
         name, data = shown_name(sent[0].filename), await sent[0].read()
         photo = await service.decoder.photo(data, name)
         try:
-            (found,) = await service.engine.identify([photo], 5, most_pins=FEW)
+            (found,) = await service.engine.identify([(photo, Role.FACE)], 5, most_pins=FEW)
         except TooManyPins:
             return await _lot_of(service, [(name, data)], keeper is not None)
         upload_id = ""
