@@ -136,6 +136,11 @@ def test_a_lot_is_answered_and_outlives_a_reload(visit: Visits, files: dict[str,
     pins.nth(1).focus()
     page.keyboard.press("Enter")
     assert re.search(r"#pin-1-2$", page.url)
+    assert page.locator(".picked >> nth=0").inner_text().split()[0] == "2"
+    assert page.locator(".picked img").count() == 2
+    shoot(page, "lot-picked")
+    page.click(".picked button >> nth=0")
+    assert page.locator(".picked >> nth=0").is_hidden()
     page.click(".pick a >> nth=1")
     page.wait_for_url(re.compile("verdict=match"))
     with page.expect_download() as saved:

@@ -119,6 +119,7 @@ RUSSIAN: Final[Mapping[str, str]] = {
     "Picture": "Снимок",
     "click a pin to see its answer": "нажмите на значок, чтобы увидеть ответ",
     "Pins of this picture": "Значки этого снимка",
+    "Close": "Закрыть",
     # catalogue
     "Search": "Искать",
     "Words, numbers, inscriptions": "Слова, номера, надписи",
