@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import fields, replace
 from pathlib import Path
 
+import entries
 import pytest
 
 from recognizer import migrations
@@ -14,29 +15,10 @@ from recognizer.catalogue import DATABASE, REVISION, Catalogue, Stored, fold
 from recognizer.errors import CatalogueError, EntryNotFound
 from recognizer.types import CatalogueEntry, CatalogueImage, Role, Status
 
-GAGARIN = CatalogueEntry(
-    entry_id="12-345а",
-    number="12.345",
-    title="Ю. А. Гагарин — первый космонавт, «Восток», ёлка",
-    title_en="Yuri Gagarin, first cosmonaut",
+GAGARIN = replace(
+    entries.GAGARIN,  # with signs that part themes and inscriptions in a table
     theme=("Космос", "Космонавты / портреты"),
-    series="Покорители космоса",
-    year_from=1961,
-    year_to=1965,
-    years_text="1961–65",
-    country="СССР",
-    place="Tõrva",
-    maker="ММД",
-    hallmark="ромб",
-    material="томпак",
-    technique="горячая эмаль",
-    size_mm="25 x 18",
     inscriptions=("12 апреля 1961", "СССР | USSR"),
-    languages=("ru", "et"),
-    price_mark="Ц. 15 к.",
-    rarity="R2",
-    family="gagarin-vostok",
-    identifiers=(("avers", "7-77"), ("ilyinskii", "99")),
 )
 SHIP = CatalogueEntry("2", title="Крейсер «Аврора»", title_en="Cruiser Aurora", theme=("Флот",))
 

@@ -9,12 +9,14 @@ import sqlite3
 import zipfile
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import openpyxl
 import pytest
 from click.testing import CliRunner, Result
 from drawing import draw
+from entries import GAGARIN
 
 from recognizer.catalogue import Catalogue
 from recognizer.cli import main
@@ -481,28 +483,10 @@ def test_a_collection_of_opennumismat_becomes_entries_and_photos(catalogue: Cata
 
 
 def test_a_catalogue_written_for_opennumismat_comes_back_as_it_was(catalogue: Catalogue, tmp_path: Path) -> None:
-    entry = CatalogueEntry(
+    entry = replace(
+        GAGARIN,
         entry_id="А-5; x",
-        number="5а",
-        title="Выдуманная ракета: взлёт",
         title_en="Invented\nrocket",
-        theme=("Космос", "Ракеты"),
-        series="Города",
-        year_from=1961,
-        year_to=1965,
-        years_text="1961–65",
-        country="СССР",
-        place="Tõrva",
-        maker="Двор",
-        hallmark="ромб",
-        material="латунь",
-        technique="эмаль",
-        size_mm="25 x 18",
-        inscriptions=("12 апреля", "СССР"),
-        languages=("ru", "et"),
-        price_mark="15 к.",
-        rarity="R2",
-        family="vostok",
         identifiers=(("avers", "12-345"), ("own", "7:8")),
     )
     gone = CatalogueEntry("9", number="9", title_en="gone", status=Status.MERGED, merged_into="А-5; x")

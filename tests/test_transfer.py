@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import sqlalchemy as sa
 from click.testing import CliRunner
+from entries import GAGARIN
 
 from recognizer import database, tables
 from recognizer.catalogue import DATABASE, Catalogue
@@ -22,20 +23,6 @@ from recognizer.photos import encode_jpeg
 from recognizer.transfer import transfer
 from recognizer.types import CatalogueEntry, Role
 
-GAGARIN = CatalogueEntry(
-    entry_id="12-345а",
-    number="12.345",
-    title="Ю. А. Гагарин, «Восток»; 1/2",
-    title_en='Gagarin, "first"',
-    theme=("Космос", "Космонавты"),
-    series="Покорители космоса",
-    year_from=1961,
-    year_to=1965,
-    years_text="1961–65",
-    inscriptions=("12 апреля 1961", "СССР"),
-    languages=("ru", "et"),
-    identifiers=(("avers", "7-77"), ("ilyinskii", "99")),
-)
 SHIP = CatalogueEntry("2", number="2", title="Крейсер «Аврора»", year_from=1917, year_to=1917)
 
 Server = Callable[[], str]

@@ -20,7 +20,7 @@ from typing import Any
 import httpx
 import pytest
 from click.testing import CliRunner
-from web_service import Served, board_of, serving, wait_ready
+from web_service import Served, board_of, serving, serving_copy, wait_ready
 
 from recognizer import sample
 from recognizer.catalogue import Catalogue
@@ -41,9 +41,8 @@ HTML = {"Accept": "text/html"}
 @pytest.fixture(scope="module")
 def served(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """A service on a copy of the drawn catalogue, that tests may write to as long as they leave its first entries."""
-    own = Path(shutil.copytree(data, tmp_path_factory.mktemp("served") / "data"))
-    with serving(own, origins=("https://catalogue.example",), open_corrections=False) as running:
-        wait_ready(running)
+    folder = tmp_path_factory.mktemp("served")
+    with serving_copy(data, folder, origins=("https://catalogue.example",), open_corrections=False) as running:
         yield running
 
 

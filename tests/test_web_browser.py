@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from web_service import Served, board_of, serving, wait_ready
+from web_service import Served, board_of, serving_copy
 
 from recognizer import sample
 
@@ -28,9 +28,7 @@ pytestmark = [
 
 @pytest.fixture(scope="module")
 def served(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    own = Path(shutil.copytree(data, tmp_path_factory.mktemp("browsed") / "data"))
-    with serving(own) as running:
-        wait_ready(running)
+    with serving_copy(data, tmp_path_factory.mktemp("browsed")) as running:
         yield running
 
 

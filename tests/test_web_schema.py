@@ -6,14 +6,13 @@ The short form runs with the tests; SCHEMATHESIS_EXAMPLES asks for more examples
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
-from web_service import Served, serving, wait_ready
+from web_service import Served, serving_copy
 
 schemathesis = pytest.importorskip("schemathesis", reason="no schemathesis: pip install 'znachki[dev]'")
 
@@ -25,9 +24,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module")
 def served(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    own = Path(shutil.copytree(data, tmp_path_factory.mktemp("asked") / "data"))
-    with serving(own) as running:
-        wait_ready(running)
+    with serving_copy(data, tmp_path_factory.mktemp("asked")) as running:
         yield running
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import socket
 import threading
 import time
@@ -57,6 +58,14 @@ def serving(data: Path, **options: Any) -> Iterator[Served]:
         thread.join(60)
         listening.close()
         assert not thread.is_alive()
+
+
+@contextmanager
+def serving_copy(data: Path, folder: Path, **options: Any) -> Iterator[Served]:
+    """Serve a copy of a data folder, which tests may write to, once it answers photos."""
+    with serving(Path(shutil.copytree(data, folder / "data")), **options) as served:
+        wait_ready(served)
+        yield served
 
 
 def wait_ready(served: Served) -> None:
