@@ -1,7 +1,9 @@
 """Backups: a whole data folder as one file while it is in use, and back again, every byte checked.
 
-A backup is a ZIP file: `catalogue.db`, `images/`, `removed/`, `models/`, `index/`, and `manifest.json` with the sha256
-and size of each. The catalogue is one moment of it, also where it lives on a server.
+A backup is a ZIP file: `catalogue.db`, `images/`, `removed/`, `queries/`, `models/`, `index/`, of `web/` the tokens (as
+hashes) and the kept photos, and `manifest.json` with the sha256 and size of each. The catalogue is one moment of it,
+also where it lives on a server. Lots stay out, for a job knows its pictures by place and time of their files; so does
+the key that sessions are signed with, so that nobody signs in with a backup.
 """
 
 from __future__ import annotations
@@ -18,9 +20,9 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Final
 
-from recognizer import archive
+from recognizer import archive, corrections
 from recognizer.archive import Progress
-from recognizer.catalogue import DATABASE, PICTURES, REMOVED, Catalogue
+from recognizer.catalogue import DATABASE, PICTURES, QUERIES, REMOVED, Catalogue
 from recognizer.database import REVISION
 from recognizer.errors import CatalogueError
 from recognizer.transfer import check_empty, transfer
@@ -29,7 +31,8 @@ KIND: Final = "backup"
 FORMAT: Final = 1
 MODELS: Final = "models"
 INDEX: Final = "index"
-PARTS: Final = (DATABASE, PICTURES, REMOVED, MODELS, INDEX)
+WEB: Final = "web"
+PARTS: Final = (DATABASE, PICTURES, REMOVED, QUERIES, MODELS, INDEX, WEB)
 """What of a data folder a backup holds."""
 
 WAITING: Final = ".waiting-"
@@ -97,6 +100,7 @@ def _members(catalogue: Catalogue, scratch: Path, report: BackupReport) -> Itera
     _snapshot(catalogue, scratch)
     with Catalogue.open(scratch) as moment:
         held = {f"{PICTURES}/{file}": sha256 for sha256, file in moment.pictures_held().items()}
+        asked = sorted(corrections.pictures_held(moment))
     found: list[tuple[str, Path, str | None]] = [(DATABASE, scratch / DATABASE, None)]
     for name, sha256 in sorted(held.items()):
         file = name.partition("/")[2]
@@ -108,10 +112,20 @@ def _members(catalogue: Catalogue, scratch: Path, report: BackupReport) -> Itera
             found.append((name, there, sha256))
     aside = _files(catalogue.folder / REMOVED)
     found += [(f"{REMOVED}/{path.name}", path, path.name.partition(".")[0]) for path in aside]
+    queries = catalogue.folder / QUERIES
+    found += [(f"{QUERIES}/{file}", queries / file, file.partition(".")[0]) for file in asked]
+    web = catalogue.folder / WEB
+    found += [(f"{WEB}/{file.relative_to(web).as_posix()}", file, None) for file in _worth_keeping(web)]
     for part in (MODELS, INDEX):
         base = _hold(catalogue.folder / part, scratch / part)
         found += [(f"{part}/{file.relative_to(base).as_posix()}", file, None) for file in _files(base)]
     yield from ((*one, len(found)) for one in found)
+
+
+def _worth_keeping(web: Path) -> Iterator[Path]:
+    """The files of the service that are nowhere else: tokens and kept photos."""
+    yield from (path for path in (web / "tokens.json",) if path.is_file())
+    yield from _files(web / "uploads")
 
 
 def _snapshot(catalogue: Catalogue, scratch: Path) -> None:
@@ -285,26 +299,37 @@ def _free_name(folder: Path) -> Path:
 def check_folder(folder: Path, progress: Progress | None = None) -> list[tuple[str, str]]:
     """Look for damage in a data folder, and list (name, what is wrong), the database first.
 
-    Every picture's bytes are held against its name, also where the database cannot be read.
+    Every picture's bytes are held against its name, those of corrections too, also where the database cannot be read.
     """
     found: list[tuple[str, str]] = []
     for path in sorted(folder.glob(f"{WAITING}*.db")):
         found.append((path.name, "of a restore to a server that was cut off; call `znachki restore` again"))
     held: set[str] | None = None
+    asked: set[str] | None = None
     try:
         with Catalogue.open(folder) as catalogue:
             if catalogue.database.dialect == "sqlite" and (wrong := _wrong_with_file(folder / DATABASE)):
                 found.append((DATABASE, wrong))
             held = set(catalogue.pictures_held().values())
+            asked = corrections.pictures_held(catalogue)
     except CatalogueError as error:
         found.append((DATABASE, str(error)))
     there = {path.name: path for path in _files(folder / PICTURES)}
     found += [(f"{PICTURES}/{name}", "missing; import it again") for name in sorted((held or set()) - set(there))]
+    queries = {path.name: path for path in _files(folder / QUERIES)}
+    total = len(there) + len(queries)
     for done, (name, path) in enumerate(sorted(there.items()), 1):
         if (held is None or name in held) and archive.sha256_of(path) != name.partition(".")[0]:
             found.append((f"{PICTURES}/{name}", "damaged: not what its name says; import it again"))
         if progress is not None:
-            progress(done, len(there))
+            progress(done, total)
+    cure = "restore a backup of it, or correct that answer again"
+    found += [(f"{QUERIES}/{name}", f"missing; {cure}") for name in sorted((asked or set()) - set(queries))]
+    for done, (name, path) in enumerate(sorted(queries.items()), len(there) + 1):
+        if (asked is None or name in asked) and archive.sha256_of(path) != name.partition(".")[0]:
+            found.append((f"{QUERIES}/{name}", f"damaged: not what its name says; {cure}"))
+        if progress is not None:
+            progress(done, total)
     return found
 
 

@@ -30,7 +30,9 @@ from recognizer.tables import relation as _relation
 from recognizer.types import CatalogueEntry, CatalogueImage, Role, Status
 from recognizer.words import fold
 
-__all__ = ["BUNDLE", "DATABASE", "PICTURES", "REMOVED", "REVISION", "Answer", "Catalogue", "Stored", "fold"]
+__all__ = [
+    "BUNDLE", "DATABASE", "PICTURES", "QUERIES", "REMOVED", "REVISION", "Answer", "Catalogue", "Stored", "fold",
+]  # fmt: skip
 
 DATABASE: Final = "catalogue.db"
 PICTURES: Final = "images"
@@ -39,6 +41,9 @@ BUNDLE: Final = "bundle.json"
 
 REMOVED: Final = "removed"
 """Where the pictures of removed photos wait, in case the removal is undone."""
+
+QUERIES: Final = "queries"
+"""Where the pictures lie that corrections are about."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from recognizer.catalogue import REMOVED, Catalogue
+from recognizer.catalogue import QUERIES, REMOVED, Catalogue
 from recognizer.errors import CatalogueError
 
 _BATCH: Final = 2000
@@ -32,8 +32,8 @@ def transfer(source: Catalogue, target: Catalogue, *, pictures: bool = True) -> 
     """Copy a catalogue into an empty one: entries, numbers, photos, history, holdings, and what else there is.
 
     Ids stay as they are, and no id that the source ever gave is given again. Pictures are copied where the two folders
-    are not the same and `pictures` is set, those that wait for an undoing too. All rows arrive, or none: raises
-    CatalogueError where the target is not empty.
+    are not the same and `pictures` is set, those that wait for an undoing and those of corrections too. All rows
+    arrive, or none: raises CatalogueError where the target is not empty.
     """
     check_empty(target)
     report = TransferReport()
@@ -130,11 +130,12 @@ def _copy_pictures(source: Catalogue, target: Catalogue, report: TransferReport)
         elif not (copy.is_file() and copy.stat().st_size == picture.stat().st_size):
             _copy_whole(picture, copy)
             report.pictures += 1
-    aside = source.folder / REMOVED
-    if aside.is_dir():
-        (target.folder / REMOVED).mkdir(parents=True, exist_ok=True)
-        for picture in aside.iterdir():
-            _copy_whole(picture, target.folder / REMOVED / picture.name)
+    for name in (REMOVED, QUERIES):
+        if (source.folder / name).is_dir():
+            (target.folder / name).mkdir(parents=True, exist_ok=True)
+            for picture in (source.folder / name).iterdir():
+                if picture.suffix != ".part":
+                    _copy_whole(picture, target.folder / name / picture.name)
 
 
 def _copy_whole(picture: Path, copy: Path) -> None:

@@ -73,6 +73,12 @@ class Manifest:
     trained_on: int = 0
     format: int = FORMAT
 
+    @property
+    def digest(self) -> str:
+        """Name this index in 16 hexadecimal digits: another model, other settings or other photos give another name."""
+        held = (self.fingerprint, self.settings, self.images)
+        return hashlib.sha256(json.dumps(held).encode()).hexdigest()[:16]
+
 
 class Index:
     """An index that was opened for searching; it stays as it is when another is put in its place."""
@@ -142,6 +148,13 @@ class Index:
         stored = self._zooms_of(np.asarray(image_ids, np.int64), len(zooms))
         cosines = np.einsum("qd,nzd->nqz", zooms, stored)
         return [float(value) for value in (cosines.max(axis=(1, 2)) + 0.5 * cosines[:, 0, 0]) / 1.5]
+
+    def zooms(self, image_ids: Sequence[int]) -> Float32:
+        """Return the embeddings (n, zooms, dim) of photos that the index holds, in their order."""
+        depth = int(self._vectors.ntotal) // max(1, len(self))
+        if not image_ids:
+            return np.zeros((0, depth, self.manifest.dim), np.float32)
+        return self._zooms_of(np.asarray(image_ids, np.int64), depth)
 
     def _zooms_of(self, image_ids: NDArray[np.int64], zooms: int) -> Float32:
         keys = (image_ids[:, None] * _ZOOMS + np.arange(zooms)).ravel()

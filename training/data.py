@@ -20,6 +20,7 @@ from torch.utils.data import IterableDataset
 
 from recognizer import lots
 from recognizer.catalogue import Catalogue
+from recognizer.corrections import corrected_queries
 from recognizer.photos import open_photo
 from recognizer.types import CatalogueEntry, Role, UInt8Image
 from training import augment, render
@@ -194,12 +195,15 @@ def cutout(photo: Path, folder: Path) -> UInt8Image:
 
 
 def photos_of(catalogue: Catalogue) -> dict[str, list[Path]]:
-    """Return the readable face photos of every entry."""
+    """Return the readable face photos of every entry, and after them the photos that people said show it."""
     found: dict[str, list[Path]] = {}
     for image in catalogue.images(role=Role.FACE):
         path = catalogue.picture_path(image)
         if path.is_file():
             found.setdefault(image.entry_id, []).append(path)
+    for path, entry_id in corrected_queries(catalogue):
+        if entry_id is not None:
+            found.setdefault(entry_id, []).append(path)
     return found
 
 

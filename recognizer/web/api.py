@@ -12,12 +12,14 @@ from urllib.parse import quote, urlencode
 from fastapi import APIRouter, Depends, File, Form, Path, Query, Request, Response, UploadFile
 from fastapi.responses import JSONResponse
 
+from recognizer import corrections as corrections_kept
 from recognizer.catalogue import Catalogue
 from recognizer.errors import CatalogueError, PhotoError
 from recognizer.numbers import system_of
 from recognizer.photos import check_photo
 from recognizer.types import CatalogueEntry, CatalogueImage, Photo, Recognition, Role
 from recognizer.web import schemas
+from recognizer.web.corrections import correction_body, delete_kept, keep_correction, undo_correction
 from recognizer.web.gallery import Gallery
 from recognizer.web.problems import MEDIA, Problem
 from recognizer.web.schemas import entry_body
@@ -172,7 +174,7 @@ async def picture_sizes(
 @router.delete("/uploads/{upload_id}", tags=["photos"], status_code=204, responses=documented(401, 404))
 async def delete_upload(service: Reads, upload_id: str) -> Response:
     """Delete a photo that was kept; whoever knows its id may."""
-    await asyncio.to_thread(service.store.delete, upload_id)
+    await delete_kept(service, upload_id)
     return Response(status_code=204)
 
 
@@ -396,32 +398,7 @@ def _texts(values: Any) -> list[str]:
 async def add_correction(request: Request, service: Serves, correction: schemas.CorrectionFields) -> Any:
     """Say that an answer was right, or what is."""
     who = service.corrector(request)
-    return await keep_correction(service, correction, who)
-
-
-async def keep_correction(service: Service, given: schemas.CorrectionFields, who: str) -> dict[str, Any]:
-    """Keep a correction once its entries are known; raises EntryNotFound where they are not."""
-    if given.said == "corrected" and not given.entry_id:
-        raise Problem(422, "which entry it is, is missing: give its entry_id or number")
-    right = given.offered if given.said == "confirmed" else given.entry_id if given.said == "corrected" else ""
-    if given.said == "confirmed" and not right:
-        raise Problem(422, "which entry was right, is missing: give it as `offered`")
-    if right:
-        right = (await asyncio.to_thread(service.engine.catalogue.lookup, right)).entry.entry_id
-    if given.upload_id:
-        await asyncio.to_thread(service.store.find, given.upload_id)
-    made = await asyncio.to_thread(
-        service.corrections.add,
-        given.said,
-        given.sha256,
-        given.box,
-        given.offered,
-        right,
-        who=who,
-        upload_id=given.upload_id,
-        note=given.note,
-    )
-    return asdict(made)
+    return await keep_correction(service, correction, who, writes="authorization" in request.headers)
 
 
 @router.get(
@@ -435,17 +412,18 @@ async def corrections(
 ) -> Any:
     """List corrections, the newest first; needs a token that may write."""
     service.writer(request)
-    held = (await asyncio.to_thread(service.corrections.all))[::-1]
+    held = (await asyncio.to_thread(corrections_kept.listed, service.engine.catalogue))[::-1]
     after = f"/api/v1/corrections?limit={limit}&offset={offset + limit}" if offset + limit < len(held) else None
-    page = [asdict(one) for one in held[offset : offset + limit]]
+    page = [correction_body(one) for one in held[offset : offset + limit]]
     return JSONResponse({"corrections": page, "total": len(held), "next": after})
 
 
 @router.delete(
     "/corrections/{correction_id}", tags=["corrections"], status_code=204, responses=documented(401, 403, 404)
 )
-async def delete_correction(request: Request, service: Serves, correction_id: str) -> Response:
-    """Take a correction back."""
-    service.writer(request)
-    await asyncio.to_thread(service.corrections.delete, correction_id)
+async def delete_correction(
+    request: Request, service: Serves, correction_id: Annotated[int, Path(ge=1, le=2**62)]
+) -> Response:
+    """Take a correction back, and the photo that it added."""
+    await undo_correction(service, correction_id, service.writer(request))
     return Response(status_code=204)

@@ -1,101 +1,100 @@
-"""Corrections: what people say of answers, a line each in a file that training and the catalogue's keeper can read."""
+"""Corrections through the page and the API: checked, and kept where the command line keeps them too.
+
+The photo goes with a correction only where it was sent to be kept. A correction that adds it to an entry is indexed and
+in use when it is answered.
+"""
 
 from __future__ import annotations
 
-import json
-import os
-import secrets
-import threading
-from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
-from pathlib import Path
-from typing import Final, Literal
+import asyncio
+from collections.abc import Callable
+from dataclasses import asdict
+from functools import partial
+from typing import Any
 
-from recognizer.errors import EntryNotFound
+from recognizer import corrections, lots
+from recognizer.catalogue import Catalogue
+from recognizer.corrections import Correction, Query, Said, query_of
+from recognizer.photos import open_photo
+from recognizer.types import Box
+from recognizer.web.problems import Problem
+from recognizer.web.schemas import CorrectionFields
+from recognizer.web.service import Service
 
-Said = Literal["confirmed", "corrected", "unknown"]
-"""The answer was right; it is another entry; the catalogue has no such pin."""
 
-_MOST: Final = 1_000_000
+async def keep_correction(service: Service, given: CorrectionFields, who: str, *, writes: bool) -> dict[str, Any]:
+    """Keep a correction and return its body; `writes` says whether who sends it may change the catalogue.
 
-
-@dataclass(frozen=True, slots=True)
-class Correction:
-    """One correction: of which pin on which photo, what was offered, what is right.
-
-    `box` is left, top, right, bottom in pixels of the upright photo; `offered` and `entry_id` are entry_ids, "" for
-    none; `upload_id` names the photo where it was kept.
+    Raises Problem where something is missing, EntryNotFound where an entry or a kept photo is not known.
     """
-
-    correction_id: str
-    at: str
-    who: str
-    said: Said
-    sha256: str
-    box: tuple[int, int, int, int] | None
-    offered: str
-    entry_id: str
-    upload_id: str = ""
-    note: str = ""
-
-
-class Corrections:
-    """The corrections of a service folder."""
-
-    def __init__(self, folder: Path) -> None:
-        self._path = folder / "corrections.jsonl"
-        self._lock = threading.Lock()
-
-    def add(
-        self,
-        said: Said,
-        sha256: str,
-        box: tuple[int, int, int, int] | None,
-        offered: str,
-        entry_id: str,
-        *,
-        who: str,
-        upload_id: str = "",
-        note: str = "",
-    ) -> Correction:
-        """Keep a correction; it is on the disk when this returns."""
-        at = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        one = Correction(
-            secrets.token_urlsafe(16), at, who, said, sha256, box, offered, entry_id, upload_id, note[:1000]
+    said = Said(given.said)
+    right = given.offered if said is Said.CONFIRMED else given.entry_id if said is Said.CORRECTED else ""
+    if said is Said.CORRECTED and not right:
+        raise Problem(422, "which entry it is, is missing: give its entry_id or number")
+    if said is Said.CONFIRMED and not right:
+        raise Problem(422, "which entry was right, is missing: give it as `offered`")
+    if given.add_photo and not (right and given.upload_id):
+        raise Problem(
+            422, "a photo to add needs its upload_id, and the entry that it shows: send it with keep=true first"
         )
-        with self._lock:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            with self._path.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(asdict(one), ensure_ascii=False) + "\n")
-                file.flush()
-                os.fsync(file.fileno())
-        return one
+    if given.add_photo and not writes:
+        raise Problem(403, "adding a photo to the catalogue needs a token that may write")
+    query = await asyncio.to_thread(_query, service, given)
+    recognizer = service.engine.loaded.recognizer
+    manifest = recognizer.index.manifest if recognizer else None
+    make: Callable[[Catalogue], Correction] = partial(
+        corrections.add,
+        query=query,
+        said=said,
+        entry_id=right,
+        who=who,
+        offered=given.offered,
+        model=manifest.fingerprint if manifest else "",
+        index_made=manifest.digest if manifest else "",
+        note=given.note,
+        add_photo=given.add_photo,
+    )
+    if given.add_photo:
+        made = await service.editor.change(f"{who}: correction, photo for {right[:200]}", make, photos=True)
+    else:
+        made = await asyncio.to_thread(make, service.engine.catalogue)
+    return correction_body(made)
 
-    def all(self) -> list[Correction]:
-        """List the corrections, the oldest first; a line that a kill cut off does not count."""
-        found = []
-        try:
-            lines = self._path.read_text(encoding="utf-8").splitlines()
-        except FileNotFoundError:
-            return []
-        for line in lines[-_MOST:]:
-            try:
-                row = json.loads(line)
-                box = row.pop("box")
-                found.append(Correction(**row, box=None if box is None else (box[0], box[1], box[2], box[3])))
-            except (ValueError, TypeError, KeyError, IndexError):
-                continue
-        return found
 
-    def delete(self, correction_id: str) -> None:
-        """Take a correction back; raises EntryNotFound."""
-        with self._lock:
-            held = self.all()
-            left = [one for one in held if one.correction_id != correction_id]
-            if len(left) == len(held):
-                raise EntryNotFound(f"no correction {correction_id[:60]!r}")
-            beside = self._path.with_name(f".{self._path.name}.{os.getpid()}.part")
-            beside.write_text(
-                "".join(json.dumps(asdict(one), ensure_ascii=False) + "\n" for one in left), encoding="utf-8"
-            )
-            beside.replace(self._path)
+def correction_body(one: Correction) -> dict[str, Any]:
+    """A correction as JSON; where its picture lies is nobody's business outside."""
+    body = asdict(one) | {"kept": bool(one.picture)}
+    del body["picture"]
+    return body
+
+
+async def undo_correction(service: Service, correction_id: int, who: str) -> None:
+    """Take a correction back, and the photo that it added out of use; raises EntryNotFound."""
+    catalogue = service.engine.catalogue
+    held = await asyncio.to_thread(corrections.listed, catalogue)
+    added = any(one.correction_id == correction_id and one.image_id for one in held)
+    undo = partial(corrections.undo, correction_id=correction_id, who=who)
+    if added:
+        await service.editor.change(f"{who}: correction {correction_id} taken back", undo, photos=True)
+    else:
+        await asyncio.to_thread(undo, catalogue)
+
+
+async def delete_kept(service: Service, upload_id: str) -> None:
+    """Delete a kept photo, also from the corrections that were made with it; raises EntryNotFound."""
+    await asyncio.to_thread(service.store.delete, upload_id)
+    await asyncio.to_thread(corrections.forget_upload, service.engine.catalogue, upload_id)
+
+
+def _query(service: Service, given: CorrectionFields) -> Query:
+    """What is kept of the photo that a correction is about: of an upload with several pins, the one that is meant."""
+    if not given.upload_id:
+        return Query(given.sha256, given.box)
+    kept = service.store.find(given.upload_id)
+    if kept.sha256 != given.sha256:
+        raise Problem(422, "the kept photo is another one than the answer was about: its sha256 differs")
+    data = service.store.picture(given.upload_id)
+    photo = open_photo(data, "the kept photo")
+    box = Box(*given.box) if given.box and len(lots.split(photo)) > 1 else None
+    made = query_of(photo, data, ".jpg", box, upload_id=given.upload_id)
+    return Query(given.sha256, given.box if box else None, made.data, made.ending, given.upload_id)

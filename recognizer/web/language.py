@@ -84,6 +84,8 @@ RUSSIAN: Final[Mapping[str, str]] = {
     "Another number:": "Другой номер:",
     "Correct": "Исправить",
     "Not in this catalogue": "Такого в каталоге нет",
+    "No pin at all": "Это не значок",
+    "Add my photo to this entry": "Добавить моё фото к этой записи",
     "Is this right?": "Верно ли это?",
     "Sign in to confirm or correct answers.": "Войдите, чтобы подтверждать и исправлять ответы.",
     "Thank you, noted.": "Спасибо, записано.",

@@ -23,7 +23,8 @@ from recognizer.answers import percent
 from recognizer.errors import EntryNotFound, IndexError_
 from recognizer.types import CatalogueEntry, CatalogueImage, Role
 from recognizer.web import counters, views
-from recognizer.web.api import documented, keep_correction, picture_sizes, reads
+from recognizer.web.api import documented, picture_sizes, reads
+from recognizer.web.corrections import delete_kept, keep_correction
 from recognizer.web.gallery import Gallery, side_of
 from recognizer.web.language import COOKIE as LANGUAGE_COOKIE
 from recognizer.web.language import LANGUAGES, chosen, said
@@ -177,11 +178,13 @@ async def correct(request: Request, service: Reads, form: Sent) -> Response:
                 "offered": text_of(form, "offered"),
                 "entry_id": text_of(form, "entry_id").strip(),
                 "upload_id": text_of(form, "upload_id"),
+                "add_photo": bool(text_of(form, "add_photo")),
             }
         )
     except ValidationError as error:
         raise Problem(422, "; ".join(str(one["msg"]) for one in error.errors())) from None
-    await keep_correction(service, given, token.name if token else NOBODY)
+    writes = token is not None and token.writes
+    await keep_correction(service, given, token.name if token else NOBODY, writes=writes)
     if request.headers.get("x-quiet"):
         return PlainTextResponse(said("Thank you, noted.", language_of(request)))
     return page(request, "message.html", heading="Thank you, noted.", detail="")
@@ -190,7 +193,7 @@ async def correct(request: Request, service: Reads, form: Sent) -> Response:
 @router.post("/uploads/{upload_id}/delete")
 async def delete_upload(request: Request, service: Reads, form: Sent, upload_id: str) -> Response:
     """Delete a photo that was kept."""
-    await asyncio.to_thread(service.store.delete, upload_id)
+    await delete_kept(service, upload_id)
     if request.headers.get("x-quiet"):
         return PlainTextResponse(said("Deleted.", language_of(request)))
     return page(request, "message.html", heading="Deleted.", detail="")

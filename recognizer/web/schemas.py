@@ -219,30 +219,37 @@ class CorrectionFields(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    said: Literal["confirmed", "corrected", "unknown"] = Field(
-        description="the offered entry is right; it is `entry_id`; the catalogue has no such pin"
+    said: Literal["confirmed", "corrected", "unknown", "not_a_pin"] = Field(
+        description="the offered entry is right; it is `entry_id`; the catalogue has no such pin; there is no pin"
     )
     sha256: str = Field(pattern="^[0-9a-f]{64}$", description="of the photo, as the answer had it")
     box: tuple[int, int, int, int] | None = Field(None, description="which pin on the photo, as the answer had it")
     offered: str = Field("", max_length=200, description="entry_id that was offered first")
     entry_id: str = Field("", max_length=200, description="entry_id or number that is right, where `said` is corrected")
-    upload_id: str = Field("", max_length=22)
+    upload_id: str = Field("", max_length=22, description="of the photo, where it was kept; it goes with this")
     note: str = Field("", max_length=1000)
+    add_photo: bool = Field(False, description="make the kept photo one of the entry's; needs a token that may write")
 
 
 class CorrectionBody(_Open):
     """A correction that is kept."""
 
-    correction_id: str
+    correction_id: int
     at: str
     who: str
-    said: Literal["confirmed", "corrected", "unknown"]
+    said: Literal["confirmed", "corrected", "unknown", "not_a_pin"]
     sha256: str
     box: list[int] | None
     offered: str
     entry_id: str
+    kept: bool = Field(description="whether the photo lies with it")
+    model: str = Field(description="fingerprint of the model that had answered")
+    index_made: str = Field(description="fingerprint of the index that had answered")
+    image_id: int = Field(description="catalogue photo that it added, 0 for none")
     upload_id: str
     note: str
+    undone_at: str
+    undone_by: str
 
 
 class CorrectionsBody(_Open):

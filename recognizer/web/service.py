@@ -7,9 +7,9 @@ from typing import Any, Final
 
 from fastapi import Request
 
+from recognizer import corrections
 from recognizer.answers import Answer, answer_json
 from recognizer.types import Match, Photo, Recognition, Role
-from recognizer.web.corrections import Corrections
 from recognizer.web.counters import Counters
 from recognizer.web.editing import Editor
 from recognizer.web.engine import Engine
@@ -35,7 +35,6 @@ class Service:
     tokens: Tokens
     sessions: Sessions
     store: Store
-    corrections: Corrections
     lots: LotJobs
     decoder: Decoder
 
@@ -44,6 +43,7 @@ class Service:
         """Make the parts; raises ZnachkiError where there is no catalogue."""
         counters = Counters()
         engine = Engine(settings.data, counters, model=settings.model, queue=settings.queue, wait=settings.wait)
+        corrections.take_in(engine.catalogue)
         tokens = Tokens(settings.folder)
         return cls(
             settings,
@@ -53,7 +53,6 @@ class Service:
             tokens,
             Sessions(settings.folder, tokens),
             Store(settings.folder, settings.store),
-            Corrections(settings.folder),
             LotJobs(settings, engine),
             Decoder(settings),
         )

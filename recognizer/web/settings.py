@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 FOLDER: Final = "web"
-"""Where in the data folder the service keeps what is its own: tokens, corrections, kept uploads, lots."""
+"""Where in the data folder the service keeps what is its own: tokens, kept uploads, lots."""
 
 
 @dataclass(frozen=True, slots=True)

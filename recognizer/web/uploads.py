@@ -98,6 +98,14 @@ class Store:
         except (OSError, ValueError, TypeError):
             raise EntryNotFound(f"no kept photo {upload_id[:60]!r}") from None
 
+    def picture(self, upload_id: str) -> bytes:
+        """The bytes of a kept photo, a JPEG; raises EntryNotFound."""
+        self.find(upload_id)
+        try:
+            return self._path(upload_id, ".jpg").read_bytes()
+        except FileNotFoundError:
+            raise EntryNotFound(f"no kept photo {upload_id[:60]!r}") from None
+
     def all(self) -> list[Kept]:
         """The photos kept, the oldest first."""
         found = [self.find(path.stem) for path in self._folder.glob("*.json") if not path.name.startswith(".")]
