@@ -7,7 +7,10 @@ from __future__ import annotations
 
 import re
 import shutil
+import threading
 from collections.abc import Callable, Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -207,3 +210,45 @@ def test_without_javascript_a_photo_is_answered(visit: Visits, files: dict[str, 
     page.set_input_files("#photo", files["pin"])
     page.click(".go")
     page.wait_for_selector("section.answer")
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[tuple[str, Path]]:
+    """Another site: its address, and the folder that it shows."""
+
+    class Quiet(SimpleHTTPRequestHandler):
+        def log_message(self, format: str, *arguments: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(tmp_path))) as server:
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_address[1]}", tmp_path
+        server.shutdown()
+        thread.join()
+
+
+def test_a_site_that_was_named_searches_by_photo_and_others_may_not(
+    chromium: Any, data: Path, site: tuple[str, Path], files: dict[str, Path], tmp_path_factory: Any
+) -> None:
+    address, folder = site
+    snippet = re.search(r"(?s)```html\n(.+?)```", (SCREENSHOTS.parents[1] / "README.md").read_text(encoding="utf-8"))
+    assert snippet is not None
+    with serving_copy(data, tmp_path_factory.mktemp("embedded"), origins=(address,)) as service:
+        page_of_site = snippet[1].replace("https://pins.your.site", service.address)
+        (folder / "index.html").write_text(f'<html lang="ru"><meta charset="utf-8">{page_of_site}', encoding="utf-8")
+        context = chromium.new_context()
+        page = context.new_page()
+        page.goto(address)
+        page.set_input_files("input[type=file]", files["pin"])
+        page.click("#pin-search button")
+        page.wait_for_selector("#pin-found a")
+        assert page.inner_text("#pin-found li >> nth=0") == "Это он:"
+        assert "https://your.site/pin/" in page.get_attribute("#pin-found a >> nth=0", "href")
+        page.wait_for_function("[...document.images].every(image => image.naturalWidth > 0)")
+        page.goto(address.replace("127.0.0.1", "localhost"))
+        page.set_input_files("input[type=file]", files["pin"])
+        page.click("#pin-search button")
+        page.wait_for_function("document.getElementById('pin-found').textContent.length > 1")
+        assert page.locator("#pin-found a").count() == 0
+        context.close()
