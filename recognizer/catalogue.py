@@ -2,29 +2,27 @@
 
 from __future__ import annotations
 
-import difflib
 import hashlib
-import os
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Final, Self
 from urllib.parse import quote
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from recognizer import database, history, tables
+from recognizer import database, finding, history, merging, tables
 from recognizer.database import REVISION, Database
-from recognizer.errors import CatalogueError, EntryNotFound
+from recognizer.errors import CatalogueError
+from recognizer.finding import Answer
 from recognizer.history import Change, ChangedRow, Notes
-from recognizer.numbers import Collision, collisions_of, number_key, parse_number, system_of
+from recognizer.numbers import Collision, system_of
+from recognizer.picture_files import PICTURES, REMOVED, PictureFiles, make_folder
 from recognizer.tables import entry as _entry
-from recognizer.tables import holding as _holding
-from recognizer.tables import identifier as _identifier
 from recognizer.tables import image as _image
 from recognizer.tables import relation as _relation
 from recognizer.types import CatalogueEntry, CatalogueImage, Role, Status
@@ -35,12 +33,8 @@ __all__ = [
 ]  # fmt: skip
 
 DATABASE: Final = "catalogue.db"
-PICTURES: Final = "images"
 BUNDLE: Final = "bundle.json"
 """What a data folder that was unpacked from a bundle says of itself; its catalogue is only read."""
-
-REMOVED: Final = "removed"
-"""Where the pictures of removed photos wait, in case the removal is undone."""
 
 QUERIES: Final = "queries"
 """Where the pictures lie that corrections are about."""
@@ -55,22 +49,6 @@ class Stored:
     same: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What a number stands for: the entry to use, and those that it took over on the way there, the asked one first."""
-
-    entry: CatalogueEntry
-    via: tuple[CatalogueEntry, ...] = ()
-
-    @property
-    def note(self) -> str:
-        """What to tell along with the entry: that it took another one over, or that it was withdrawn; or ""."""
-        said = [f"{old.number or old.entry_id} was merged into {old.merged_into}" for old in self.via]
-        if self.entry.status is not Status.ACTIVE:
-            said.append(f"{self.entry.entry_id} was {self.entry.status}")
-        return ", ".join(said)
-
-
 class Catalogue:
     """An open catalogue; use it as a context manager, or close it.
 
@@ -83,6 +61,7 @@ class Catalogue:
         self._database = base
         self._local = threading.local()
         self._full_text = base.dialect == "sqlite"
+        self._files = PictureFiles(folder)
         self.folder = folder
 
     @classmethod
@@ -98,7 +77,7 @@ class Catalogue:
         file = folder / DATABASE
         url = url or database.assigned(folder)
         if create:
-            _make_folder(folder / PICTURES)
+            make_folder(folder / PICTURES)
         elif url is None and (not file.is_file() or file.stat().st_size == 0):
             raise CatalogueError(_none_in(folder))
         if url is None and (folder / BUNDLE).is_file():
@@ -136,46 +115,18 @@ class Catalogue:
         several entries with one number the active one. Merged and withdrawn entries answer with their own number; see
         `lookup` for what they lead to. Raises EntryNotFound, and CatalogueError where several entries fit.
         """
-        asked = entry_id_or_number.strip()
         with self._reading() as connection:
-            for way in _ways(asked):
-                found = tables.entries_of(connection, sa.select(_entry).where(way).order_by(_entry.c.entry_key))
-                active = [entry for entry in found if entry.status is Status.ACTIVE]
-                if len(active or found) > 1:
-                    several = ", ".join(entry.entry_id for entry in active or found)
-                    raise CatalogueError(f"number {asked!r} stands for several entries; ask by entry_id: {several}")
-                if found:
-                    return (active or found)[0]
-        raise EntryNotFound(f"no entry {asked!r} in the catalogue; {self._nearest(asked)}")
+            return finding.find(connection, entry_id_or_number)
 
     def lookup(self, entry_id_or_number: str) -> Answer:
         """Find what a number stands for today: as `entry` does, then on to the entry that took it over."""
-        asked = self.entry(entry_id_or_number)
-        via: list[CatalogueEntry] = []
         with self._reading() as connection:
-            now = asked
-            while now.status is Status.MERGED and now.merged_into not in {now.entry_id, *(old.entry_id for old in via)}:
-                into = tables.entries_by_id(connection, [now.merged_into]).get(now.merged_into)
-                if into is None:
-                    break
-                via.append(now)
-                now = into
-        return Answer(now, tuple(via))
+            return finding.follow(connection, finding.find(connection, entry_id_or_number))
 
     def taken_over(self) -> dict[str, str]:
         """Map the entry_id of each merged entry to that of the entry that stands for it in the end."""
-        query = sa.select(_entry.c.entry_id, _entry.c.merged_into)
-        query = query.where(_entry.c.merged_into > "", _entry.c.status == Status.MERGED.value)
         with self._reading() as connection:
-            into = {row.entry_id: row.merged_into for row in connection.execute(query)}
-        final: dict[str, str] = {}
-        for entry_id in into:
-            seen, end = {entry_id}, into[entry_id]
-            while end in into and end not in seen:
-                seen.add(end)
-                end = into[end]
-            final[entry_id] = end
-        return final
+            return finding.taken_over(connection)
 
     def entries(self, ids: Sequence[str] | None = None) -> list[CatalogueEntry]:
         """List entries: those of `ids`, in that order, or all of them, in the order in which they came.
@@ -186,9 +137,9 @@ class Catalogue:
             if ids is None:
                 return tables.entries_of(connection, sa.select(_entry).order_by(_entry.c.entry_key))
             found = tables.entries_by_id(connection, ids)
-        for entry_id in ids:
-            if entry_id not in found:
-                raise EntryNotFound(f"no entry {entry_id!r} in the catalogue; {self._nearest(entry_id)}")
+            for entry_id in ids:
+                if entry_id not in found:
+                    raise finding.not_found(connection, entry_id)
         return [found[entry_id] for entry_id in ids]
 
     def known(self, entry_ids: Iterable[str]) -> dict[str, CatalogueEntry]:
@@ -207,19 +158,8 @@ class Catalogue:
         Case does not matter, nor do marks on letters (ё is е, õ is o; й stays й); every text of an entry counts, its
         numbers under other systems included. An entry of exactly that number comes first.
         """
-        folded = fold(words).split()
-        if not folded:
-            return []
-        exact = sa.case((sa.or_(_entry.c.entry_id == words.strip(), _entry.c.number == words.strip()), 0), else_=1)
         with self._reading() as connection:
-            if self._full_text:
-                match = " ".join(f'"{word}"*' for word in folded)
-                table = sa.table("entry_words", sa.column("rowid"), sa.column("entry_words"), sa.column("rank"))
-                query = sa.select(_entry).join(table, table.c.rowid == _entry.c.entry_key)
-                query = query.where(table.c.entry_words.op("MATCH")(match)).order_by(exact, table.c.rank)
-            else:
-                query = _like(folded).order_by(exact)
-            return tables.entries_of(connection, query.order_by(_entry.c.entry_key).limit(limit))
+            return finding.search(connection, words, limit, full_text=self._full_text)
 
     def upsert(self, entries: Iterable[CatalogueEntry]) -> Stored:
         """Store entries whole: new ones are added, those whose entry_id is there are made equal to what is given.
@@ -240,8 +180,8 @@ class Catalogue:
                 final = {old: into for old, into in self.taken_over().items() if old in merged}
                 known = tables.entries_by_id(connection, final.values())
                 final = {old: into for old, into in final.items() if into in known}
-                self._hand_photos_over(connection, final)
-                self._hand_holdings_over(connection, final)
+                self._local.spare += merging.hand_photos_over(connection, final, self._notes)
+                merging.hand_holdings_over(connection, final, self._notes)
         return Stored(len(new), len(changed), len(wanted) - len(new) - len(changed))
 
     def merge(self, old: str, into: str) -> Answer:
@@ -279,21 +219,8 @@ class Catalogue:
 
     def collisions(self) -> list[Collision]:
         """Find the numbers, in any writing, that more than one active entry has, the catalogue's own included."""
-        active = _entry.c.status == Status.ACTIVE.value
-        several = sa.func.count(_entry.c.entry_id.distinct()) > 1
-        of_entry = _entry.c.entry_id == _identifier.c.entry_id
-        own = sa.select(_entry.c.number_key).where(active).group_by(_entry.c.number_key).having(several)
-        own_rows = sa.select(sa.literal("number"), _entry.c.number_key, _entry.c.number, _entry.c.entry_id)
-        pair = (_identifier.c.system, _identifier.c.number_key)
-        other = sa.select(*pair).join(_entry, of_entry).where(active).group_by(*pair).having(several).subquery()
-        other_rows = sa.select(*pair, _identifier.c.number, _identifier.c.entry_id).join(_entry, of_entry)
-        same = sa.and_(other.c.system == pair[0], other.c.number_key == pair[1])
-        queries = (own_rows.where(_entry.c.number_key.in_(own)), other_rows.join(other, same))
-        found: list[tuple[str, str, str, str]] = []
         with self._reading() as connection:
-            for query in queries:
-                found += [tuple(row) for row in connection.execute(query.where(active).order_by(_entry.c.entry_key))]
-        return collisions_of(found)
+            return finding.collisions(connection)
 
     def relate(self, entry_id: str, kind: str, other_entry_id: str) -> None:
         """Note that an entry stands in a relation of some kind to another one; noting it twice changes nothing."""
@@ -358,7 +285,7 @@ class Catalogue:
     @property
     def picture_folder(self) -> Path:
         """The folder that holds the pictures, each named by its sha256."""
-        return self.folder / PICTURES
+        return self._files.shown
 
     def picture_path(self, image: CatalogueImage) -> Path:
         """Say where a photo's file lies."""
@@ -369,16 +296,7 @@ class Catalogue:
 
         A picture that is there already is not written again. Killed half way, no half a file stands under that name.
         """
-        path = self.picture_folder / f"{hashlib.sha256(data).hexdigest()}{ending}"
-        if not (path.is_file() and path.stat().st_size == len(data)):
-            beside = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}.part")
-            try:
-                beside.write_bytes(data)
-                beside.replace(path)
-            except OSError as error:
-                beside.unlink(missing_ok=True)
-                raise CatalogueError(f"{path}: cannot be written ({error.strerror}); make room or allow it") from error
-        return path.name
+        return self._files.add(data, ending)
 
     def add_images(self, images: Sequence[CatalogueImage]) -> Stored:
         """Enter photos whose pictures lie in `images/`; each gets an image_id of its own, whatever it says.
@@ -396,9 +314,7 @@ class Catalogue:
             known = tables.entries_by_id(connection, _ids(new))
             for image in new:
                 if image.entry_id not in known:
-                    raise EntryNotFound(
-                        f"no entry {image.entry_id!r} in the catalogue; {self._nearest(image.entry_id)}"
-                    )
+                    raise finding.not_found(connection, image.entry_id)
                 if not self.picture_path(image).is_file():
                     raise CatalogueError(f"{self.picture_path(image)}: no such picture; import it again")
             changed = [
@@ -434,7 +350,7 @@ class Catalogue:
         Its image_id is never given to another photo. The file waits in `removed/`, should the removal be undone.
         """
         with self._writing("photo removed") as connection:
-            self._remove_image(connection, self.image(image_id))
+            self._local.spare.append(merging.remove_photo(connection, self.image(image_id), self._notes))
 
     def pictures_held(self) -> dict[str, str]:
         """Map the sha256 of each picture that some entry shows to its file's name."""
@@ -445,7 +361,7 @@ class Catalogue:
     def drop_pictures(self, files: Iterable[str]) -> None:
         """Delete those of the named files in `images/` that no entry shows."""
         for file in self._unheld(files):
-            (self.picture_folder / file).unlink(missing_ok=True)
+            self._files.delete(file)
 
     # History and transactions
 
@@ -473,7 +389,7 @@ class Catalogue:
         with self._writing() as connection:
             needed, spare = history.undo(connection, change_id, self._notes)
             for file in needed:
-                self._bring_back(file)
+                self._files.bring_back(file)
             self._local.spare += spare
         with self._reading() as connection:
             return history.changes(connection, limit=1)[0]
@@ -495,7 +411,8 @@ class Catalogue:
             yield
             history.record(connection, self._notes)
         if self._local.spare:
-            self._put_aside(self._local.spare)
+            for file in self._unheld(self._local.spare):
+                self._files.put_aside(file)
 
     def note(self, kind: str, before: tables.State | None, after: tables.State | None) -> None:
         """Tell the history, inside a transaction, that a row of one of `history.KINDS` became another one."""
@@ -519,48 +436,6 @@ class Catalogue:
         with self._database.reading() as connection:
             yield connection
 
-    def _hand_photos_over(self, connection: Connection, final: Mapping[str, str]) -> None:
-        """Give the photos of merged entries to those that took them over."""
-        there = {(image.entry_id, image.sha256) for image in tables.images_of(connection, set(final.values()))}
-        for image in list(tables.images_of(connection, final)):
-            if (final[image.entry_id], image.sha256) in there:
-                self._remove_image(connection, image)
-                continue
-            moved = replace(image, entry_id=final[image.entry_id])
-            there.add((moved.entry_id, moved.sha256))
-            where = _image.c.image_id == image.image_id
-            connection.execute(sa.update(_image).where(where).values(entry_id=moved.entry_id))
-            number = {"image_id": image.image_id}
-            self._notes.row("image", tables.image_row(image) | number, None)
-            self._notes.row("image", None, tables.image_row(moved) | number)
-
-    def _hand_holdings_over(self, connection: Connection, final: Mapping[str, str]) -> None:
-        """Give what collectors hold of merged entries to those that took them over: pins add up, wishes do not."""
-        hidden = _holding.primary_key.columns.keys()[0]
-        for some in tables.chunks(list(final)):
-            query = sa.select(_holding).where(_holding.c.entry_id.in_(some)).order_by(_holding.c[hidden])
-            for row in connection.execute(query).mappings().all():
-                old = {name: row[name] for name in row if name != hidden}
-                new = old | {"entry_id": final[old["entry_id"]]}
-                same = [_holding.c[name] == new[name] for name in ("collector", "entry_id", "kind", "jar")]
-                there = connection.execute(sa.select(_holding).where(*same)).mappings().one_or_none()
-                connection.execute(sa.delete(_holding).where(_holding.c[hidden] == row[hidden]))
-                self._notes.row("holding", old, None)
-                if there is None:
-                    connection.execute(sa.insert(_holding), [new])
-                    self._notes.row("holding", None, new)
-                    continue
-                before = {name: there[name] for name in there if name != hidden}
-                counts = (before["count"], new["count"])
-                after = before | {"count": max(counts) if old["kind"] == "wish" else sum(counts)}
-                connection.execute(sa.update(_holding).where(*same).values(count=after["count"]))
-                self._notes.row("holding", before, after)
-
-    def _remove_image(self, connection: Connection, image: CatalogueImage) -> None:
-        connection.execute(sa.delete(_image).where(_image.c.image_id == image.image_id))
-        self._notes.row("image", tables.image_row(image) | {"image_id": image.image_id}, None)
-        self._local.spare.append(image.file)
-
     def _unheld(self, files: Iterable[str]) -> Iterator[str]:
         """Those of the named pictures that no entry shows, while nobody can enter one of them."""
         with self.transaction():
@@ -568,33 +443,6 @@ class Catalogue:
             for file in files:
                 if file not in held:
                     yield file
-
-    def _put_aside(self, files: Iterable[str]) -> None:
-        """Move those of the named pictures that no entry shows any more to where an undoing finds them."""
-        aside = self.folder / REMOVED
-        _make_folder(aside)
-        for file in self._unheld(files):
-            if (self.picture_folder / file).is_file():
-                (self.picture_folder / file).replace(aside / file)
-
-    def _bring_back(self, file: str) -> None:
-        """See that a picture lies in `images/`, fetching it from those put aside; raises CatalogueError."""
-        aside = self.folder / REMOVED / file
-        if not (self.picture_folder / file).is_file():
-            if not aside.is_file():
-                raise CatalogueError(
-                    f"{aside}: no such picture, and the photo cannot come back without; import it anew"
-                )
-            self.add_picture(aside.read_bytes(), aside.suffix)
-
-    def _nearest(self, asked: str) -> str:
-        """The cure for a number that nothing has: what is written like it."""
-        with self._reading() as connection:
-            like = _entry.c.entry_id.startswith(asked[:2], autoescape=True)
-            ids = connection.execute(sa.select(_entry.c.entry_id).where(like).limit(2000)).scalars()
-            near = difflib.get_close_matches(asked, list(ids), n=3)
-        nearest = f"written alike: {', '.join(near)}; " if near else ""
-        return f"{nearest}look it up with `znachki show --search WORDS`"
 
 
 def _normal(entry: CatalogueEntry) -> CatalogueEntry:
@@ -604,32 +452,6 @@ def _normal(entry: CatalogueEntry) -> CatalogueEntry:
     return replace(entry, number=entry.number or entry.entry_id, identifiers=numbers)
 
 
-def _ways(asked: str) -> Iterator[sa.ColumnElement[bool]]:
-    """What an entry that was asked for may be found by, the surest first."""
-
-    def under(*where: sa.ColumnElement[bool]) -> sa.ColumnElement[bool]:
-        return _entry.c.entry_id.in_(sa.select(_identifier.c.entry_id).where(*where))
-
-    yield _entry.c.entry_id == asked
-    yield _entry.c.number == asked
-    yield under(_identifier.c.number == asked)
-    system, number = parse_number(asked)
-    if system:
-        yield under(_identifier.c.system == system, _identifier.c.number == number)
-        yield under(_identifier.c.system == system, _identifier.c.number_key == number_key(number))
-    elif asked:
-        yield _entry.c.number_key == number_key(asked)
-        yield under(_identifier.c.number_key == number_key(asked))
-
-
-def _like(words: Sequence[str]) -> sa.Select[Any]:
-    """The search for databases without FTS5: `words` begins with a space, so that " word" begins a word.
-
-    PostgreSQL finds such parts by an index of trigrams.
-    """
-    return sa.select(_entry).where(*(_entry.c.words.contains(f" {word}", autoescape=True) for word in words))
-
-
 def _in_use() -> sa.ColumnElement[bool]:
     """Whether a photo is of an entry in use."""
     return _image.c.entry_id.in_(sa.select(_entry.c.entry_id).where(_entry.c.status == Status.ACTIVE.value))
@@ -637,13 +459,6 @@ def _in_use() -> sa.ColumnElement[bool]:
 
 def _ids(images: Iterable[CatalogueImage]) -> list[str]:
     return list(dict.fromkeys(image.entry_id for image in images))
-
-
-def _make_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise CatalogueError(f"{folder}: cannot be made ({error.strerror}); choose another --data folder") from error
 
 
 def _none_in(folder: Path) -> str:

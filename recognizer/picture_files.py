@@ -1,0 +1,68 @@
+"""Picture files: the bytes of catalogue photos in a data folder, named by their content."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import threading
+from pathlib import Path
+from typing import Final
+
+from recognizer.errors import CatalogueError
+
+PICTURES: Final = "images"
+REMOVED: Final = "removed"
+"""Where the pictures of removed photos wait, in case the removal is undone."""
+
+
+class PictureFiles:
+    """The pictures of a data folder: those that are shown, and those that were put aside."""
+
+    def __init__(self, folder: Path) -> None:
+        self.shown = folder / PICTURES
+        self._aside = folder / REMOVED
+
+    def add(self, data: bytes, ending: str) -> str:
+        """Keep a picture's bytes and return the name of its file, its sha256 and `ending` (".jpg").
+
+        A picture that is there already is not written again. Killed half way, no half a file stands under that name.
+        Raises CatalogueError where it cannot be written.
+        """
+        path = self.shown / f"{hashlib.sha256(data).hexdigest()}{ending}"
+        if not (path.is_file() and path.stat().st_size == len(data)):
+            beside = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}.part")
+            try:
+                beside.write_bytes(data)
+                beside.replace(path)
+            except OSError as error:
+                beside.unlink(missing_ok=True)
+                raise CatalogueError(f"{path}: cannot be written ({error.strerror}); make room or allow it") from error
+        return path.name
+
+    def delete(self, file: str) -> None:
+        """Delete a picture that is shown."""
+        (self.shown / file).unlink(missing_ok=True)
+
+    def put_aside(self, file: str) -> None:
+        """Move a picture to where an undoing finds it."""
+        make_folder(self._aside)
+        if (self.shown / file).is_file():
+            (self.shown / file).replace(self._aside / file)
+
+    def bring_back(self, file: str) -> None:
+        """See that a picture is shown, fetching it from those put aside; raises CatalogueError."""
+        aside = self._aside / file
+        if not (self.shown / file).is_file():
+            if not aside.is_file():
+                raise CatalogueError(
+                    f"{aside}: no such picture, and the photo cannot come back without; import it anew"
+                )
+            self.add(aside.read_bytes(), aside.suffix)
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder of a data folder, and those above it; raises CatalogueError."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise CatalogueError(f"{folder}: cannot be made ({error.strerror}); choose another --data folder") from error
