@@ -15,12 +15,13 @@ import sqlalchemy as sa
 
 from recognizer import tables
 from recognizer.catalogue import Catalogue
+from recognizer.condition import condition_of
 from recognizer.errors import CatalogueError
 from recognizer.tables import holding as _holding
 from recognizer.types import CatalogueEntry, Status
 from recognizer.words import fold
 
-LIST_COLUMNS: Final = ("number", "title", "entry_id", "count", "jar", "price", "note")
+LIST_COLUMNS: Final = ("number", "title", "entry_id", "count", "jar", "price", "note", "condition")
 """Columns of a table of holdings; only `number` must be there: an entry_id or any number."""
 
 
@@ -37,7 +38,8 @@ class Kind(StrEnum):
 class Holding:
     """So many pins of one entry that a collector owns (in one jar), wishes for, would swap, or has sold.
 
-    `jar` is where owned pins lie, "" where that was not said, and "" for the other kinds. `price` is as written.
+    `jar` is where owned pins lie, "" where that was not said, and "" for the other kinds. `price` is as written,
+    `condition` a grade of `condition.Condition` that the collector gave to owned pins, "" where he gave none.
     """
 
     entry_id: str
@@ -46,6 +48,7 @@ class Holding:
     jar: str = ""
     price: str = ""
     note: str = ""
+    condition: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,13 +79,20 @@ class Collection:
         self.collector = collector
 
     def own(
-        self, number: str, count: int = 1, jar: str | None = None, *, price: str | None = None, note: str | None = None
+        self,
+        number: str,
+        count: int = 1,
+        jar: str | None = None,
+        *,
+        price: str | None = None,
+        note: str | None = None,
+        condition: str | None = None,
     ) -> Holding:
         """Say how many of a pin are owned, in a jar: 0 for none. A wish for the pin is thereby fulfilled.
 
         Without `jar` the pins stay in the jar that they are in. Pins that were in no jar go to the one that is named.
-        Price and note stay as they are unless given. Raises CatalogueError where the pin lies in several jars and none
-        is named, and where the count is below what is to be swapped.
+        Price, note and condition stay as they are unless given. Raises CatalogueError where the pin lies in several
+        jars and none is named, where the count is below what is to be swapped, and where the condition is no grade.
         """
         with self.catalogue.transaction():
             entry_id = self._entry(number)
@@ -92,7 +102,8 @@ class Collection:
                 raise CatalogueError(f"{number!r} is in several jars ({jars}); say which with --jar")
             where = next(iter(there), "") if jar is None else jar.strip()
             old = there.get(where, there.get("")) or Holding(entry_id, Kind.OWN, 0, where)
-            new = replace(old, count=_counted(count), jar=where, **_given(price=price, note=note))
+            grade = str(condition_of(condition)) if condition else condition
+            new = replace(old, count=_counted(count), jar=where, **_given(price=price, note=note, condition=grade))
             self._set([(old, new)], f"own {entry_id}: {count}" + (f" in {where}" if where else ""))
             if count:
                 self._drop(self._of(entry_id, Kind.WISH).values(), f"own {entry_id}: {count}")
@@ -217,7 +228,7 @@ class Collection:
         number = row.get("entry_id") or row["number"]
         about = {"price": row.get("price") or None, "note": row.get("note") or None}
         if kind is Kind.OWN:
-            self.own(number, int(count), row.get("jar") or jar, **about)
+            self.own(number, int(count), row.get("jar") or jar, **about, condition=row.get("condition") or None)
         else:
             (self.wish if kind is Kind.WISH else self.swap)(number, int(count), **about)
 
@@ -342,7 +353,7 @@ class Collection:
         if holding.count == 0:
             return None
         values: dict[str, Any] = {
-            name: getattr(holding, name) for name in ("entry_id", "count", "jar", "price", "note")
+            name: getattr(holding, name) for name in ("entry_id", "count", "jar", "price", "note", "condition")
         }
         return {"collector": self.collector, "kind": holding.kind.value, **values}
 
@@ -354,7 +365,7 @@ class Collection:
 
 
 def _as_holding(row: sa.Row[Any]) -> Holding:
-    return Holding(row.entry_id, Kind(row.kind), row._mapping["count"], row.jar, row.price, row.note)
+    return Holding(row.entry_id, Kind(row.kind), row._mapping["count"], row.jar, row.price, row.note, row.condition)
 
 
 def _counted(count: int, least: int = 0) -> int:
@@ -399,8 +410,8 @@ def write_list(path: Path, rows: Iterable[tuple[CatalogueEntry, Holding]]) -> in
             writer = csv.writer(file, lineterminator="\n")
             writer.writerow(LIST_COLUMNS)
             for entry, held in rows:
-                title = entry.title or entry.title_en
-                writer.writerow([entry.number, title, entry.entry_id, held.count, held.jar, held.price, held.note])
+                said = [held.count, held.jar, held.price, held.note, held.condition]
+                writer.writerow([entry.number, entry.title or entry.title_en, entry.entry_id, *said])
                 count += 1
         beside.replace(path)
     except OSError as error:

@@ -13,7 +13,7 @@ from sqlalchemy.engine import Connection, Engine
 
 from recognizer.errors import CatalogueError
 
-REVISION: Final = "0012"
+REVISION: Final = "0013"
 """The newest step in `migrations/versions`: a catalogue that stands there is opened without loading Alembic."""
 
 WAIT_SECONDS: Final = 30

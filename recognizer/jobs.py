@@ -145,13 +145,15 @@ def _as_json(listing: Listing) -> dict[str, Any]:
         "price": None if listing.price is None else str(listing.price),
         "currency": listing.currency,
         "url": listing.url,
+        "condition": listing.condition,
     }
 
 
 def _listing(held: Mapping[str, Any]) -> Listing:
     price = None if held["price"] is None else Decimal(held["price"])
     pictures = tuple(Path(path) for path in held["pictures"])
-    return Listing(held["key"], pictures, held["title"], price, held["currency"], held["url"])
+    condition = held.get("condition", "")  # jobs of before there were grades lack it
+    return Listing(held["key"], pictures, held["title"], price, held["currency"], held["url"], condition)
 
 
 def _write(path: Path, content: Mapping[str, Any]) -> None:

@@ -1,7 +1,8 @@
 """Listings: the lots of a sale and their pictures, from picture files, folders, or eBay Browse ItemSummary lines.
 
-An ItemSummary is a JSON object of eBay's Browse API, one a line; of it `itemId`, `title`, `price` and `itemWebUrl` are
-read. Its pictures lie beside the file or in a folder of one's own, named by the `itemId`: znachki never fetches them.
+An ItemSummary is a JSON object of eBay's Browse API, one a line; of it `itemId`, `title`, `price`, `conditionId` and
+`itemWebUrl` are read. Its pictures lie beside the file or in a folder of one's own, named by the `itemId`: znachki
+never fetches them.
 """
 
 from __future__ import annotations
@@ -9,11 +10,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any
 
+from recognizer.condition import condition_of_ebay
 from recognizer.errors import PhotoError
 from recognizer.photos import list_photos
 
@@ -23,7 +25,7 @@ class Listing:
     """One lot for sale: its key, what the seller says, and its pictures.
 
     `key` is the itemId, or the path as it was given for a picture without a listing. `price` is in `currency`, None
-    where none is told.
+    where none is told; `condition` the grade that the seller gives, "" where he gives none.
     """
 
     key: str
@@ -32,6 +34,7 @@ class Listing:
     price: Decimal | None = None
     currency: str = ""
     url: str = ""
+    condition: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +77,7 @@ def _once(listings: Sequence[Listing]) -> list[Listing]:
         pictures = tuple(path for path in listing.pictures if path not in seen)
         seen.update(pictures)
         if pictures:
-            kept.append(Listing(listing.key, pictures, listing.title, listing.price, listing.currency, listing.url))
+            kept.append(replace(listing, pictures=pictures))
     return kept
 
 
@@ -124,6 +127,7 @@ def _listing(item: Any, held: Mapping[str, Sequence[Path]]) -> Listing:
         amount,
         currency,
         str(item.get("itemWebUrl") or ""),
+        condition_of_ebay(str(item.get("conditionId") or "")) or "",
     )
 
 

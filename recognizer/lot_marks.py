@@ -1,7 +1,7 @@
 """What the pins of a lot are to a collector: owned, missing, there twice; and which lot gives the most for its price.
 
-A collection keeps no condition of its pins and a photo tells none, so that no pin is called better than an owned one:
-an owned pin is marked owned, and the collector compares the two pictures.
+A photo tells no condition. A pin is called better than the owned one only where the collector has graded all that he
+owns of it, and a grade was given to the lot, by its seller or by the collector who looked at it.
 """
 
 from __future__ import annotations
@@ -14,17 +14,20 @@ from enum import StrEnum
 from typing import Any
 
 from recognizer.collection import Collection, Kind
+from recognizer.condition import Condition, is_better
 from recognizer.types import Verdict
 
 
 class Mark(StrEnum):
     """What one pin of a lot is to a collector.
 
-    `again` is a missing pin that lies on the same picture before. `unsure` is one of a drawing of which some variants
-    are owned and some not. `unknown` are pins that no entry has, `none` what is no pin.
+    `better` is an owned pin that is in better condition here. `again` is a missing pin that lies on the same picture
+    before. `unsure` is one of a drawing of which some variants are owned and some not. `unknown` are pins that no entry
+    has, `none` what is no pin.
     """
 
     OWNED = "owned"
+    BETTER = "better"
     MISSING = "missing"
     AGAIN = "again"
     UNSURE = "unsure"
@@ -46,7 +49,8 @@ class Seen:
 class Value:
     """What a lot is worth to a collector: entries owned and missing, each once, and those of them that he wishes for.
 
-    `unsure` counts the pins of which it is not sure.
+    `unsure` counts the pins of which it is not sure; `better` are those of the owned entries that are in better
+    condition in the lot.
     """
 
     owned: tuple[str, ...]
@@ -55,6 +59,7 @@ class Value:
     unsure: int
     price: Decimal | None = None
     currency: str = ""
+    better: tuple[str, ...] = ()
 
     @property
     def price_each(self) -> Decimal | None:
@@ -66,7 +71,7 @@ class Marker:
     """Says what pins are to one collector, by his collection as it is when the marker is made."""
 
     def __init__(self, collection: Collection) -> None:
-        self._owned = set(collection.owned())
+        self._owned = collection.holdings(Kind.OWN)
         self._wished = set(collection.holdings(Kind.WISH))
         self._now = collection.catalogue.taken_over()
 
@@ -75,8 +80,8 @@ class Marker:
         """Whether the collector said anything that a mark could tell."""
         return bool(self._owned or self._wished)
 
-    def marks(self, pins: Iterable[Seen]) -> list[Mark]:
-        """Mark the pins of one picture, in their order."""
+    def marks(self, pins: Iterable[Seen], condition: str = "") -> list[Mark]:
+        """Mark the pins of one picture, in their order; `condition` is the grade of all of them, "" for none told."""
         before: set[str] = set()
         found: list[Mark] = []
         for pin in pins:
@@ -85,21 +90,32 @@ class Marker:
                 entry_id = self._today(pin.entry_id)
                 mark = Mark.AGAIN if entry_id in before else mark
                 before.add(entry_id)
+            elif mark is Mark.OWNED and pin.verdict is Verdict.MATCH and self._improves(pin, condition):
+                mark = Mark.BETTER
             found.append(mark)
         return found
 
-    def value(self, pictures: Iterable[Sequence[Seen]], price: Decimal | None = None, currency: str = "") -> Value:
+    def value(
+        self,
+        pictures: Iterable[Sequence[Seen]],
+        price: Decimal | None = None,
+        currency: str = "",
+        condition: str = "",
+    ) -> Value:
         """Sum up a lot; a pin on several of its pictures counts once."""
         found: dict[Mark, dict[str, None]] = {mark: {} for mark in Mark}
         unsure = 0
         for pins in pictures:
-            for pin, mark in zip(pins, self.marks(pins), strict=True):
+            marks = self.marks(pins, condition)
+            for pin, mark in zip(pins, marks, strict=True):
                 if pin.entry_id is not None:
-                    found[mark][self._today(pin.entry_id)] = None
-            unsure = max(unsure, self.marks(pins).count(Mark.UNSURE))
+                    found[Mark.OWNED if mark is Mark.BETTER else mark][self._today(pin.entry_id)] = None
+                    if mark is Mark.BETTER:
+                        found[mark][self._today(pin.entry_id)] = None
+            unsure = max(unsure, marks.count(Mark.UNSURE))
         missing = tuple(found[Mark.MISSING])
         wished = tuple(entry_id for entry_id in missing if entry_id in self._wished)
-        return Value(tuple(found[Mark.OWNED]), missing, wished, unsure, price, currency)
+        return Value(tuple(found[Mark.OWNED]), missing, wished, unsure, price, currency, tuple(found[Mark.BETTER]))
 
     def _mark(self, pin: Seen) -> Mark:
         if pin.verdict is Verdict.NOT_A_PIN:
@@ -109,8 +125,15 @@ class Marker:
         may_be = {self._today(one) for one in (pin.entry_id, *pin.variants)}
         if pin.verdict is Verdict.MATCH:
             may_be = {self._today(pin.entry_id)}
-        owned = may_be & self._owned
+        owned = may_be & self._owned.keys()
         return Mark.OWNED if owned == may_be else Mark.UNSURE if owned else Mark.MISSING
+
+    def _improves(self, pin: Seen, condition: str) -> bool:
+        """Whether a pin of this grade is better than the best that is owned of it, each of which must have a grade."""
+        owned = [holding.condition for holding in self._owned[self._today(pin.entry_id)]]
+        return bool(condition) and all(
+            bool(grade) and is_better(Condition(condition), Condition(grade)) for grade in owned
+        )
 
     def _today(self, entry_id: str | None) -> str:
         return self._now.get(entry_id or "", entry_id or "")

@@ -47,6 +47,7 @@ COLOURS: Final = {
 
 MARKS: Final = {
     "owned": ("owned", "есть"),
+    "better": ("better than yours", "лучше вашего"),
     "missing": ("missing", "не хватает"),
     "again": ("again", "ещё такой же"),
     "unsure": ("maybe missing", "может не хватать"),
@@ -140,6 +141,7 @@ def as_json(job: Job) -> dict[str, Any]:
                 "price": None if listing.price is None else float(listing.price),
                 "currency": listing.currency,
                 "url": listing.url,
+                "condition": listing.condition,
                 "pictures": [],
             },
         )
@@ -167,17 +169,17 @@ def mark(found: dict[str, Any], marker: Marker | None = None) -> None:
     for lot in found["lots"]:
         answers = [picture.get("recognitions", ()) for picture in lot["pictures"]]
         pictures = [[seen(pin) for pin in answer] for answer in answers]
-        marks = [[""] * len(pins) if marker is None else marker.marks(pins) for pins in pictures]
+        marks = [[""] * len(pins) if marker is None else marker.marks(pins, lot["condition"]) for pins in pictures]
         for answer, of_picture, owns in zip(answers, marks, to_own(pictures), strict=True):
             for pin, one, own in zip(answer, of_picture, owns, strict=True):
                 pin.update(mark=str(one), own=own)
         if marker is not None:
             price = None if lot["price"] is None else Decimal(str(lot["price"]))
-            value = marker.value(pictures, price, lot["currency"])
+            value = marker.value(pictures, price, lot["currency"], lot["condition"])
             values.append(value)
             each = None if value.price_each is None else round(float(value.price_each), 2)
             lot["value"] = {"owned": list(value.owned), "missing": list(value.missing), "wished": list(value.wished)}
-            lot["value"] |= {"unsure": value.unsure, "price_each": each}
+            lot["value"] |= {"better": list(value.better), "unsure": value.unsure, "price_each": each}
     if marker is not None:
         found["lots"] = [found["lots"][place] for place in ranked(values)]
 

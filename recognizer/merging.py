@@ -58,6 +58,7 @@ def hand_holdings_over(connection: Connection, final: Mapping[str, str], notes: 
                 continue
             before = {name: there[name] for name in there if name != hidden}
             counts = (before["count"], new["count"])
-            after = before | {"count": max(counts) if old["kind"] == "wish" else sum(counts)}
-            connection.execute(sa.update(_holding).where(*same).values(count=after["count"]))
+            grade = before["condition"] if before["condition"] == new["condition"] else ""  # they are of two kinds now
+            after = before | {"count": max(counts) if old["kind"] == "wish" else sum(counts), "condition": grade}
+            connection.execute(sa.update(_holding).where(*same).values(count=after["count"], condition=grade))
             notes.row("holding", before, after)

@@ -52,7 +52,7 @@ def _card(entry: CatalogueEntry, held: Holding, picture: str) -> Mapping[str, st
     number = entry.number or entry.entry_id
     about = [entry.series, entry.years_text, entry.country, entry.size_mm]
     others = [f"{system} {other}" for system, other in entry.identifiers]
-    said = [f"× {held.count}" if held.count > 1 else "", held.price, held.note]
+    said = [f"× {held.count}" if held.count > 1 else "", held.condition, held.price, held.note]
     return {
         "number": number,
         "title": entry.title or entry.title_en,

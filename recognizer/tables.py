@@ -90,7 +90,7 @@ holding = sa.Table(
     sa.Column("holding_key", _key, primary_key=True),
     *_texts("collector"),
     _of_entry(),
-    *_texts("kind", "jar", "price", "note"),
+    *_texts("kind", "jar", "price", "note", "condition"),
     sa.Column("count", sa.Integer, nullable=False),
 )
 

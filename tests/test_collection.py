@@ -64,6 +64,22 @@ def test_owning_is_said_by_any_number_and_saying_it_again_changes_nothing(collec
     assert collection.holdings() == {}
 
 
+def test_owned_pins_are_graded_and_merging_keeps_only_a_grade_of_all(collection: Collection, tmp_path: Path) -> None:
+    assert collection.own("4", 2, condition="Fine").condition == "fine"
+    assert collection.own("4", 3).condition == "fine"
+    with pytest.raises(CatalogueError, match="condition 'tidy' is none of damaged, worn, good, fine, mint"):
+        collection.own("4", condition="tidy")
+    (tmp_path / "own.csv").write_text("number,condition\n1,worn\n2,\n", encoding="utf-8")
+    collection.take_table(tmp_path / "own.csv", Kind.OWN)
+    assert [held.condition for (held,) in collection.holdings(Kind.OWN).values()] == ["fine", "worn", ""]
+    collection.own("3", condition="worn")
+    collection.catalogue.merge("3", "1")
+    collection.catalogue.merge("4", "1")
+    assert collection.holdings(Kind.OWN)["1"] == [Holding("1", Kind.OWN, 5)]
+    collection.catalogue.undo(collection.catalogue.history(limit=1)[0].change_id)
+    assert [held.condition for held in collection.holdings(Kind.OWN)["1"]] == ["worn"]
+
+
 def test_pins_lie_in_jars_and_are_not_counted_in_two(collection: Collection) -> None:
     collection.own("1")
     collection.own("1", 2, "Космос")
@@ -236,7 +252,7 @@ def test_commands_write_both_lists(catalogue: Catalogue, tmp_path: Path) -> None
     znachki(catalogue, "own", "1", "--count", "2")
     znachki(catalogue, "swap", "1")
     assert "1 pin written to" in znachki(catalogue, "swaps", str(tmp_path / "s.csv"))
-    assert (tmp_path / "s.csv").read_text(encoding="utf-8").splitlines()[1] == "К-1,Спутник,1,1,,,"
+    assert (tmp_path / "s.csv").read_text(encoding="utf-8").splitlines()[1] == "К-1,Спутник,1,1,,,,"
     assert "1 pin written to" in znachki(catalogue, "wants", str(tmp_path / "w.html"), "--theme", "Флот")
     assert "Want-list · Флот · 1" in (tmp_path / "w.html").read_text(encoding="utf-8")
 

@@ -37,7 +37,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "merging": {"tables", "history"},
     "picture_files": set(),
     "catalogue": {"database", "tables", "history", "finding", "merging", "picture_files", "numbers", "words"},
-    "collection": {"catalogue", "tables", "words"},
+    "condition": set(),
+    "collection": {"catalogue", "condition", "tables", "words"},
     "corrections": {"catalogue", "tables", "photos"},
     "sheet": {"catalogue", "collection", "photos"},
     "transfer": {"catalogue", "database", "tables"},
@@ -62,10 +63,10 @@ MAY_IMPORT: dict[str, set[str]] = {
     "answers": {"numbers"},
     "report": {"answers", "catalogue", "photos", "pictures", "numbers"},
     "metrics": set(),
-    "listings": {"photos"},
+    "listings": {"condition", "photos"},
     "jobs": {"listings"},
     "lot_measures": {"photos"},
-    "lot_marks": {"collection"},
+    "lot_marks": {"collection", "condition"},
     "lot_report": {"answers", "catalogue", "jobs", "listings", "lot_marks", "photos", "pictures", "report"},
 }
 FACES = {"cli", "commands", "web"}

@@ -40,6 +40,13 @@ def test_a_listing_finds_its_picture_by_its_item_id(tmp_path: Path, name: str) -
     ]
 
 
+def test_a_listing_has_the_grade_that_its_seller_gives(tmp_path: Path) -> None:
+    (tmp_path / "256100200300.jpg").write_bytes(b"")
+    told = [{"conditionId": "4000", "condition": "Very Good"}, {"conditionId": "3000", "condition": "Used"}, {}]
+    found = [listings.read([lines(tmp_path, ITEM | one)])[0][0].condition for one in told]
+    assert found == ["fine", "", ""]
+
+
 def test_several_pictures_of_one_listing_are_one_lot(tmp_path: Path) -> None:
     for name in ("256100200300.jpg", "256100200300_2.jpg", "256100200300-10.jpg"):
         (tmp_path / name).write_bytes(b"")

@@ -58,6 +58,22 @@ def test_only_what_is_sure_is_marked(collection: Collection) -> None:
     assert marks(collection, *none, pin(None, Verdict.NOT_A_PIN)) == ["unknown", "unknown", "unknown", ""]
 
 
+def test_a_pin_is_better_only_where_all_copies_and_the_lot_are_graded(collection: Collection) -> None:
+    collection.own("1", 2, "Космос", condition="worn")
+    pins = [pin("1"), pin("2"), pin("3"), pin("1", Verdict.FAMILY, "2"), pin("0")]
+    assert Marker(collection).marks(pins, "good") == ["better", "owned", "missing", "owned", "better"]
+    for grade in ("", "damaged", "worn"):
+        assert Marker(collection).marks([pin("1")], grade) == ["owned"]
+    value = Marker(collection).value([pins], condition="good")
+    assert (value.owned, value.missing, value.better) == (("1", "2"), ("3",), ("1",))
+    collection.own("1", 1, "Дубли", condition="mint")
+    assert Marker(collection).marks([pin("1")], "good") == ["owned"]
+    collection.own("1", 1, "Дубли", condition="good")
+    assert Marker(collection).marks([pin("1")], "fine") == ["better"]
+    collection.own("1", 1, "Прочее")
+    assert Marker(collection).marks([pin("1")], "mint") == ["owned"]
+
+
 def test_another_collector_lacks_what_this_one_owns(collection: Collection) -> None:
     other = Marker(Collection(collection.catalogue, "Вера"))
     assert other.marks([pin("1")]) == [Mark.MISSING]
@@ -134,7 +150,8 @@ def answered(folder: Path, *lots: tuple[str, str, list[list[str]]]) -> Job:
     listings = []
     for key, price, pictures in lots:
         paths = [folder.parent / f"{key}-{number}.jpg" for number in range(len(pictures))]
-        listings.append(Listing(key, tuple(paths), f"Лот {key}", Decimal(price), "EUR"))
+        grade = "fine" if key == "graded" else ""
+        listings.append(Listing(key, tuple(paths), f"Лот {key}", Decimal(price), "EUR", condition=grade))
     job = Job.open(folder, listings, "test")
     for task in job.tasks:
         pictures = next(pictures for key, _, pictures in lots if key == task.listing.key)
@@ -166,6 +183,7 @@ def test_every_owned_and_missing_pin_of_a_report_is_marked_and_lots_are_ranked(
         "owned": ["2"],
         "missing": ["4", "5"],
         "wished": ["4"],
+        "better": [],
         "unsure": 0,
         "price_each": 2.0,
     }
@@ -180,6 +198,15 @@ def test_every_owned_and_missing_pin_of_a_report_is_marked_and_lots_are_ranked(
     assert "не хватает" in page
     assert collection.take_lot(job.folder / "pins.csv") == 6
     assert collection.owned() == {"1": 3, "2": 2, "4": 1, "5": 2, "3": 1}
+
+
+def test_a_report_tells_what_is_better_than_owned(collection: Collection, tmp_path: Path) -> None:
+    collection.own("1", 2, condition="worn")
+    job = answered(tmp_path / "job", ("graded", "9", [["1", "2"]]), ("dear", "9", [["1"]]))
+    found = lot_report.write(Job.resume(job.folder), Marker(collection))
+    marks = {lot["lot"]: [pin["mark"] for pin in lot["pictures"][0]["recognitions"]] for lot in found["lots"]}
+    assert marks == {"graded": ["better", "owned"], "dear": ["owned"]}
+    assert "лучше вашего" in (job.folder / "report.html").read_text(encoding="utf-8")
 
 
 def test_without_a_collection_a_report_marks_nothing(collection: Collection, tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from recognizer.commands import collector_option, data_option, json_option, plural, print_json
+from recognizer.condition import Condition
 
 if TYPE_CHECKING:
     from recognizer.collection import Collection, Holding, Missing
@@ -44,13 +45,18 @@ def _collection(data: Path, collector: str) -> Iterator[Collection]:
 @click.command()
 @_saying_options
 @click.option("--jar", help="The jar, box or board that they lie in.")
-def own(jar: str | None, **asked: Any) -> None:
+@click.option(
+    "--condition",
+    type=click.Choice([grade.value for grade in Condition]),
+    help="How well they are kept, from the worst to the best.",
+)
+def own(jar: str | None, condition: str | None, **asked: Any) -> None:
     """Say which pins are owned; NUMBER is an entry_id or any number.
 
     Saying it again changes nothing: --count sets how many there are. A table for --from has a column `number`, and may
-    have count, jar, price and note.
+    have count, jar, price, note and condition.
     """
-    _say("own", jar=jar, **asked)
+    _say("own", jar=jar, condition=condition, **asked)
 
 
 @click.command()
@@ -78,6 +84,7 @@ def _say(
     data: Path,
     collector: str,
     as_json: bool,
+    condition: str | None = None,
 ) -> None:
     from recognizer.collection import Kind
 
@@ -95,7 +102,7 @@ def _say(
         with collection.catalogue.transaction(f"{kind} {' '.join(numbers)}: {count}"):
             for number in numbers:
                 if kind == "own":
-                    said.append(collection.own(number, count, jar, price=price, note=note))
+                    said.append(collection.own(number, count, jar, price=price, note=note, condition=condition))
                 else:
                     say = collection.wish if kind == "wish" else collection.swap
                     said.append(say(number, count, price=price, note=note))
@@ -196,7 +203,7 @@ def _tell(collection: Collection, said: Sequence[Holding], as_json: bool) -> Non
     entries = collection.catalogue.known(holding.entry_id for holding in said)
     for holding in said:
         entry = entries[holding.entry_id]
-        where = f" in {holding.jar}" if holding.jar else ""
+        where = (f" in {holding.jar}" if holding.jar else "") + (f", {holding.condition}" if holding.condition else "")
         click.echo(f"{holding.kind}: {holding.count}{where}  {entry.number}  {entry.title or entry.title_en}".rstrip())
 
 

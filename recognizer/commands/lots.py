@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,7 @@ from recognizer.commands import (
     print_json,
     progress_bar,
 )
+from recognizer.condition import Condition
 from recognizer.errors import PhotoError
 
 if TYPE_CHECKING:
@@ -40,6 +42,11 @@ if TYPE_CHECKING:
 @click.option("--pictures", type=click.Path(file_okay=False, exists=True, path_type=Path), help="Pictures of listings.")
 @click.option("--k", type=click.IntRange(min=1), default=5, show_default=True, help="Most entries for a pin.")
 @click.option("--numbers", metavar="SYSTEM,...", default="", help="Tell the numbers under these systems too.")
+@click.option(
+    "--condition",
+    type=click.Choice([grade.value for grade in Condition]),
+    help="How well the pins of lots are kept that do not say so.",
+)
 @click.option("--again", is_flag=True, help="Ask every picture of the job folder anew.")
 @click.option(
     "--own",
@@ -59,6 +66,7 @@ def lot(
     pictures: Path | None,
     k: int,
     numbers: str,
+    condition: str | None,
     again: bool,
     own: Path | None,
     yes: bool,
@@ -75,8 +83,8 @@ def lot(
     a source it goes on with what the folder holds. Pictures that cannot be read are listed at the end, and the exit
     code is 1.
 
-    A collector who owns or wishes for anything sees which pins he has and which he lacks, and the lots ranked by
-    missing pins for their price.
+    A collector who owns or wishes for anything sees which pins he has, which he lacks and, where grades were given to
+    his pins and to the lot, which are better than his; and the lots ranked by missing pins for their price.
     """
     from recognizer import listings, lot_report
     from recognizer.collection import Collection
@@ -92,6 +100,7 @@ def lot(
         return
     systems = systems_of(numbers)
     found, unread = listings.read(sources, pictures)
+    found = [replace(one, condition=one.condition or condition or "") for one in found]
     with Recognizer.open(data, model=model) as recognizer:
         made_with = f"{recognizer.made_with}/{','.join(systems)}/{k}"
         job = Job.open(out, found, made_with, again=again) if sources else Job.resume(out)
@@ -172,7 +181,8 @@ def _counts(found: Any) -> str:
 def _worth(value: Any, currency: str) -> str:
     """What a lot is to the collector."""
     each = "" if value["price_each"] is None else f", {value['price_each']:.2f} {currency} each".rstrip()
-    return f"; {len(value['missing'])} missing{each}, {len(value['owned'])} owned"
+    better = f", {len(value['better'])} better than yours" if value["better"] else ""
+    return f"; {len(value['missing'])} missing{each}, {len(value['owned'])} owned{better}"
 
 
 def _say_end(job: Job, result: dict[str, Any], unread: Sequence[Unread]) -> None:
