@@ -361,6 +361,28 @@ def test_uploads_are_kept_only_when_asked_and_can_be_deleted(served: Served, pin
     problem(served.client.delete("/api/v1/uploads/..%2F..%2Fcatalogue"), 404)
 
 
+def test_what_is_kept_is_listed_to_who_may_write_and_deleted_from_there(served: Served, pin: tuple[bytes, str]) -> None:
+    client, proof = signed_in(served)
+    with closing(client):
+        form = {"proof": proof, "keep": "1"}
+        client.post("/identify", files={"photo": ("pin.jpg", pin[0])}, data=form)
+        lot = client.post("/identify", files=[("photo", (f"{at}.jpg", pin[0])) for at in range(2)], data=form).url.path
+        listed = served.get("/api/v1/uploads", headers=served.writes).json()
+        held = listed["uploads"][0]
+        assert (held["sha256"], held["role"], held["who"]) == (hashlib.sha256(pin[0]).hexdigest(), "face", "keeper")
+        problem(served.get("/api/v1/uploads"), 401)
+        assert served.get("/kept", headers=HTML).status_code == 401
+        shown = client.get("/kept").text
+        assert lot in shown
+        assert client.get(f"/uploads/{held['upload_id']}.jpg").headers["content-type"] == "image/jpeg"
+        for path in (lot, f"/uploads/{held['upload_id']}"):
+            assert f'action="{path}/delete"' in shown
+            assert client.post(f"{path}/delete", data={"proof": proof}).status_code == 200
+            assert path not in client.get("/kept").text
+        assert served.get("/api/v1/uploads", headers=served.writes).json()["total"] == listed["total"] - 1
+        assert client.get(f"/uploads/{held['upload_id']}.jpg").status_code == 404
+
+
 # Entries
 
 

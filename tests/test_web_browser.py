@@ -110,6 +110,7 @@ def test_a_pin_is_uploaded_answered_and_corrected(visit: Visits, served: Served,
     page = visit()
     shoot(page, "first")
     sign_in(page, served)
+    page.check("[name=keep]")
     page.set_input_files("#photo", files["pin"])
     page.wait_for_selector("section.answer")
     assert page.evaluate("document.activeElement.tagName") == "H1"  # a screen reader goes on with the answer
@@ -122,6 +123,12 @@ def test_a_pin_is_uploaded_answered_and_corrected(visit: Visits, served: Served,
     page.wait_for_selector(".offered .done")
     held = served.get("/api/v1/corrections", headers=served.writes).json()
     assert [one["said"] for one in held["corrections"][:2]] == ["corrected", "confirmed"]
+    page.click("nav >> text=Kept")
+    page.wait_for_selector(".card img")
+    shoot(page, "kept")
+    page.click(".card button")
+    page.wait_for_selector(".card .done")
+    assert served.get("/api/v1/uploads", headers=served.writes).json()["total"] == 0
 
 
 def test_a_lot_is_answered_and_outlives_a_reload(visit: Visits, files: dict[str, Path]) -> None:

@@ -171,6 +171,21 @@ async def picture_sizes(
     return await asyncio.to_thread(sizes)
 
 
+@router.get("/uploads", tags=["photos"], responses=documented(401, 403), response_model=schemas.UploadsBody)
+async def uploads(
+    request: Request,
+    service: Serves,
+    limit: Annotated[int, Query(ge=1, le=1000)] = _PAGE,
+    offset: Annotated[int, Query(ge=0, le=10_000_000)] = 0,
+) -> Any:
+    """List the photos that are kept, the newest first; needs a token that may write."""
+    service.writer(request)
+    held = (await asyncio.to_thread(service.store.all))[::-1]
+    after = f"/api/v1/uploads?limit={limit}&offset={offset + limit}" if offset + limit < len(held) else None
+    page = [asdict(one) for one in held[offset : offset + limit]]
+    return JSONResponse({"uploads": page, "total": len(held), "next": after})
+
+
 @router.delete("/uploads/{upload_id}", tags=["photos"], status_code=204, responses=documented(401, 404))
 async def delete_upload(service: Reads, upload_id: str) -> Response:
     """Delete a photo that was kept; whoever knows its id may."""

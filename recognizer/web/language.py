@@ -93,6 +93,11 @@ RUSSIAN: Final[Mapping[str, str]] = {
     "Your photo is kept.": "Ваше фото сохранено.",
     "Delete it": "Удалить",
     "Deleted.": "Удалено.",
+    "Kept": "Сохранённое",
+    "Nothing is kept.": "Ничего не сохранено.",
+    "Photos": "Фото",
+    "Lots": "Лоты",
+    "There is no such page.": "Такой страницы нет.",
     "withdrawn": "изъят",
     "Could not be read": "Не удалось прочитать",
     # lots

@@ -138,6 +138,11 @@ class LotJobs:
             job_id, state, len(job.tasks), len(job.tasks) - waiting, failed, done, pins, about.made, about.kept
         )
 
+    def kept(self) -> list[State]:
+        """The jobs that were asked to be kept for good, the newest first."""
+        ids = [about.job_id for _, (_, about) in self._listed() if about.kept]
+        return sorted((self.state(job_id) for job_id in ids), key=lambda state: state.made, reverse=True)
+
     def result(self, job_id: str) -> dict[str, Any]:
         """What a job found so far, as `znachki lot --json` says it, pictures by the names that they were sent under."""
         job, _ = self._held(job_id)

@@ -199,6 +199,23 @@ async def delete_upload(request: Request, service: Reads, form: Sent, upload_id:
     return page(request, "message.html", heading="Deleted.", detail="")
 
 
+@router.get("/kept")
+async def kept(request: Request, service: Reads) -> Response:
+    """What is kept of photos and lots, each with a button to delete it."""
+    token = service.signed_in(request)
+    if token is None or not token.writes:
+        raise Problem(401, said("Sign in", language_of(request)))
+    photos, lots_kept = await asyncio.to_thread(lambda: (service.store.all(), service.lots.kept()))
+    return page(request, "kept.html", photos=photos[::-1], lots=lots_kept)
+
+
+@router.get("/uploads/{upload_id}.jpg")
+async def kept_photo(service: Reads, upload_id: str) -> Response:
+    """A kept photo; whoever knows its id may see it, as he may delete it."""
+    data = await asyncio.to_thread(service.store.picture, upload_id)
+    return Response(data, media_type="image/jpeg", headers={"Cache-Control": "private, max-age=3600"})
+
+
 # Lots
 
 

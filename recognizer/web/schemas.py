@@ -86,6 +86,24 @@ class AnswerBody(_Open):
     errors: list[ErrorBody]
 
 
+class UploadBody(_Open):
+    """A photo that is kept."""
+
+    upload_id: str
+    sha256: str = Field(description="of the file as it was sent")
+    role: Role
+    at: str
+    who: str
+
+
+class UploadsBody(_Open):
+    """A page of photos that are kept, the newest first."""
+
+    uploads: list[UploadBody]
+    total: int
+    next: str | None = None
+
+
 class VersionBody(_Open):
     """What answers: the program, the model and the index."""
 

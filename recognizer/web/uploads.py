@@ -12,6 +12,7 @@ import re
 import secrets
 import threading
 import unicodedata
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -85,7 +86,8 @@ class Store:
             if folder_size(self._folder) + len(data) > self._most:
                 raise Busy("the place for kept photos is full; delete some of them", 3600)
             self._folder.mkdir(parents=True, exist_ok=True)
-            for ending, content in ((".jpg", data), (".json", json.dumps(asdict(kept)).encode())):
+            # What names the photo first: cut off between the two, nothing is there that could not be deleted.
+            for ending, content in ((".json", json.dumps(asdict(kept)).encode()), (".jpg", data)):
                 beside = self._folder / f".{kept.upload_id}.{os.getpid()}.part"
                 beside.write_bytes(content)
                 beside.replace(self._folder / f"{kept.upload_id}{ending}")
@@ -108,7 +110,11 @@ class Store:
 
     def all(self) -> list[Kept]:
         """The photos kept, the oldest first."""
-        found = [self.find(path.stem) for path in self._folder.glob("*.json") if not path.name.startswith(".")]
+        found = []
+        for path in self._folder.glob("*.json"):
+            if is_id(path.stem):
+                with suppress(EntryNotFound):  # deleted meanwhile
+                    found.append(self.find(path.stem))
         return sorted(found, key=lambda kept: (kept.at, kept.upload_id))
 
     def delete(self, upload_id: str) -> None:
