@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, replace
 from http import HTTPStatus
 from typing import Annotated, Any, Final
@@ -253,7 +254,9 @@ def _lot(state: Mapping[str, Any]) -> dict[str, Any]:
 @router.get("/entries", tags=["entries"], responses=documented(401), response_model=schemas.EntriesBody)
 async def entries(
     service: Reads,
-    q: Annotated[str, Query(max_length=200, description="words; each must begin a word of the entry")] = "",
+    q: Annotated[
+        str, Query(max_length=200, description="words, each of which begins a word of the entry, or any number")
+    ] = "",
     theme: Annotated[list[str] | None, Query(description="theme, outermost first; again for each step")] = None,
     series: Annotated[str, Query(max_length=500)] = "",
     decade: Annotated[int | None, Query(ge=-3000, le=3000, examples=[1960])] = None,
@@ -261,21 +264,38 @@ async def entries(
     limit: Annotated[int, Query(ge=1, le=200)] = _PAGE,
     offset: Annotated[int, Query(ge=0, le=10_000_000)] = 0,
 ) -> Any:
-    """Search entries by words, or list those of a theme, series, decade or family; all of them without either."""
+    """Search entries by words or a number, or list those of a theme, series, decade or family; all without either."""
     shelf = service.engine.loaded.shelf
-    ids: Sequence[str] = shelf.chosen(tuple(theme or ()), series, decade, family)
-    if q:
-        words = q.replace("\x00", " ")
-        hits = await asyncio.to_thread(service.engine.catalogue.search, words, _FOUND)
-        of = set(ids)
-        narrowed = bool(theme or series or decade is not None or family)
-        ids = [entry.entry_id for entry in hits if not narrowed or entry.entry_id in of]
+    ids = await chosen_entries(service, q, tuple(theme or ()), series, decade, family)
     page = [shelf.entries[entry_id] for entry_id in ids[offset : offset + limit] if entry_id in shelf.entries]
     asked = {"q": q, "theme": theme, "series": series, "decade": decade, "family": family, "limit": limit}
     more = {name: value for name, value in asked.items() if value not in ("", None)} | {"offset": offset + limit}
     after = f"/api/v1/entries?{urlencode(more, doseq=True)}" if offset + limit < len(ids) else None
     bodies = [entry_body(entry, list(shelf.photos.get(entry.entry_id, ()))) for entry in page]
     return JSONResponse({"entries": bodies, "total": len(ids), "next": after})
+
+
+async def chosen_entries(
+    service: Service, words: str, theme: tuple[str, ...], series: str, decade: int | None, family: str
+) -> list[str]:
+    """The entry_ids of all that is asked: by words best first, the entry of that very number before them."""
+    ids = service.engine.loaded.shelf.chosen(theme, series, decade, family)
+    words = words.replace("\x00", " ").strip()
+    if not words:
+        return ids
+
+    def found() -> list[str]:
+        catalogue = service.engine.catalogue
+        hits = [entry.entry_id for entry in catalogue.search(words, _FOUND)]
+        with suppress(CatalogueError):  # no number, or one of several entries, which the words find
+            hits.insert(0, catalogue.lookup(words).entry.entry_id)
+        return list(dict.fromkeys(hits))
+
+    hits = await asyncio.to_thread(found)
+    if not (theme or series or decade is not None or family):
+        return hits
+    of = set(ids)
+    return [entry_id for entry_id in hits if entry_id in of]
 
 
 @router.post(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from http import HTTPStatus
 from typing import Any, Final
 
 from fastapi import FastAPI, Request
@@ -18,6 +19,7 @@ from recognizer.errors import ZnachkiError
 from recognizer.web import api, pages
 from recognizer.web.gallery import Gallery
 from recognizer.web.guard import API, Guard
+from recognizer.web.language import said
 from recognizer.web.problems import problem_of, problem_response
 from recognizer.web.schemas import ProblemBody
 from recognizer.web.service import Service
@@ -115,6 +117,8 @@ def _told(request: Request, status: int, detail: str, headers: dict[str, str]) -
     """An error as a page where a browser asked for one, as a problem everywhere else."""
     if request.url.path.startswith((API, "/pictures/")) or "text/html" not in request.headers.get("accept", ""):
         return problem_response(status, detail, headers)
+    if (status, detail) == (HTTPStatus.NOT_FOUND, HTTPStatus.NOT_FOUND.phrase):  # no route of ours, not a missing pin
+        detail = said("There is no such page.", pages.language_of(request))
     if status == 401:
         answer = pages.page(request, "sign_in.html", status, wrong=False)
     else:

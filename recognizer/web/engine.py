@@ -89,7 +89,7 @@ class Engine:
         self._reloading = threading.Lock()
         self._ended = False
         self._stop_watching = threading.Event()
-        self._seconds = 0.5  # a photo; learned from those answered
+        self._seconds = 0.5  # a pin; learned from those answered
         self._threads: list[threading.Thread] = []
 
     # What others see

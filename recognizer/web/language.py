@@ -45,7 +45,6 @@ RUSSIAN: Final[Mapping[str, str]] = {
     "Sign in": "Войти",
     "Sign out": "Выйти",
     "Sections": "Разделы",
-    "signed in as": "вход:",
     "Photos stay on this machine and are not kept unless you ask.": (
         "Фотографии остаются на этой машине и не сохраняются, если вы сами не попросите."
     ),
@@ -89,7 +88,6 @@ RUSSIAN: Final[Mapping[str, str]] = {
     "Is this right?": "Верно ли это?",
     "Sign in to confirm or correct answers.": "Войдите, чтобы подтверждать и исправлять ответы.",
     "Thank you, noted.": "Спасибо, записано.",
-    "Back": "Назад",
     "Your photo is kept.": "Ваше фото сохранено.",
     "Delete it": "Удалить",
     "Deleted.": "Удалено.",
@@ -134,7 +132,6 @@ RUSSIAN: Final[Mapping[str, str]] = {
     "All series": "Серии",
     "Series": "Серия",
     "Years": "Годы",
-    "Theme": "Тема",
     "found": "найдено",
     "Nothing was found.": "Ничего не найдено.",
     "Next": "Дальше",
@@ -159,6 +156,7 @@ RUSSIAN: Final[Mapping[str, str]] = {
     "clasp": "застёжка",
     "mark": "клеймо",
     "This entry was withdrawn.": "Эта запись изъята.",
+    "was merged into this entry": "теперь эта запись",
     # signing in
     "Token": "Токен",
     "A token is made on the machine that serves this page:": "Токен создают на машине, где работает эта страница:",

@@ -23,7 +23,7 @@ from recognizer.answers import percent
 from recognizer.errors import EntryNotFound, IndexError_
 from recognizer.types import CatalogueEntry, CatalogueImage, Role
 from recognizer.web import counters, views
-from recognizer.web.api import documented, picture_sizes, reads
+from recognizer.web.api import chosen_entries, documented, picture_sizes, reads
 from recognizer.web.corrections import delete_kept, keep_correction
 from recognizer.web.gallery import Gallery, side_of
 from recognizer.web.language import COOKIE as LANGUAGE_COOKIE
@@ -312,12 +312,7 @@ async def catalogue(
     shelf = service.engine.loaded.shelf
     path = tuple(theme or ())
     year = int(decade) if decade.lstrip("-").isdecimal() else None
-    ids = shelf.chosen(path, series, year, family)
-    if words := q.replace("\x00", " ").strip():
-        of = set(ids)
-        narrowed = bool(path or series or year is not None or family)
-        hits = await asyncio.to_thread(service.engine.catalogue.search, words, 1000)
-        ids = [entry.entry_id for entry in hits if not narrowed or entry.entry_id in of]
+    ids = await chosen_entries(service, q, path, series, year, family)
     start = (number - 1) * _PAGE
     asked = {"q": q, "theme": list(path), "series": series, "decade": decade, "family": family}
     kept = {name: value for name, value in asked.items() if value not in ("", [])}
@@ -358,7 +353,7 @@ async def entry(request: Request, service: Reads, entry_id: str) -> Response:
         request,
         "entry.html",
         entry=one,
-        note=found.note,
+        via=found.via,
         photos=photos,
         facts=views.facts(one),
         family=[_card(shelf.entries[other], shelf.face(other)) for other in members[:24]],

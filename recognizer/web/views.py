@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
@@ -48,7 +48,6 @@ class Offered:
     image_id: int | None
     percent: str
     drawing: Drawing | None = None
-    probability: float = 0.0
 
     @property
     def number(self) -> str:
@@ -85,7 +84,6 @@ class Answered:
     uri: str
     pins: list[Pin]
     upload_id: str = ""
-    facts: Mapping[str, Any] = field(default_factory=dict)
 
 
 def answered(
@@ -109,7 +107,6 @@ def _pin(
             match.image_id,
             percent(match.probability),
             _drawing(match, found, size, sizes.get(match.image_id)),
-            match.probability,
         )
         for match in found.matches
     ]
