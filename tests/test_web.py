@@ -606,6 +606,18 @@ def test_a_lot_is_worked_through_and_can_be_taken_along_and_deleted(
     problem(served.get(path), 404)
 
 
+def test_a_lot_that_cannot_begin_leaves_nothing_of_its_pictures(own_data: Path, pin: tuple[bytes, str]) -> None:
+    files = {"photo": ("pin.jpg", pin[0])}
+    with serving(own_data, store=1000) as small:
+        wait_ready(small)
+        assert "full" in problem(small.post("/api/v1/lots", files=files), 503)
+        assert not list((own_data / "web").rglob("*.upload"))
+    shutil.rmtree(own_data / "index")
+    with serving(own_data) as bare:
+        assert "not ready" in problem(bare.post("/api/v1/lots", files=files), 503)
+        assert not list((own_data / "web").rglob("*.upload"))
+
+
 def test_one_picture_of_many_pins_becomes_a_lot_by_itself(served: Served, board: bytes) -> None:
     answer = served.post("/identify", files={"photo": ("board.jpg", board)}, headers=HTML)
     assert answer.status_code == 303

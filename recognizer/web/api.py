@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, replace
 from http import HTTPStatus
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, TypeVar
 from urllib.parse import quote, urlencode
 
 from fastapi import APIRouter, Depends, File, Form, Path, Query, Request, Response, UploadFile
@@ -27,6 +27,8 @@ from recognizer.web.schemas import entry_body
 from recognizer.web.service import Service, photo_json, service_of
 from recognizer.web.uploads import decode, shown_name
 from recognizer.web.versions import version_json
+
+_One = TypeVar("_One")
 
 AT_ONCE: Final = 10
 """Photos that one request may ask about; more are a lot."""
@@ -182,9 +184,14 @@ async def uploads(
     """List the photos that are kept, the newest first; needs a token that may write."""
     service.writer(request)
     held = (await asyncio.to_thread(service.store.all))[::-1]
-    after = f"/api/v1/uploads?limit={limit}&offset={offset + limit}" if offset + limit < len(held) else None
-    page = [asdict(one) for one in held[offset : offset + limit]]
-    return JSONResponse({"uploads": page, "total": len(held), "next": after})
+    page, after = paged("/api/v1/uploads", held, limit, offset)
+    return JSONResponse({"uploads": [asdict(one) for one in page], "total": len(held), "next": after})
+
+
+def paged(path: str, held: Sequence[_One], limit: int, offset: int) -> tuple[Sequence[_One], str | None]:
+    """A page of what there is, and the path of the next one."""
+    after = f"{path}?limit={limit}&offset={offset + limit}" if offset + limit < len(held) else None
+    return held[offset : offset + limit], after
 
 
 @router.delete("/uploads/{upload_id}", tags=["photos"], status_code=204, responses=documented(401, 404))
@@ -448,9 +455,8 @@ async def corrections(
     """List corrections, the newest first; needs a token that may write."""
     service.writer(request)
     held = (await asyncio.to_thread(corrections_kept.listed, service.engine.catalogue))[::-1]
-    after = f"/api/v1/corrections?limit={limit}&offset={offset + limit}" if offset + limit < len(held) else None
-    page = [correction_body(one) for one in held[offset : offset + limit]]
-    return JSONResponse({"corrections": page, "total": len(held), "next": after})
+    page, after = paged("/api/v1/corrections", held, limit, offset)
+    return JSONResponse({"corrections": [correction_body(one) for one in page], "total": len(held), "next": after})
 
 
 @router.delete(

@@ -17,6 +17,7 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import CancelledError
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -104,13 +105,28 @@ class LotJobs:
         self._thread.join()
 
     def create(self, photos: Sequence[tuple[str, bytes]], *, k: int, kept: bool) -> State:
-        """Begin a job on pictures, each with its name; raises Busy where there is no room for it."""
+        """Begin a job on pictures, each with its name.
+
+        Raises Busy, and leaves nothing of them, where there is no room for it or no index yet.
+        """
+        made_with = self._engine.recognizer().made_with
         size = sum(len(data) for _, data in photos)
         if folder_size(self._folder) + size > self._settings.store:
             raise Busy("the place for lots is full; delete some, or try again later", 3600)
         made = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         about = About(secrets.token_urlsafe(16), made, kept, k)
         folder = self._folder / about.job_id
+        try:
+            job = self._begun(folder, about, photos, made_with)
+        except BaseException:  # a full disk: what was sent must not stay where nobody can delete it
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
+        with self._lock:
+            self._jobs[about.job_id] = (job, about)
+        self._more.set()
+        return self.state(about.job_id)
+
+    def _begun(self, folder: Path, about: About, photos: Sequence[tuple[str, bytes]], made_with: str) -> Job:
         uploads = folder / "uploads"
         uploads.mkdir(parents=True)
         listings = []
@@ -119,11 +135,7 @@ class LotJobs:
             path.write_bytes(data)
             listings.append(Listing(f"{number}. {name}", (path,), name))
         (uploads / "about.json").write_text(json.dumps(asdict(about)), encoding="utf-8")
-        job = Job.open(folder, listings, self._engine.recognizer().made_with)
-        with self._lock:
-            self._jobs[about.job_id] = (job, about)
-        self._more.set()
-        return self.state(about.job_id)
+        return Job.open(folder, listings, made_with)
 
     def state(self, job_id: str) -> State:
         """Say how far a job is; raises EntryNotFound."""
@@ -140,8 +152,12 @@ class LotJobs:
 
     def kept(self) -> list[State]:
         """The jobs that were asked to be kept for good, the newest first."""
-        ids = [about.job_id for _, (_, about) in self._listed() if about.kept]
-        return sorted((self.state(job_id) for job_id in ids), key=lambda state: state.made, reverse=True)
+        found = []
+        for job_id, (_, about) in self._listed():
+            if about.kept:
+                with suppress(EntryNotFound):  # deleted meanwhile
+                    found.append(self.state(job_id))
+        return sorted(found, key=lambda state: state.made, reverse=True)
 
     def result(self, job_id: str) -> dict[str, Any]:
         """What a job found so far, as `znachki lot --json` says it, pictures by the names that they were sent under."""
