@@ -206,7 +206,9 @@ def test_a_report_tells_what_is_better_than_owned(collection: Collection, tmp_pa
     found = lot_report.write(Job.resume(job.folder), Marker(collection))
     marks = {lot["lot"]: [pin["mark"] for pin in lot["pictures"][0]["recognitions"]] for lot in found["lots"]}
     assert marks == {"graded": ["better", "owned"], "dear": ["owned"]}
-    assert "лучше вашего" in (job.folder / "report.html").read_text(encoding="utf-8")
+    page = (job.folder / "report.html").read_text(encoding="utf-8")
+    assert "лучше вашего" in page
+    assert [f'lang="ru">{words}</span>' in page for words in ("лота", "значка", "значок")] == [True, True, True]
 
 
 def test_without_a_collection_a_report_marks_nothing(collection: Collection, tmp_path: Path) -> None:
