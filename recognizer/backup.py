@@ -16,7 +16,6 @@ from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 from typing import Final
 
@@ -25,6 +24,7 @@ from recognizer.archive import Progress
 from recognizer.catalogue import DATABASE, PICTURES, QUERIES, REMOVED, Catalogue
 from recognizer.database import REVISION
 from recognizer.errors import CatalogueError
+from recognizer.program import program_version
 from recognizer.transfer import check_empty, transfer
 
 KIND: Final = "backup"
@@ -87,7 +87,7 @@ def back_up(catalogue: Catalogue, path: Path, progress: Progress | None = None) 
             kind=KIND,
             format=FORMAT,
             made_at=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
-            znachki=version("znachki"),
+            znachki=program_version(),
             revision=REVISION,
             damaged=[list(one) for one in report.damaged],
         )

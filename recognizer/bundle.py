@@ -19,7 +19,6 @@ from collections.abc import Iterable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from importlib.metadata import version as version_of
 from pathlib import Path
 from typing import Any, Final
 
@@ -28,6 +27,7 @@ from recognizer.archive import Progress
 from recognizer.catalogue import BUNDLE, DATABASE, PICTURES, Catalogue
 from recognizer.errors import CatalogueError, IndexError_
 from recognizer.photos import encode_jpeg
+from recognizer.program import program_version
 from recognizer.transfer import transfer
 from recognizer.types import CatalogueEntry, CatalogueImage, Role
 from recognizer.vectors import Index
@@ -100,7 +100,7 @@ def make_bundle(
             "name": name,
             "version": version,
             "made_at": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
-            "znachki": version_of("znachki"),
+            "znachki": program_version(),
             "entries": entries,
             "images": len(kept),
             "licences": dict(sorted(licences.items())),

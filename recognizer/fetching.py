@@ -15,7 +15,6 @@ from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
-from importlib.metadata import PackageNotFoundError, version
 from typing import Final
 from urllib.robotparser import RobotFileParser
 
@@ -24,6 +23,7 @@ import httpx
 from recognizer.catalogue import Catalogue
 from recognizer.errors import PhotoError, ZnachkiError
 from recognizer.photos import check_photo
+from recognizer.program import program_version
 from recognizer.wanted import State, WantedPicture, hold, put_off, refuse, wanted
 
 Progress = Callable[[int, int], None]
@@ -126,11 +126,7 @@ def may_fetch(licence: str) -> bool:
 
 def user_agent(contact: str = "") -> str:
     """What the program calls itself to hosts."""
-    try:
-        number = version("znachki")
-    except PackageNotFoundError:
-        number = "0"
-    return f"{AGENT}/{number} (catalogue of pins{f'; {contact}' if contact else ''})"
+    return f"{AGENT}/{program_version()} (catalogue of pins{f'; {contact}' if contact else ''})"
 
 
 @dataclass(slots=True)

@@ -8,7 +8,6 @@ import os
 import time
 from collections.abc import Iterable
 from dataclasses import asdict, replace
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Final
 
@@ -17,6 +16,7 @@ from recognizer.catalogue import Catalogue
 from recognizer.errors import PhotoError
 from recognizer.imports.carrying import ImportReport
 from recognizer.photos import list_photos
+from recognizer.program import program_version
 
 RULES: Final = "1"
 """Raised with every change in how sources are read, so that what was read by other rules is read again.
@@ -45,7 +45,7 @@ class Memory:
         self._began = time.time()
         self._path = source
         self._stamp = _stamp(source)
-        self._content = _content(source, f"{RULES} {_version()} {rules}")
+        self._content = _content(source, f"{RULES} {program_version()} {rules}")
         self._stamps: dict[str, Stamp | None] = {}
         self._before = finished.last_change(catalogue)
 
@@ -96,13 +96,6 @@ class Memory:
         }
         text = json.dumps(seen, separators=(",", ":"))
         finished.remember(self._catalogue, self._source, self._content, text, self._before, int(wrote))
-
-
-def _version() -> str:
-    try:
-        return version("znachki")
-    except PackageNotFoundError:
-        return ""
 
 
 def _stamp(path: Path) -> Stamp | None:

@@ -16,6 +16,7 @@ from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
 
 from recognizer.errors import ZnachkiError
+from recognizer.program import program_version
 from recognizer.web import api, pages
 from recognizer.web.gallery import Gallery
 from recognizer.web.guard import API, Guard
@@ -24,7 +25,6 @@ from recognizer.web.problems import problem_of, problem_response
 from recognizer.web.schemas import ProblemBody
 from recognizer.web.service import Service
 from recognizer.web.settings import Settings
-from recognizer.web.versions import program_version
 
 OPENAPI: Final = "/api/v1/openapi.json"
 

@@ -21,6 +21,7 @@ from starlette.datastructures import FormData, UploadFile
 from recognizer import lot_report, lots, vectors
 from recognizer.answers import percent
 from recognizer.errors import EntryNotFound, IndexError_
+from recognizer.program import program_version
 from recognizer.types import CatalogueEntry, CatalogueImage, Role
 from recognizer.web import counters, views
 from recognizer.web.api import chosen_entries, documented, picture_sizes, reads
@@ -33,7 +34,6 @@ from recognizer.web.schemas import CorrectionFields
 from recognizer.web.service import NOBODY, Service, service_of
 from recognizer.web.sessions import COOKIE, SECONDS
 from recognizer.web.uploads import shown_name
-from recognizer.web.versions import program_version
 
 STATIC: Final = Path(__file__).parent / "static"
 _TEMPLATES: Final = Path(__file__).parent / "templates"
