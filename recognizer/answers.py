@@ -11,7 +11,7 @@ from recognizer.types import Float32, Match, Photo, Recognition, Verdict
 
 CSV_COLUMNS: Final = (
     *("photo", "pin", "left", "top", "right", "bottom", "verdict", "rank", "entry_id", "number", "title", "title_en"),
-    *("probability", "image_id", "similarity", "votes", "inliers", "appearance"),
+    *("probability", "image_id", "similarity", "votes", "inliers", "appearance", "colour", "overlap"),
 )
 """A row is one entry offered for one pin; a pin without any has one row that ends with its verdict."""
 
@@ -33,7 +33,8 @@ class Answer:
 
 
 def answer_json(answer: Answer, systems: Sequence[str] = ()) -> dict[str, Any]:
-    """An answer as plain data: photo, sha256, recognitions with box, outline, verdict, checks and matches, best first.
+    """An answer as plain data: photo, sha256, recognitions with box, outline, verdict, checks, members and matches,
+    best first.
 
     A match holds the entry's `numbers` under each of `systems`, where some are asked for.
     """
@@ -48,6 +49,7 @@ def answer_json(answer: Answer, systems: Sequence[str] = ()) -> dict[str, Any]:
                 "score": round(float(found.score), 4),
                 "verdict": found.verdict.value,
                 "checks": list(found.checks),
+                "members": list(found.members),
                 "matches": [_match_json(match, systems) for match in found.matches],
             }
             for found in answer.recognitions
@@ -78,6 +80,8 @@ def _match_json(match: Match, systems: Sequence[str]) -> dict[str, Any]:
         "votes": round(float(match.hit.votes), 4),
         "inliers": int(match.hit.inliers),
         "appearance": round(float(match.hit.appearance), 4),
+        "colour": round(float(match.hit.colour), 4),
+        "overlap": round(float(match.hit.overlap), 4),
     }
 
 

@@ -131,7 +131,9 @@ class Recognizer:
                 return candidates
             head = _head(candidates)
             held = self._references(head)
-            checked = verify(crop.image, points, [hit for hit, _ in held], [reference for _, reference in held])
+            checked = verify(
+                crop.image, points, [hit for hit, _ in held], [reference for _, reference in held], crop.outline
+            )
         shown = {hit.image_id for hit in head}
         return checked + [hit for hit in candidates if hit.image_id not in shown]
 

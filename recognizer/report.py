@@ -238,8 +238,9 @@ class _Studio:
 
 def _candidate(match: Match, picture: _Picture | None) -> _Candidate:
     hit = match.hit
-    numbers = (f"{hit.similarity:.2f}", f"{hit.votes:.2f}", str(hit.inliers), f"{hit.appearance:.2f}")
-    names = ("similarity", "votes", "inliers", "appearance")
+    values = (hit.similarity, hit.votes, hit.inliers, hit.appearance, hit.colour, hit.overlap)
+    numbers = [str(value) if isinstance(value, int) else f"{value:.2f}" for value in values]
+    names = ("similarity", "votes", "inliers", "appearance", "colour", "overlap")
     return _Candidate(match, percent(match.probability), picture, tuple(zip(names, numbers, strict=True)))
 
 

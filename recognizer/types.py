@@ -197,11 +197,12 @@ class Hit:
     """What the evidences say of one catalogue photo for one query.
 
     `similarity` is that of the embeddings (-1 to 1); `votes` what the query's keypoints give the photo, a keypoint (0
-    up, see `vectors.Index.vote`); `inliers` how many correspondences agree on one pose; `appearance` how alike the two
-    pictures are after alignment (-1 to 1), 0 where they could not be aligned. `homography` is (3, 3) float64 from
-    pixels of the catalogue photo to pixels of the crop, `matched` is (m, 4) float32 of x, y in the crop and x, y in
-    the catalogue photo for the correspondences behind it, both pictures as `photos.open_photo` returns them; both
-    None where there is no alignment.
+    up, see `vectors.Index.vote`); `inliers` how many correspondences agree on one pose. After alignment, `appearance`
+    says how alike the pictures are around the matched points and `colour` how alike their colours all over the pin (-1
+    to 1), `overlap` how far the two pins cover one another (0 to 1); 0 where they could not be aligned. `homography` is
+    (3, 3) float64 from pixels of the catalogue photo to pixels of the crop, `matched` is (m, 4) float32 of x, y in the
+    crop and x, y in the catalogue photo for the correspondences behind it, both pictures as `photos.open_photo` returns
+    them; both None where there is no alignment.
     """
 
     image_id: int
@@ -209,6 +210,8 @@ class Hit:
     votes: float = 0.0
     inliers: int = 0
     appearance: float = 0.0
+    colour: float = 0.0
+    overlap: float = 0.0
     homography: NDArray[np.float64] | None = None
     matched: Float32 | None = None
 
@@ -229,7 +232,8 @@ class Recognition:
 
     `outline` is the pin's closed contour, (n, 2) float32, and `rectangle` (4, 2) float32 the corners of the smallest
     turned rectangle around it, clockwise, both x, y in pixels of the photo and None where the box is all that is known;
-    `score` says how sure it is that a pin is there, 0 to 1.
+    `score` says how sure it is that a pin is there, 0 to 1. `members` are the entry_ids, best first, between which a
+    `family` leaves the choice, and `checks` what to look at to choose.
     """
 
     box: Box
@@ -239,3 +243,4 @@ class Recognition:
     outline: Float32 | None = field(default=None, compare=False)
     rectangle: Float32 | None = field(default=None, compare=False)
     score: float = 1.0
+    members: tuple[str, ...] = ()

@@ -1,17 +1,21 @@
 """The verdict: evidences of catalogue photos to entries with probabilities, and one word for the pin.
 
-Two small fitted models, both in `ranking.json` beside this module, with the data and figures that they come from
-(made by `python -m training.rank`). The first orders the candidates of one query: a conditional logit over
-similarity, votes, inliers and appearance, with one set of weights where some candidate agrees with the query point by
-point and another where none does, for a similarity that decides relief metal misleads beside sixty inliers. The
-second says how likely the first answer is right, from how strong and how far ahead it is.
+Small fitted models, all in `ranking.json` beside this module, with the data and figures that they come from (made by
+`python -m training.rank`). The first orders the candidates of one query: a conditional logit over similarity, votes,
+inliers, appearance and colour, with one set of weights where some candidate agrees with the query point by point and
+another where none does, for a similarity that decides relief metal misleads beside sixty inliers. The second says how
+likely the first answer is right, from how strong and how far ahead it is; the third, by the same signs, how likely the
+first answer's drawing is right, whichever of its variants the pin is.
+
+An entry is a variant of the first answer where the curator says so (`family`), or where the photo shows it as well: its
+drawing agrees point by point in the same place.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from importlib import resources
 from typing import Any, Final
@@ -24,12 +28,12 @@ from recognizer.types import Box, CatalogueEntry, Hit, Match, Recognition, Verdi
 
 Floats = NDArray[np.float64]
 
-EVIDENCES: Final = ("similarity", "votes", "inliers", "appearance")
+EVIDENCES: Final = ("similarity", "votes", "inliers", "appearance", "colour")
 """Order of the columns of `evidences`; the ranking has a weight for each where keypoints agree, and one where not."""
 
 SIGNS: Final = (
-    *("agreement", "agreed_lead", "agreed_inliers", "agreed_appearance"),
-    *("apart_lead", "apart_similarity", "apart_inliers"),
+    *("agreement", "agreed_lead", "agreed_similarity", "agreed_inliers", "agreed_appearance", "agreed_colour"),
+    *("agreed_overlap", "apart_lead", "apart_similarity", "apart_inliers"),
 )
 """Order of the columns of `signs`: what counts where keypoints agree, and what counts where they do not."""
 
@@ -38,19 +42,85 @@ _AGREED: Final = (6, 14)
 keypoints carry nothing, the best wrong photo seldom has more than 6; on `pins/` most right ones have over 14."""
 
 
+_ALIKE: Final = 0.4
+"""Appearance from which on a candidate shows the drawing of the first answer, where that is seen at all. On `pins/` it
+makes a family of .09 of the known queries' first answers."""
+
+LIKELY: Final = 0.5
+"""Least probability of any answer but `unknown`: more likely right than not."""
+
+_COVERS: Final = 0.5
+"""Overlap from which on it shows it in the same place: a neighbour that reaches into the crop overlaps by less."""
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """Probabilities of first answers, each a pair: with agreement of keypoints, and without; lowest first.
+
+    `known` where the answer was right, `unknown` where the catalogue lacks the pin.
+    """
+
+    known: tuple[tuple[float, ...], tuple[float, ...]] = ((), ())
+    unknown: tuple[tuple[float, ...], tuple[float, ...]] = ((), ())
+
+    def thresholds(self, rate: float) -> tuple[float, float]:
+        """Return the two thresholds that keep most of `known` while at most `rate` of all `unknown` reach them."""
+        unseen = sum(map(len, self.unknown))
+        if not unseen:
+            raise ModelError("nothing was measured on pins that the catalogue lacks; run `znachki calibrate`")
+        allowed = int(rate * unseen + 1e-9)
+        choices = [
+            (_above(self.unknown[0], count), _above(self.unknown[1], allowed - count)) for count in range(allowed + 1)
+        ]
+        return max(choices, key=lambda pair: (self.kept(pair), -pair[0]))
+
+    def kept(self, match: tuple[float, float]) -> float:
+        """Return the share of the right answers that reach these thresholds, NaN where none were measured."""
+        return _reaching(self.known, match)
+
+    def false(self, match: tuple[float, float]) -> float:
+        """Return the share of the pins that the catalogue lacks that do."""
+        return _reaching(self.unknown, match)
+
+
+def _above(values: Sequence[float], count: int) -> float:
+    """The least threshold that at most `count` of the values reach."""
+    ordered = sorted(values, reverse=True)
+    return float(np.nextafter(ordered[count], 2.0)) if count < len(ordered) else LIKELY
+
+
+def _reaching(values: tuple[Sequence[float], Sequence[float]], match: tuple[float, float]) -> float:
+    total = sum(map(len, values))
+    reached = sum(value >= least for part, least in zip(values, match, strict=True) for value in part)
+    return reached / total if total else float("nan")
+
+
 @dataclass(frozen=True, slots=True)
 class Ranking:
     """The fitted coefficients.
 
-    `agreed` and `apart` are the weights of EVIDENCES with and without agreement of keypoints, `signs` those of SIGNS
-    with `bias` before them, `match` the least probability of a `match`.
+    `agreed` and `apart` are the weights of EVIDENCES with and without agreement of keypoints; `signs` with `bias` those
+    of SIGNS for the first answer, `drawing` with `drawing_bias` for its drawing. `match` are the least probabilities of
+    that verdict with and without agreement, `family` that of the drawing for this one. `measured` holds what stands
+    behind `match`.
     """
 
     agreed: tuple[float, ...]
     apart: tuple[float, ...]
     signs: tuple[float, ...]
     bias: float
-    match: float
+    drawing: tuple[float, ...]
+    drawing_bias: float
+    match: tuple[float, float]
+    family: float
+    measured: Measured = field(default_factory=Measured)
+
+    def at(self, false_match_rate: float) -> Ranking:
+        """Return the ranking with `match` where at most this share of the pins that a catalogue lacks get it.
+
+        Raises ModelError where none were measured.
+        """
+        return replace(self, match=self.measured.thresholds(false_match_rate))
 
 
 @lru_cache(maxsize=1)
@@ -68,12 +138,24 @@ def ranking_from(held: Mapping[str, Any]) -> Ranking:
             apart=tuple(float(held["apart"][name]) for name in EVIDENCES),
             signs=tuple(float(held["signs"][name]) for name in SIGNS),
             bias=float(held["bias"]),
-            match=float(held["match"]),
+            drawing=tuple(float(held["drawing"][name]) for name in SIGNS),
+            drawing_bias=float(held["drawing_bias"]),
+            match=_pair(held["match"]),
+            family=float(held["family"]),
+            measured=Measured(*(_pair_of_lists(held["measured"][name]) for name in ("known", "unknown"))),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise ModelError(
             f"ranking.json: {error} is missing or no number; make it with `python -m training.rank`"
         ) from error
+
+
+def _pair(held: Mapping[str, Any]) -> tuple[float, float]:
+    return float(held["agreed"]), float(held["apart"])
+
+
+def _pair_of_lists(held: Mapping[str, Any]) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    return tuple(map(float, held["agreed"])), tuple(map(float, held["apart"]))
 
 
 def evidences(hits: Sequence[Hit]) -> tuple[Floats, float]:
@@ -89,6 +171,7 @@ def evidences(hits: Sequence[Hit]) -> tuple[Floats, float]:
             np.log((votes / most if most > 0 else votes) + 0.05),
             np.log1p(inliers),
             [hit.appearance for hit in hits],
+            [hit.colour for hit in hits],
         ]
     )
     agreement = (inliers.max(initial=0.0) - _AGREED[0]) / (_AGREED[1] - _AGREED[0])
@@ -115,9 +198,41 @@ def signs(hits: Sequence[Hit], score: Floats, owners: Sequence[str]) -> Floats:
     lead = min(float(score[first]) - max(others, default=-np.inf), 5.0)
     best = hits[first]
     _, agreement = evidences(hits)
-    agreed = [1.0, lead, np.log1p(min(best.inliers, 100)), best.appearance]
+    inliers = np.log1p(min(best.inliers, 100))
+    agreed = [1.0, lead, best.similarity, inliers, best.appearance, best.colour, best.overlap]
     apart = [lead, best.similarity, np.log1p(min(best.inliers, 100))]
     return np.array([*(agreement * value for value in agreed), *((1 - agreement) * value for value in apart)])
+
+
+def agrees(hits: Sequence[Hit]) -> bool:
+    """Say whether some candidate agrees with the query point by point."""
+    return max((hit.inliers for hit in hits), default=0) >= _AGREED[1]
+
+
+def variants(hits: Sequence[Hit], score: Floats, owners: Sequence[str], families: Mapping[str, str]) -> set[str]:
+    """Return the entries whose drawing the first answer's is, itself among them.
+
+    `owners` names the entry of each hit, `families` the family of an entry where a curator gave it one. Where the
+    keypoints of the first answer agree, every entry that looks the same in the same place is one.
+    """
+    first = int(score.argmax())
+    best = hits[first]
+    family = families.get(owners[first], "")
+    same = {owner for owner in owners if family and families.get(owner, "") == family}
+    if best.inliers >= _AGREED[1]:
+        seen = [hit.appearance >= _ALIKE and hit.overlap >= min(_COVERS, best.overlap) for hit in hits]
+        same |= {owner for owner, here in zip(owners, seen, strict=True) if here}
+    return same | {owners[first]}
+
+
+def chances(
+    hits: Sequence[Hit], score: Floats, owners: Sequence[str], same: set[str], model: Ranking
+) -> tuple[float, float]:
+    """Return how likely the first answer is right, and how likely its drawing is: that of the entries in `same`."""
+    right = _logistic(float(signs(hits, score, owners) @ np.array(model.signs)) + model.bias)
+    merged = ["" if owner in same else owner for owner in owners]
+    drawn = _logistic(float(signs(hits, score, merged) @ np.array(model.drawing)) + model.drawing_bias)
+    return right, max(right, drawn)
 
 
 def decide(box: Box, hits: Sequence[Hit], entries: Mapping[int, CatalogueEntry], model: Ranking, k: int) -> Recognition:
@@ -131,28 +246,51 @@ def decide(box: Box, hits: Sequence[Hit], entries: Mapping[int, CatalogueEntry],
         return Recognition(box, (), Verdict.UNKNOWN)
     score = scores(known, model)
     owners = [entries[hit.image_id].entry_id for hit in known]
+    families = {entries[hit.image_id].entry_id: entries[hit.image_id].family for hit in known}
     best: dict[str, int] = {}
     for at in np.argsort(-score, kind="stable"):
         best.setdefault(owners[at], int(at))
-    weight = np.exp(score[list(best.values())] - score.max())
-    right = _logistic(float(signs(known, score, owners) @ np.array(model.signs)) + model.bias)
-    rest = float(weight[1:].sum())
-    probabilities = [right, *(min(right, (1 - right) * float(part) / max(rest, 1.0)) for part in weight[1:])]
-    matches = tuple(
-        Match(entries[known[at].image_id], known[at].image_id, probability, known[at])
-        for at, probability in zip(best.values(), probabilities, strict=True)
+    same = variants(known, score, owners, families)
+    right, drawn = chances(known, score, owners, same, model)
+    first = next(iter(best))
+    weight = {owner: float(np.exp(score[at] - score.max())) for owner, at in best.items()}
+    # What the drawing has over the first answer falls to its variants, what it lacks to all others.
+    shared = {
+        kind: sum(weight[owner] for owner in best if owner != first and (owner in same) == kind)
+        for kind in (True, False)
+    }
+    probability = {first: right}
+    for owner in list(best)[1:]:
+        left = drawn - right if owner in same else 1 - drawn
+        total = shared[True] if owner in same else max(shared[False], 1.0)
+        probability[owner] = min(right, left * weight[owner] / max(total, 1e-9))
+    matches = sorted(
+        (
+            Match(entries[known[at].image_id], known[at].image_id, probability[owner], known[at])
+            for owner, at in best.items()
+        ),
+        key=lambda match: -match.probability,
     )
-    return Recognition(box, matches[:k], _verdict(matches, model))
+    said = _word(right, drawn, agrees(known), model)
+    if said is not Verdict.FAMILY:
+        return Recognition(box, tuple(matches[:k]), said)
+    members = tuple(match.entry.entry_id for match in matches if match.entry.entry_id in same)
+    shown = [match for at, match in enumerate(matches) if at < k or match.entry.entry_id in same]
+    return Recognition(box, tuple(shown), said, members=members)
 
 
-def _verdict(matches: Sequence[Match], model: Ranking) -> Verdict:
-    first = matches[0]
-    if first.probability >= model.match:
+def word(
+    hits: Sequence[Hit], score: Floats, owners: Sequence[str], families: Mapping[str, str], model: Ranking
+) -> Verdict:
+    """Return the verdict alone, for hits whose entries are known by name only."""
+    same = variants(hits, score, owners, families)
+    return _word(*chances(hits, score, owners, same, model), agrees(hits), model)
+
+
+def _word(right: float, drawn: float, agreed: bool, model: Ranking) -> Verdict:
+    if right >= model.match[0 if agreed else 1]:
         return Verdict.MATCH
-    family = first.entry.family
-    if family and sum(match.probability for match in matches if match.entry.family == family) >= model.match:
-        return Verdict.FAMILY
-    return Verdict.UNKNOWN
+    return Verdict.FAMILY if drawn >= model.family else Verdict.UNKNOWN
 
 
 def _logistic(value: float) -> float:

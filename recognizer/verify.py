@@ -3,8 +3,9 @@
 Two steps. Descriptors of crop and catalogue photo are matched directly with Lowe's ratio test, and each match
 proposes a similarity transform by its places, scales and angles; the matches that agree with the best one are the
 `inliers` (the pose clustering of Lowe 2004, without bins). Then a homography (MAGSAC, Barath et al. 2020, from
-OpenCV) carries the catalogue photo onto the crop, and luminance and colour are compared where the matched points lie.
-Inliers say that the drawing is the same; the comparison parts its platings and colours.
+OpenCV) carries the catalogue photo onto the crop, where three things are compared: luminance and colour around the
+matched points, colour all over the pin, and how far the two pins cover one another. Inliers say that the drawing is
+the same; colour parts its platings and enamels; a pin that lies half outside the crop is a neighbour of the one asked.
 """
 
 from __future__ import annotations
@@ -31,14 +32,22 @@ _RADIANS: Final = 0.5  # and in the angle
 _EXACT: Final = 0.012  # of the crop's long side: MAGSAC's threshold for the homography
 _STRETCH: Final = 10  # between the areas that two matched places are magnified by; a phone held aslant gives about 3
 _LEAST: Final = 5  # matches behind a homography, one more than define it
+_FEWEST: Final = 50  # pixels that say anything of colour
 _SIDE: Final = 192  # long side in pixels at which aligned pictures are compared: coarser than scratches and grain
 
 
-def verify(image: UInt8Image, keypoints: Keypoints, hits: Sequence[Hit], references: Sequence[Reference]) -> list[Hit]:
-    """Return the hits with inliers, appearance, homography and matched points filled in, in their order.
+def verify(
+    image: UInt8Image,
+    keypoints: Keypoints,
+    hits: Sequence[Hit],
+    references: Sequence[Reference],
+    outline: Float32 | None = None,
+) -> list[Hit]:
+    """Return the hits with inliers, appearance, colour, overlap, homography and matched points, in their order.
 
-    `image` is the crop (h, w, 3) and `keypoints` its own; `references` belong to `hits` one by one. A hit without
-    enough agreement keeps 0 inliers or appearance: that is evidence too.
+    `image` is the crop (h, w, 3), `keypoints` its own and `outline` (n, 2) the pin's contour in it, where it is None the
+    hull of the keypoints; `references` belong to `hits` one by one. A hit without enough agreement keeps 0 inliers or appearance:
+    that is evidence too.
     """
     side = float(max(image.shape[:2]))
     pairs = _matches(keypoints, [reference.keypoints for reference in references])
@@ -48,16 +57,20 @@ def verify(image: UInt8Image, keypoints: Keypoints, hits: Sequence[Hit], referen
     ]
     counted = [replace(hit, inliers=len(found)) for hit, found in zip(hits, agreeing, strict=True)]
     order = sorted(range(len(hits)), key=lambda at: -len(agreeing[at]))[:ALIGNED]
-    canvas = _Canvas(image)
+    canvas = _Canvas(image, _hull(keypoints.places) if outline is None and len(keypoints) > 2 else outline)
     for at in order:
         aligned = _align(references[at].keypoints, keypoints, pairs[at], _EXACT * side)
         if aligned is None:
             continue
         homography, inside = aligned
         here, there = keypoints.places[inside[:, 0]], references[at].keypoints.places[inside[:, 1]]
+        appearance, colour, overlap = canvas.compare(references[at], homography, here)
+        trust = _trust(counted[at].inliers)
         counted[at] = replace(
             counted[at],
-            appearance=canvas.compare(references[at], homography, here) * _trust(counted[at].inliers),
+            appearance=appearance * trust,
+            colour=colour * trust,
+            overlap=overlap,
             homography=homography,
             matched=np.hstack([here, there]),
         )
@@ -141,34 +154,72 @@ def _trust(inliers: int) -> float:
 class _Canvas:
     """The crop at comparing size, prepared once for all its candidates."""
 
-    def __init__(self, image: UInt8Image) -> None:
+    def __init__(self, image: UInt8Image, outline: Float32 | None) -> None:
         height, width = image.shape[:2]
         self._factor = _SIDE / max(height, width)
         self._size = (max(1, round(width * self._factor)), max(1, round(height * self._factor)))
         self._lab = _lab(cv2.resize(image, self._size, interpolation=cv2.INTER_AREA))
+        if outline is None:
+            self._pin = np.ones(self._size[::-1], np.uint8)
+        else:
+            self._pin = _filled(outline * np.float32(self._factor), self._size)
 
-    def compare(self, reference: Reference, homography: NDArray[np.float64], places: Float32) -> float:
-        """Correlation of luminance and twice that of colour between crop and aligned photo, over three (-1 to 1).
+    def compare(
+        self, reference: Reference, homography: NDArray[np.float64], places: Float32
+    ) -> tuple[float, float, float]:
+        """Return appearance, colour and overlap of a catalogue photo that the homography carries onto the crop.
 
-        Over the hull of the matched `places` (n, 2) in the crop. Two to one was set on `pins/`: platings differ in
-        colour more than in luminance.
+        `appearance` is the correlation of luminance and twice that of colour, over three, within the hull of the
+        matched `places` (n, 2) of the crop; two to one was set on `pins/`: platings differ in colour more than in
+        luminance. `colour` is the correlation of colour wherever both pins lie: where enamels differ no points match.
+        Both are -1 to 1. `overlap` is the area of both pins over that of either, the catalogue's taken as the hull of
+        its keypoints.
         """
         to_canvas = np.diag([self._factor, self._factor, 1.0])
         from_thumbnail = np.diag([1 / reference.factor, 1 / reference.factor, 1.0])
         from_thumbnail[:2, 2] = reference.corner
         transform = to_canvas @ homography @ from_thumbnail
-        warped = cv2.warpPerspective(reference.thumbnail, transform, self._size, flags=cv2.INTER_AREA)
+        warped = _lab(cv2.warpPerspective(reference.thumbnail, transform, self._size, flags=cv2.INTER_AREA))
         covered = cv2.warpPerspective(np.ones(reference.thumbnail.shape[:2], np.uint8), transform, self._size)
-        hull = np.zeros(covered.shape, np.uint8)
-        outline = cv2.convexHull((places * np.float32(self._factor)).reshape(-1, 1, 2))
-        cv2.fillConvexPoly(hull, np.round(outline).astype(np.int32), 1)
-        inside = np.logical_and(cv2.dilate(hull, np.ones((7, 7), np.uint8)), covered)
-        if inside.sum() < 50:
-            return 0.0
-        here, there = self._lab[inside], _lab(warped)[inside]
-        luminance = _correlation(here[:, :1], there[:, :1], noise=1e-3)
-        colour = _correlation(here[:, 1:], there[:, 1:], noise=4.0)
-        return (luminance + 2 * colour) / 3
+        hull = _filled(_hull(places * np.float32(self._factor)), self._size)
+        near = np.logical_and(cv2.dilate(hull, np.ones((7, 7), np.uint8)), covered)
+        there = _carried(reference.keypoints.places, to_canvas @ homography)
+        shape = _filled(there, self._size)
+        both = np.logical_and(shape, self._pin)
+        either = max(float(cv2.contourArea(there)), float(shape.sum())) + float(self._pin.sum()) - float(both.sum())
+        overlap = float(both.sum()) / max(either, 1.0)
+        appearance = 0.0
+        if near.sum() >= _FEWEST:
+            luminance = _correlation(self._lab[near][:, :1], warped[near][:, :1], noise=1e-3)
+            appearance = (luminance + 2 * _correlation(self._lab[near][:, 1:], warped[near][:, 1:], noise=4.0)) / 3
+        inner = both & (covered > 0) & (cv2.erode(self._pin, np.ones((7, 7), np.uint8)) > 0)
+        if inner.sum() < _FEWEST:
+            return appearance, 0.0, overlap
+        return appearance, _correlation(self._lab[inner][:, 1:], warped[inner][:, 1:], noise=4.0), overlap
+
+
+def _carried(places: Float32, homography: NDArray[np.float64]) -> Float32:
+    """Hull (m, 2) of places that a homography carries onto the canvas; what it carries behind the lens is left out."""
+    hull = _hull(places)
+    carried = np.column_stack([hull, np.ones(len(hull))]) @ homography.T
+    carried = carried * np.sign(np.median(carried[:, 2]))
+    carried = carried[carried[:, 2] > 1e-9]
+    if len(carried) < 3:
+        return np.zeros((3, 2), np.float32)
+    return _hull((carried[:, :2] / carried[:, 2:]).astype(np.float32))
+
+
+def _hull(places: Float32) -> Float32:
+    return np.asarray(cv2.convexHull(places)[:, 0], np.float32)
+
+
+def _filled(contour: Float32, size: tuple[int, int]) -> UInt8Image:
+    """A contour (n, 2) filled with ones in a picture of `size` (width, height)."""
+    mask: UInt8Image = np.zeros(size[::-1], np.uint8)
+    # Coordinates beyond 32 bits make OpenCV draw at random, and far ones take long.
+    far = 10 * max(size)
+    cv2.fillPoly(mask, [np.round(np.clip(contour, -far, far)).astype(np.int32)], 1)
+    return mask
 
 
 def _lab(image: cv2.typing.MatLike) -> Float32:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from recognizer import verdict
-from recognizer.types import Hit, Photo
+from recognizer.types import Hit, Photo, Verdict
 from recognizer.verdict import EVIDENCES, SIGNS, Ranking
 from training import rank
 from training.rank import Case, cross_validate, fit
@@ -74,6 +74,10 @@ def probability(case: Case, model: Ranking) -> float:
     return float(1 / (1 + np.exp(-logit)))
 
 
+def word(case: Case, model: Ranking) -> Verdict:
+    return verdict.word(case.hits, verdict.scores(case.hits, model), case.owners, {}, model)
+
+
 @pytest.mark.parametrize(
     ("draw", "weights", "decides"),
     [(by_similarity, "apart", "similarity"), (by_appearance, "agreed", "appearance")],
@@ -121,16 +125,23 @@ def test_the_probability_is_how_often_the_answer_is_right() -> None:
     assert right(picked[0], model) > right(picked[1], model) + 0.15
 
 
-def test_answers_above_the_threshold_of_a_match_are_as_precise_as_promised() -> None:
-    cases = made(by_similarity, 200) + [
-        Case(0, case.hits, case.owners, None)  # no candidate is right, and none looks so
+@pytest.mark.parametrize("rate", [0.0, 0.05, 0.2])
+def test_no_more_unknown_pins_than_the_rate_are_called_match(rate: float) -> None:
+    unknown = [
+        Case(0, case.hits, case.owners, None)  # no candidate is right, and most look so
         for case in made(lambda rng, right: by_similarity(rng, False), 200, seed=5)
     ]
+    model = fit(made(by_similarity, 200) + unknown, rate)
+    words = [word(case, model) for case in unknown]
+    assert np.mean([said is Verdict.MATCH for said in words]) <= rate
+    known = [word(case, model) for case in made(by_similarity, 200)]
+    assert np.mean([said is Verdict.MATCH for said in known]) > 0.6
+
+
+def test_a_pin_left_out_beside_its_variant_does_not_make_drawings_unsure() -> None:
+    cases = made(by_appearance, 200)
     model = fit(cases)
-    matched = [case for case in cases if probability(case, model) >= model.match]
-    assert right(matched, model) >= rank.PRECISION
-    known = [probability(case, model) for case in cases if case.answer]
-    assert np.mean([value >= model.match for value in known]) > 0.8
+    assert np.median([rank.judge(case, model).chance_drawn for case in cases]) > 0.8
 
 
 def test_queries_whose_entry_is_not_among_the_candidates_are_no_fault() -> None:
@@ -164,19 +175,24 @@ def test_no_query_is_judged_by_weights_that_saw_its_entry(monkeypatch: pytest.Mo
     cases = made(by_similarity, 150, unknown=30)
     seen: list[list[Case]] = []
     judged: dict[int, int] = {}
-    really_fit, really_signs = rank.fit, rank._signs
+    really_fit, really_judge = rank.fit, rank.judge
+    fitting = False
 
     def watched_fit(given: Sequence[Case]) -> Ranking:
+        nonlocal fitting
         seen.append(list(given))
-        return really_fit(given)
+        fitting = True
+        model = really_fit(given)
+        fitting = False
+        return model
 
-    def watched_signs(case: Case, model: Ranking) -> np.ndarray:
-        if model.match < 1.0:  # not the draft inside a fit
+    def watched_judge(case: Case, model: Ranking) -> rank.Judged:
+        if not fitting:
             judged[id(case)] = len(seen) - 1
-        return really_signs(case, model)
+        return really_judge(case, model)
 
     monkeypatch.setattr(rank, "fit", watched_fit)
-    monkeypatch.setattr(rank, "_signs", watched_signs)
+    monkeypatch.setattr(rank, "judge", watched_judge)
     cross_validate(cases, ["made"])
     assert len(seen) == rank.FOLDS
     assert set(judged) == {id(case) for case in cases}  # every query is judged, once
@@ -213,8 +229,9 @@ def test_a_fit_comes_back_from_its_json() -> None:
     model = fit(made(by_similarity, 80, unknown=20))
     held = json.loads(json.dumps(rank.as_json(model, ["made"], {"made": {"recall_at_1": 0.5}}), ensure_ascii=False))
     again = verdict.ranking_from(held)
-    for name in ("agreed", "apart", "signs", "bias", "match"):
+    for name in ("agreed", "apart", "signs", "bias", "drawing", "drawing_bias", "match", "family"):
         assert getattr(again, name) == pytest.approx(getattr(model, name), abs=1e-4)
+    assert again.measured.unknown[1] == pytest.approx(model.measured.unknown[1], abs=1e-4)
     assert (tuple(held["agreed"]), tuple(held["signs"])) == (EVIDENCES, SIGNS)
     assert held["fitted_on"] == ["made"]
     assert held["cross_validated"] == {"made": {"recall_at_1": 0.5}}

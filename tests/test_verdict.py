@@ -12,7 +12,7 @@ import pytest
 from recognizer import verdict
 from recognizer.errors import ModelError
 from recognizer.types import Box, CatalogueEntry, Hit, Match, Recognition, Verdict
-from recognizer.verdict import EVIDENCES, SIGNS, Ranking, decide, evidences, scores, signs
+from recognizer.verdict import EVIDENCES, SIGNS, Measured, Ranking, decide, evidences, scores, signs
 
 BOX = Box(3, 5, 103, 205)
 A, B, C, D = (CatalogueEntry(name, title=name) for name in "ABCD")
@@ -20,14 +20,16 @@ GOLD, CHROME = (CatalogueEntry(name, family="звезда") for name in ("gold",
 
 
 def ranking(
-    agreed: tuple[float, ...] = (0, 0, 0, 1),
-    apart: tuple[float, ...] = (0, 0, 0, 1),
+    agreed: tuple[float, ...] = (0, 0, 0, 1, 0),
+    apart: tuple[float, ...] = (0, 0, 0, 1, 0),
     lead: float = 0.0,
     bias: float = 0.0,
+    drawing_bias: float = -20.0,
     match: float = 0.9,
 ) -> Ranking:
-    """By appearance alone unless told otherwise, as sure of everything as `bias` says."""
-    return Ranking(agreed, apart, (0, lead, 0, 0, lead, 0, 0), bias, match)
+    """By appearance alone unless told otherwise, as sure of everything as `bias` says, and of no drawing beyond it."""
+    weights = tuple(lead if name.endswith("_lead") else 0.0 for name in SIGNS)
+    return Ranking(agreed, apart, weights, bias, weights, drawing_bias, (match, match), 0.5)
 
 
 def answer(hits: list[Hit], entries: Mapping[int, CatalogueEntry], model: Ranking, k: int = 5) -> Recognition:
@@ -45,12 +47,12 @@ def logit(probability: float) -> float:
 # Evidences and scores
 
 
-def test_evidences_are_similarity_share_of_votes_inliers_and_appearance() -> None:
-    hits = [Hit(1, 0.5, 0.2, 9, 0.25), Hit(2, 0.7, 0.05, 0, -0.5)]
+def test_evidences_are_similarity_share_of_votes_inliers_appearance_and_colour() -> None:
+    hits = [Hit(1, 0.5, 0.2, 9, 0.25, 0.75), Hit(2, 0.7, 0.05, 0, -0.5, -0.25)]
     table, agreement = evidences(hits)
     assert table.shape == (2, len(EVIDENCES))
-    assert table[0] == pytest.approx([0.5, math.log(1 + 0.05), math.log(10), 0.25])
-    assert table[1] == pytest.approx([0.7, math.log(0.25 + 0.05), 0, -0.5])
+    assert table[0] == pytest.approx([0.5, math.log(1 + 0.05), math.log(10), 0.25, 0.75])
+    assert table[1] == pytest.approx([0.7, math.log(0.25 + 0.05), 0, -0.5, -0.25])
     assert 0 < agreement < 1
 
 
@@ -68,7 +70,7 @@ def test_votes_count_by_their_share_whatever_the_size_of_the_catalogue() -> None
 
 
 def test_scores_weigh_by_one_set_apart_and_by_the_other_agreed() -> None:
-    model = ranking(agreed=(0, 0, 1, 0), apart=(1, 0, 0, 0))
+    model = ranking(agreed=(0, 0, 1, 0, 0), apart=(1, 0, 0, 0, 0))
     apart = [Hit(1, similarity=0.9), Hit(2, similarity=0.4)]
     assert scores(apart, model) == pytest.approx([0.9, 0.4])
     agreed = [Hit(1, similarity=0.9), Hit(2, similarity=0.4, inliers=60)]
@@ -77,13 +79,16 @@ def test_scores_weigh_by_one_set_apart_and_by_the_other_agreed() -> None:
 
 
 def test_signs_are_worked_against_the_best_photo_of_another_entry() -> None:
-    hits = [Hit(1, 0.5, 0.2, 10, 0.25), Hit(2, 0.7, 0.1, 3, 0.2), Hit(3, 0.6, 0.05, 2, 0.1)]
+    hits = [Hit(1, 0.5, 0.2, 10, 0.25, 0.75, 0.5), Hit(2, 0.7, 0.1, 3, 0.2), Hit(3, 0.6, 0.05, 2, 0.1)]
     found = dict(zip(SIGNS, signs(hits, np.array([2.0, 1.5, 0.5]), ["A", "A", "B"]), strict=True))
     # 10 inliers are half way from 6 to 14; the lead is over the photo of B, the second photo of A is no rival
     assert found["agreement"] == pytest.approx(0.5)
     assert found["agreed_lead"] == found["apart_lead"] == pytest.approx(0.5 * 1.5)
     assert found["agreed_inliers"] == pytest.approx(0.5 * math.log(11))
     assert found["agreed_appearance"] == pytest.approx(0.5 * 0.25)
+    assert found["agreed_colour"] == pytest.approx(0.5 * 0.75)
+    assert found["agreed_overlap"] == pytest.approx(0.5 * 0.5)
+    assert found["agreed_similarity"] == pytest.approx(0.5 * 0.5)
     assert found["apart_similarity"] == pytest.approx(0.5 * 0.5)
     assert found["apart_inliers"] == pytest.approx(0.5 * math.log(11))
 
@@ -182,43 +187,96 @@ def test_the_order_of_hits_does_not_matter() -> None:
 
 def test_a_sure_first_answer_is_a_match_from_the_threshold_on() -> None:
     hits = [Hit(1, appearance=0.9), Hit(2, appearance=0.1)]
-    for probability, word in ((0.95, Verdict.MATCH), (0.901, Verdict.MATCH), (0.899, Verdict.UNKNOWN)):
+    for probability, word in ((0.95, Verdict.MATCH), (0.901, Verdict.MATCH), (0.899, Verdict.FAMILY)):
         assert answer(hits, {1: A, 2: B}, ranking(bias=logit(probability))).verdict is word
 
 
-def test_twins_that_are_sure_together_are_a_family() -> None:
+def test_an_answer_is_unknown_where_its_drawing_is_as_likely_wrong() -> None:
+    hits = [Hit(1, appearance=0.9), Hit(2, appearance=0.1)]
+    for probability, word in ((0.51, Verdict.FAMILY), (0.49, Verdict.UNKNOWN)):
+        assert answer(hits, {1: A, 2: B}, ranking(bias=logit(probability))).verdict is word
+
+
+def test_each_kind_of_answer_has_its_own_threshold() -> None:
+    model = replace(ranking(bias=logit(0.8)), match=(0.9, 0.7))
+    assert answer([Hit(1, inliers=40), Hit(2)], {1: A, 2: B}, model).verdict is Verdict.FAMILY
+    assert answer([Hit(1, inliers=2), Hit(2)], {1: A, 2: B}, model).verdict is Verdict.MATCH
+
+
+def test_twins_of_a_curators_family_share_what_the_drawing_has_over_the_first() -> None:
     hits = [Hit(1, appearance=0.9), Hit(2, appearance=0.89), Hit(3, appearance=-9.0)]
-    found = answer(hits, {1: GOLD, 2: CHROME, 3: A}, ranking(bias=logit(0.6)))
+    found = answer(hits, {1: GOLD, 2: CHROME, 3: A}, ranking(bias=logit(0.5), drawing_bias=logit(0.9)))
     assert found.verdict is Verdict.FAMILY
-    assert ids(found)[:2] == ["gold", "chrome"]
-    assert sum(match.probability for match in found.matches[:2]) >= 0.9
+    assert found.members == ("gold", "chrome")
+    assert [match.probability for match in found.matches[:2]] == pytest.approx([0.5, 0.4])
 
 
-def test_a_family_is_told_even_where_one_entry_is_asked_for() -> None:
-    hits = [Hit(1, appearance=0.9), Hit(2, appearance=0.89)]
-    assert answer(hits, {1: GOLD, 2: CHROME}, ranking(bias=logit(0.6)), k=1).verdict is Verdict.FAMILY
+def test_a_family_is_told_whole_even_where_one_entry_is_asked_for() -> None:
+    hits = [Hit(1, appearance=0.9), Hit(2, appearance=0.89), Hit(3, appearance=0.5)]
+    found = answer(hits, {1: GOLD, 2: CHROME, 3: A}, ranking(bias=logit(0.6), drawing_bias=logit(0.9)), k=1)
+    assert ids(found) == ["gold", "chrome"]
 
 
 def test_a_sure_twin_is_a_match_not_a_family() -> None:
     hits = [Hit(1, appearance=0.9), Hit(2, appearance=0.1)]
-    assert answer(hits, {1: GOLD, 2: CHROME}, ranking(bias=logit(0.97))).verdict is Verdict.MATCH
+    found = answer(hits, {1: GOLD, 2: CHROME}, ranking(bias=logit(0.97)))
+    assert (found.verdict, found.members) == (Verdict.MATCH, ())
 
 
-@pytest.mark.parametrize(
-    "entries",
-    [{1: GOLD, 2: A}, {1: A, 2: B}, {1: GOLD, 2: replace(CHROME, family="другая")}, {1: A, 2: GOLD}],
-    ids=["one twin", "no family", "other family", "first has none"],
-)
-def test_entries_of_no_common_family_are_unknown_when_none_is_sure(entries: dict[int, CatalogueEntry]) -> None:
-    hits = [Hit(1, appearance=0.9), Hit(2, appearance=0.89)]
-    assert answer(hits, entries, ranking(bias=logit(0.6))).verdict is Verdict.UNKNOWN
+def test_entries_that_look_the_same_in_the_same_place_are_variants_without_a_curator() -> None:
+    own = Hit(1, inliers=80, appearance=0.9, overlap=0.9)
+    twin = Hit(2, inliers=30, appearance=0.6, overlap=0.8)
+    neighbour = Hit(3, inliers=30, appearance=0.6, overlap=0.1)  # half a pin that reaches into the crop
+    frame = Hit(4, inliers=20, appearance=0.1, overlap=0.9)  # the same shape around another drawing
+    hits = [own, twin, neighbour, frame]
+    score = np.array([3.0, 2.0, 1.0, 0.0])
+    assert verdict.variants(hits, score, ["A", "B", "C", "D"], {}) == {"A", "B"}
+
+
+def test_where_no_drawing_is_seen_only_the_curator_names_variants() -> None:
+    hits = [Hit(1, inliers=3, appearance=0.9, overlap=0.9), Hit(2, inliers=3, appearance=0.9, overlap=0.9)]
+    score = np.array([1.0, 0.0])
+    assert verdict.variants(hits, score, ["A", "B"], {}) == {"A"}
+    assert verdict.variants(hits, score, ["A", "B"], {"A": "star", "B": "star"}) == {"A", "B"}
+    assert verdict.variants(hits, score, ["A", "B"], {"A": "star", "B": "moon"}) == {"A"}
+
+
+# The operating point
+
+
+MEASURED = Measured(known=((0.6, 0.9, 0.99), (0.5, 0.8)), unknown=((0.3, 0.95), tuple(np.linspace(0.1, 0.7, 8))))
+
+
+@pytest.mark.parametrize(("rate", "false"), [(0.0, 0), (0.1, 1), (0.2, 2), (1.0, 10)])
+def test_no_more_unknown_pins_than_the_rate_reach_the_thresholds(rate: float, false: int) -> None:
+    match = MEASURED.thresholds(rate)
+    assert MEASURED.false(match) <= rate
+    assert MEASURED.false(match) * 10 <= false
+
+
+def test_a_higher_rate_keeps_more_of_the_right_answers() -> None:
+    kept = [MEASURED.kept(MEASURED.thresholds(rate)) for rate in (0.0, 0.1, 0.3, 1.0)]
+    assert kept == sorted(kept)
+    assert kept[0] == pytest.approx(2 / 5)  # 0.99 is above every unknown pin with agreement, 0.8 above those without
+    assert kept[-1] == 1
+
+
+def test_the_rate_is_spent_where_it_keeps_most() -> None:
+    measured = Measured(known=((0.6, 0.7, 0.8), (0.9,)), unknown=((0.85,), (0.95,)))
+    assert measured.kept(measured.thresholds(0.5)) == pytest.approx(3 / 4)
+
+
+def test_an_operating_point_needs_unknown_pins_to_be_measured_on() -> None:
+    with pytest.raises(ModelError, match="znachki calibrate"):
+        ranking().at(0.01)
+    assert replace(ranking(), measured=MEASURED).at(0.0).match == MEASURED.thresholds(0.0)
 
 
 # The ranking that ships
 
 
 def test_the_shipped_ranking_tells_a_clear_case_from_a_hopeless_one() -> None:
-    clear = [Hit(1, 0.9, 0.5, 80, 0.9), Hit(2, 0.5, 0.05, 3, 0.0), Hit(3, 0.4, 0.02, 2, 0.0)]
+    clear = [Hit(1, 0.9, 0.5, 80, 0.9, 0.9, 0.95), Hit(2, 0.5, 0.05, 3, 0.0), Hit(3, 0.4, 0.02, 2, 0.0)]
     hopeless = [Hit(1, 0.45, 0.03, 3, 0.0), Hit(2, 0.45, 0.03, 3, 0.0), Hit(3, 0.44, 0.03, 3, 0.0)]
     entries = {1: A, 2: B, 3: C}
     sure, unsure = (answer(hits, entries, verdict.ranking()) for hits in (clear, hopeless))
@@ -228,9 +286,9 @@ def test_the_shipped_ranking_tells_a_clear_case_from_a_hopeless_one() -> None:
 
 
 @pytest.mark.parametrize("inliers", [0, 40], ids=["apart", "agreed"])
-@pytest.mark.parametrize("evidence", ["similarity", "inliers", "appearance"])
+@pytest.mark.parametrize("evidence", ["similarity", "inliers", "appearance", "colour"])
 def test_more_of_an_evidence_never_lowers_a_shipped_score(evidence: str, inliers: int) -> None:
-    base = Hit(1, 0.5, 0.1, 5, 0.3)
+    base = Hit(1, 0.5, 0.1, 5, 0.3, 0.3)
     more = replace(base, **{evidence: getattr(base, evidence) * 1.5})
     third = Hit(3, 0.1, 0.1, inliers, 0.0)
     score = scores([base, replace(more, image_id=2), third], verdict.ranking())
@@ -243,12 +301,20 @@ def test_a_ranking_comes_from_json_and_names_what_is_missing() -> None:
         "apart": dict.fromkeys(EVIDENCES, 2.5),
         "signs": dict.fromkeys(SIGNS, 3),
         "bias": -4,
-        "match": 0.9,
+        "drawing": dict.fromkeys(SIGNS, 5),
+        "drawing_bias": -6,
+        "match": {"agreed": 0.9, "apart": 0.8},
+        "family": 0.5,
+        "measured": {"known": {"agreed": [0.9], "apart": []}, "unknown": {"agreed": [], "apart": [0.1, 0.2]}},
         "fitted_on": ["whatever else it tells"],
     }
     found = verdict.ranking_from(held)
-    assert found == Ranking((1.0,) * len(EVIDENCES), (2.5,) * len(EVIDENCES), (3.0,) * len(SIGNS), -4.0, 0.9)
-    for name in ("agreed", "apart", "signs", "bias", "match"):
+    ones, weights = (1.0,) * len(EVIDENCES), (2.5,) * len(EVIDENCES)
+    measured = Measured(((0.9,), ()), ((), (0.1, 0.2)))
+    assert found == Ranking(
+        ones, weights, (3.0,) * len(SIGNS), -4.0, (5.0,) * len(SIGNS), -6.0, (0.9, 0.8), 0.5, measured
+    )
+    for name in ("agreed", "apart", "signs", "bias", "drawing", "match", "family", "measured"):
         with pytest.raises(ModelError, match=f"ranking.json: '{name}' is missing"):
             verdict.ranking_from({key: value for key, value in held.items() if key != name})
     with pytest.raises(ModelError, match=r"training\.rank"):

@@ -107,6 +107,38 @@ def test_a_turned_picture_agrees_whichever_way_up(view: UInt8Image, own: Referen
         assert hit.appearance > 0.9
 
 
+def test_a_pin_that_fills_the_crop_overlaps_and_one_that_reaches_into_it_does_not(
+    view: UInt8Image, own: Reference
+) -> None:
+    height, width = view.shape[:2]
+    (whole,) = checked(view, [own])
+    assert whole.overlap > 0.9
+    beside = np.full_like(view, 120)  # its right half at the left edge of a crop of something else
+    beside[:, : width // 2] = view[:, width // 2 :]
+    (part,) = checked(beside, [own])
+    assert part.inliers > 10
+    assert part.overlap < 0.6
+
+
+def test_with_an_outline_what_lies_outside_of_it_is_no_pin(view: UInt8Image, own: Reference) -> None:
+    height, width = view.shape[:2]
+    corner = np.array([[0, 0], [width / 4, 0], [width / 4, height / 4], [0, height / 4]], np.float32)
+    points = keypoints.extract(view)
+    (without,) = verify(view, points, [Hit(1)], [own])
+    (within,) = verify(view, points, [Hit(1)], [own], corner)
+    assert within.overlap < 0.5 * without.overlap
+
+
+def test_colours_all_over_the_pin_tell_another_enamel_where_no_points_match(view: UInt8Image, own: Reference) -> None:
+    other = view.copy()
+    height, width = view.shape[:2]
+    half = slice(height // 2, height)
+    other[half] = view[half][:, :, ::-1]  # red enamel blue and blue red, in the lower half
+    same, changed = (checked(picture, [own])[0] for picture in (view, other))
+    assert same.colour > 0.9
+    assert changed.colour < same.colour - 0.2
+
+
 def test_another_plating_or_colour_of_the_drawing_looks_less_alike() -> None:
     asked, told, margins = 0, 0, []
     for members in list(families().values())[:4]:

@@ -317,11 +317,12 @@ def _recognitions(answer: Mapping[str, Any], catalogue: Catalogue) -> list[Recog
             tuple(_match(match, entries) for match in pin["matches"] if match["entry_id"] in entries),
             Verdict(pin["verdict"]),
             tuple(pin["checks"]),
+            members=tuple(pin["members"]),
         )
         for pin in answer["recognitions"]
     ]
 
 
 def _match(held: Mapping[str, Any], entries: Mapping[str, CatalogueEntry]) -> Match:
-    evidence = {name: held[name] for name in ("similarity", "votes", "inliers", "appearance")}
+    evidence = {name: held[name] for name in ("similarity", "votes", "inliers", "appearance", "colour", "overlap")}
     return Match(entries[held["entry_id"]], held["image_id"], held["probability"], Hit(held["image_id"], **evidence))

@@ -38,6 +38,8 @@ class MatchBody(_Open):
     votes: float = Field(examples=[0.0189])
     inliers: int = Field(examples=[42])
     appearance: float = Field(examples=[0.8286])
+    colour: float = Field(examples=[0.7412])
+    overlap: float = Field(examples=[0.8901])
     status: Status = Field(description="whether the entry is in use")
     picture: str = Field(description="path of the catalogue photo that came nearest", examples=["/pictures/4.jpg"])
     numbers: dict[str, str] | None = Field(None, description="the entry's numbers under the systems asked for")
@@ -57,6 +59,7 @@ class RecognitionBody(_Open):
     score: float = Field(1.0, description="how sure it is that a pin is there")
     verdict: Verdict = Field(examples=["match"])
     checks: list[str] = Field(description="what to compare by eye")
+    members: list[str] = Field(description="entries between which a family leaves the choice", examples=[[]])
     matches: list[MatchBody] = Field(description="the best entry first")
 
 

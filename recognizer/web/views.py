@@ -129,7 +129,10 @@ def _family(found: Recognition, shelf: Shelf) -> list[Offered]:
         return []
     best: Match = found.matches[0]
     asked = {match.entry.entry_id: match for match in found.matches}
-    ids = list(shelf.families.get(best.entry.family, ())) if best.entry.family else []
+    ids = list(
+        dict.fromkeys([*found.members, *(shelf.families.get(best.entry.family, ()) if best.entry.family else ())])
+    )
+    ids = [entry_id for entry_id in ids if entry_id in shelf.entries]
     ids.sort(key=lambda entry_id: -asked[entry_id].probability if entry_id in asked else 0.0)
     members = []
     for entry_id in ids[:_MOST_FAMILY]:
