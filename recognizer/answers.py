@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from recognizer.checks import in_words
 from recognizer.numbers import numbers_under
 from recognizer.types import Float32, Match, Photo, Recognition, Verdict
+from recognizer.verdict import Ranking
 
 CSV_COLUMNS: Final = (
     *("photo", "pin", "left", "top", "right", "bottom", "verdict", "rank", "entry_id", "number", "title", "title_en"),
@@ -107,8 +110,21 @@ def answer_lines(answer: Answer, systems: Sequence[str] = ()) -> str:
         at = f", pin {pin} at {box.left},{box.top} to {box.right},{box.bottom}" if several else ""
         lines.append(f"{answer.photo.source}{at}: {VERDICTS[found.verdict]}")
         lines += [match_line(match, systems) for match in found.matches]
-        lines += [f"    to check: {check}" for check in found.checks]
+        lines += [f"    to check: {in_words(check)[0]}" for check in found.checks]
     return "\n".join(lines) if lines else f"{answer.photo.source}: no pin found"
+
+
+def operating_words(ranking: Ranking) -> str:
+    """Say where the threshold of a match lies, and what that costs."""
+    false, kept = ranking.measured.false(ranking.match), ranking.measured.kept(ranking.match)
+    if math.isnan(false):
+        return f"a match from {min(ranking.match):.2f} on; not measured on pins that the catalogue lacks"
+    unseen = sum(map(len, ranking.measured.unknown))
+    return (
+        f"a match from {ranking.match[0]:.3f} on where drawings agree point by point, from {ranking.match[1]:.3f} on "
+        f"elsewhere: {false:.1%} of {unseen} pins that a catalogue lacked got it, and {kept:.0%} of the right answers; "
+        "the other answers say what to check"
+    )
 
 
 def match_line(match: Match, systems: Sequence[str] = ()) -> str:

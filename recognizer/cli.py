@@ -27,6 +27,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "identify": ("identifying", "Say which catalogue entries are on a photo."),
     "lot": ("lots", "Find and identify every pin on pictures of lots."),
     "split": ("lots", "Write the crops of pictures, to see what is found."),
+    "calibrate": ("calibrating", "Fit how sure answers are to this catalogue."),
     "correct": ("correcting", "Say what a photo shows, when an answer was wrong or right."),
     "corrections": ("correcting", "List what was said of answers, take it back, or write it as queries."),
     "evaluate": ("evaluating", "Measure how often queries with known answers are answered right."),

@@ -18,8 +18,9 @@ from typing import Final
 
 import numpy as np
 
-from recognizer import embedder, keypoints, lots, verdict
+from recognizer import calibration, embedder, keypoints, lots, verdict
 from recognizer.catalogue import Catalogue
+from recognizer.checks import checks
 from recognizer.embedder import Embedder
 from recognizer.errors import IndexError_, IndexMismatch
 from recognizer.types import CatalogueEntry, Crop, Evidence, Float32, Hit, Photo, Recognition, Reference
@@ -53,28 +54,39 @@ class Recognizer:
         self.index = index
         self.model = model
         self.ranking = ranking or verdict.ranking()
+        self.uncalibrated = ""
         self.seconds: dict[str, float] = {}
         self._entries = _entries_of_images(catalogue)
 
     @classmethod
-    def open(cls, data: Path, *, model: str | None = None) -> Recognizer:
+    def open(cls, data: Path, *, model: str | None = None, false_match_rate: float | None = None) -> Recognizer:
         """Open the data folder; `model` None takes the one that the index was made with.
 
-        Raises CatalogueError, IndexError_, IndexMismatch or ModelError, each with the cure.
+        The ranking is that of the folder's calibration where it serves, else the one that ships; `uncalibrated` then
+        says why. `false_match_rate` sets another operating point, see `verdict.Ranking.at`. Raises CatalogueError,
+        IndexError_, IndexMismatch or ModelError, each with the cure.
         """
         catalogue = Catalogue.open(data)
         try:
             index = Index.open(data / "index")
-            return cls(catalogue, index, embedder.load(model or index.manifest.model, data / "models"))
+            ranking, why = calibration.ranking_for(data / "index", index.manifest, false_match_rate)
+            made = cls(catalogue, index, embedder.load(model or index.manifest.model, data / "models"), ranking)
         except BaseException:
             catalogue.close()
             raise
+        made.uncalibrated = f"{data}: its calibration is not used, {why}; run `znachki calibrate`" if why else ""
+        return made
 
     @property
     def made_with(self) -> str:
-        """Name model, features and index: answers under another name are answers to another question."""
+        """Name model, features, index and operating point: another name is another question."""
         manifest = self.index.manifest
-        return f"{manifest.fingerprint}/{manifest.settings}/{manifest.generation}"
+        least = ",".join(f"{value:.4f}" for value in self.ranking.match)
+        return f"{manifest.fingerprint}/{manifest.settings}/{manifest.generation}/{least}"
+
+    def entry_of(self, image_id: int) -> CatalogueEntry | None:
+        """Return the entry that a catalogue photo is offered for, None where it is offered no more."""
+        return self._entries.get(image_id)
 
     def close(self) -> None:
         """Close the catalogue."""
@@ -103,7 +115,7 @@ class Recognizer:
         found = self.hits(crops, depth=k, evidence=evidence)
         with self._timed("rank"):
             return [
-                placed(crop, verdict.decide(crop.box, hits, self._entries, self.ranking, k))
+                placed(crop, _checked(verdict.decide(crop.box, hits, self._entries, self.ranking, k)))
                 for crop, hits in zip(crops, found, strict=True)
             ]
 
@@ -162,6 +174,13 @@ def placed(crop: Crop, answer: Recognition) -> Recognition:
     corner = np.array([crop.box.left, crop.box.top], np.float32)
     moved = [None if places is None else places + corner for places in (crop.outline, crop.rectangle)]
     return replace(answer, outline=moved[0], rectangle=moved[1], score=crop.score)
+
+
+def _checked(answer: Recognition) -> Recognition:
+    """Say what to look at where the choice is left open."""
+    entries = {match.entry.entry_id: match.entry for match in answer.matches}
+    members = [entries[entry_id] for entry_id in answer.members]
+    return replace(answer, checks=checks(members)) if members else answer
 
 
 def _head(candidates: Sequence[Hit]) -> list[Hit]:

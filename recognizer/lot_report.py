@@ -22,6 +22,7 @@ import numpy as np
 
 from recognizer.answers import Answer, answer_json, percent
 from recognizer.catalogue import Catalogue
+from recognizer.checks import in_words
 from recognizer.jobs import Job, Task
 from recognizer.lot_marks import Marker, ranked, seen, to_own
 from recognizer.photos import encode_jpeg
@@ -254,6 +255,7 @@ def write(job: Job, marker: Marker | None = None) -> dict[str, Any]:
     writer.writerows(rows(found))
     write_whole(job.folder / "pins.csv", ("\ufeff" + table.getvalue()).encode())
     page = template("lots.html").render(
+        check_words=in_words,
         found=found,
         words=verdict_words(),
         marks=MARKS,

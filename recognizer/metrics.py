@@ -31,7 +31,10 @@ class Measures:
 
     `queries` counts all photos asked, `unknown_queries` those of pins that the catalogue lacks, `entries` those that
     could have been answered. Recalls and `mrr` are over the known queries, `gap` and `auroc` over all; `fpir_at_95` is
-    the share of unknown queries that pass a threshold which keeps 95% of the right answers. `milliseconds` has a median
+    the share of unknown queries that pass a threshold which keeps 95% of the right answers. `calibration_error` is over
+    all queries. Of the known ones, `known_matched` get a match and `known_answered` a match or a family, of which
+    `answers_right` are right: the entry, or among the members; `misses_in_family` of the wrong first answers are a
+    family that has the true entry. `unknown_matched` of the unknown queries get a match. `milliseconds` has a median
     a photo for each of STAGES.
     """
 
@@ -46,6 +49,12 @@ class Measures:
     gap: float
     auroc: float
     fpir_at_95: float
+    calibration_error: float
+    known_matched: float
+    known_answered: float
+    answers_right: float
+    misses_in_family: float
+    unknown_matched: float
     milliseconds: dict[str, float]
 
     def as_json(self) -> dict[str, Any]:
@@ -62,20 +71,27 @@ class Outcomes:
 
     `ranks` int64 is the rank of the true entry among the entries answered, 0 where it is not among them or there is
     none; `confidence` float64 is the score of the best answer, NaN where there was no answer; `known` bool says whether
-    the query has a true entry.
+    the query has a true entry; `match` and `family` bool are the verdict, `held` bool says whether it is among
+    the members of a family.
     """
 
     ranks: Ints
     confidence: Floats
     known: Bools
+    match: Bools
+    family: Bools
+    held: Bools
 
     def take(self, rows: ArrayLike) -> Outcomes:
         """Return the outcomes of some rows, by number or by a mask."""
         chosen = np.asarray(rows)
-        return Outcomes(self.ranks[chosen], self.confidence[chosen], self.known[chosen])
+        return Outcomes(*(getattr(self, name)[chosen] for name in self.__slots__))
 
 
-QUALITIES: Final = ("recall_at_1", "recall_at_5", "recall_at_10", "recall_at_50", "mrr", "gap", "auroc", "fpir_at_95")
+QUALITIES: Final = (
+    *("recall_at_1", "recall_at_5", "recall_at_10", "recall_at_50", "mrr", "gap", "auroc", "fpir_at_95"),
+    *("calibration_error", "known_matched", "known_answered", "answers_right", "misses_in_family", "unknown_matched"),
+)
 """The fields of `Measures` that tell how good the answers are, in the order in which `qualities` returns them."""
 
 
@@ -83,6 +99,8 @@ def qualities(outcomes: Outcomes) -> Floats:
     """Return the values of QUALITIES, float64."""
     ranks, confidence, known = outcomes.ranks, outcomes.confidence, outcomes.known
     right = known & (ranks == 1)
+    answered = known & (outcomes.match | outcomes.family)
+    good = (outcomes.match & right) | (outcomes.family & outcomes.held)
     return np.array(
         [
             *(recall_at(ranks[known], k) for k in (1, 5, 10, 50)),
@@ -90,6 +108,12 @@ def qualities(outcomes: Outcomes) -> Floats:
             global_average_precision(confidence, right, int(known.sum())),
             auroc(_scores(confidence[right]), _scores(confidence[~known])),
             false_positives_at(_scores(confidence[right]), _scores(confidence[~known])),
+            expected_calibration_error(np.nan_to_num(confidence), right),
+            _share(outcomes.match[known]),
+            _share(answered[known]),
+            _share(good[answered]),
+            _share((outcomes.family & outcomes.held)[known & ~right]),
+            _share(outcomes.match[~known]),
         ]
     )
 
@@ -205,6 +229,10 @@ def false_positives_at(right: ArrayLike, unknown: ArrayLike, kept: float = 0.95)
         return math.nan
     lost = math.floor(len(true) * (1 - kept) + 1e-9)
     return float((false >= true[min(lost, len(true) - 1)]).mean())
+
+
+def _share(values: Bools) -> float:
+    return float(values.mean()) if len(values) else math.nan
 
 
 def _scores(confidence: Floats) -> Floats:

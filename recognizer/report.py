@@ -17,10 +17,12 @@ import numpy as np
 
 from recognizer.answers import percent
 from recognizer.catalogue import Catalogue
+from recognizer.checks import in_words
 from recognizer.errors import CatalogueError, PhotoError, ZnachkiError
 from recognizer.photos import encode_jpeg, open_photo
 from recognizer.pictures import Neighbour, draw_beside, draw_boxes, thumbnail
 from recognizer.types import Box, CatalogueEntry, Float32, Match, Photo, Recognition, Role, UInt8Image, Verdict
+from recognizer.verdict import Ranking
 
 MOST_CANDIDATES: Final = 10
 """Entries that are listed for a pin, the best one among them."""
@@ -48,18 +50,25 @@ def write_report(
     catalogue: Catalogue,
     *,
     refused: Iterable[PhotoError] = (),
+    ranking: Ranking | None = None,
 ) -> None:
     """Write answers as one HTML file, pictures inside, in the order in which they come.
 
     Each photo is reduced to small pictures as it comes, so that `answers` may be a generator over many; `refused`, the
-    files that could not be read, is looked at after its end. Written beside `path` and renamed. A catalogue photo that
+    files that could not be read, is looked at after its end. `ranking` is what the answers were judged by: the page
+    tells its operating point. Written beside `path` and renamed. A catalogue photo that
     has gone is shown as missing. Raises ZnachkiError where the file cannot be written.
     """
     studio = _Studio(catalogue)
     photos = [studio.photo(number, *answer) for number, answer in enumerate(answers, 1)]
     verdicts = Counter(pin.verdict for photo in photos for pin in photo.pins)
     summary = [(verdict, *_VERDICTS[verdict], verdicts[verdict]) for verdict in Verdict if verdicts[verdict]]
-    html = template("report.html").render(photos=photos, summary=summary, refused=[str(error) for error in refused])
+    html = template("report.html").render(
+        photos=photos,
+        summary=summary,
+        refused=[str(error) for error in refused],
+        costs=costs(ranking) if ranking is not None else None,
+    )
     write_whole(path, html.encode())
 
 
@@ -175,7 +184,7 @@ class _Pin:
     best: _Candidate | None
     others: list[_Candidate]
     facts: list[tuple[str, str, str]]
-    checks: tuple[str, ...]
+    checks: list[tuple[str, str]]
     points: int
 
 
@@ -225,7 +234,7 @@ class _Studio:
             best=_candidate(matches[0], None) if matches else None,
             others=others,
             facts=_facts(matches[0]) if recognition.verdict in (Verdict.MATCH, Verdict.FAMILY) and matches else [],
-            checks=recognition.checks,
+            checks=[in_words(check) for check in recognition.checks],
             points=0 if matched is None else len(matched),
         )
 
@@ -268,6 +277,16 @@ def _share(box: Box, photo: Photo) -> float:
 def _encoded(image: UInt8Image) -> _Picture:
     data = base64.b64encode(encode_jpeg(image, quality=80)).decode()
     return _Picture(f"data:image/jpeg;base64,{data}", image.shape[1], image.shape[0])
+
+
+def costs(ranking: Ranking) -> tuple[str, str, int] | None:
+    """Return what share of pins that a catalogue lacked got a match, of right answers, and of how many such pins.
+
+    None where that was not measured.
+    """
+    unseen = sum(map(len, ranking.measured.unknown))
+    false, kept = ranking.measured.false(ranking.match), ranking.measured.kept(ranking.match)
+    return (f"{false:.1%}", f"{kept:.0%}", unseen) if unseen else None
 
 
 def verdict_words() -> dict[Verdict, tuple[str, str]]:

@@ -150,6 +150,30 @@ def ranking_from(held: Mapping[str, Any]) -> Ranking:
         ) from error
 
 
+def as_json(ranking: Ranking) -> dict[str, Any]:
+    """Return a ranking as the JSON object that `ranking_from` reads, its numbers to four places."""
+    measured = {"known": ranking.measured.known, "unknown": ranking.measured.unknown}
+    return {
+        "agreed": dict(zip(EVIDENCES, _rounded(ranking.agreed), strict=True)),
+        "apart": dict(zip(EVIDENCES, _rounded(ranking.apart), strict=True)),
+        "signs": dict(zip(SIGNS, _rounded(ranking.signs), strict=True)),
+        "bias": round(ranking.bias, 4),
+        "drawing": dict(zip(SIGNS, _rounded(ranking.drawing), strict=True)),
+        "drawing_bias": round(ranking.drawing_bias, 4),
+        "match": _named(ranking.match),
+        "family": ranking.family,
+        "measured": {name: _named([_rounded(part) for part in pair]) for name, pair in measured.items()},
+    }
+
+
+def _named(pair: Sequence[Any]) -> dict[str, Any]:
+    return dict(zip(("agreed", "apart"), pair, strict=True))
+
+
+def _rounded(values: Sequence[float]) -> list[float]:
+    return [round(value, 4) for value in values]
+
+
 def _pair(held: Mapping[str, Any]) -> tuple[float, float]:
     return float(held["agreed"]), float(held["apart"])
 

@@ -45,8 +45,8 @@ def verify(
 ) -> list[Hit]:
     """Return the hits with inliers, appearance, colour, overlap, homography and matched points, in their order.
 
-    `image` is the crop (h, w, 3), `keypoints` its own and `outline` (n, 2) the pin's contour in it, where it is None the
-    hull of the keypoints; `references` belong to `hits` one by one. A hit without enough agreement keeps 0 inliers or appearance:
+    `image` is the crop (h, w, 3), `keypoints` its own and `outline` (n, 2) the pin's contour in it, where it is None
+    the hull of the keypoints; `references` belong to `hits` one by one. A hit without enough agreement keeps 0:
     that is evidence too.
     """
     side = float(max(image.shape[:2]))

@@ -27,6 +27,8 @@ Query = Callable[[int], tuple[Path, str | None]]
 MATCH_KEYS = {
     *("entry_id", "number", "title", "title_en", "probability", "image_id", "similarity", "votes", "inliers"),
     "appearance",
+    "colour",
+    "overlap",
 }
 
 

@@ -56,19 +56,21 @@ MAY_IMPORT: dict[str, set[str]] = {
     "texts": set(),
     "embedder": {"processor", "texts"},
     "lots": {"outlines"},
+    "calibration": {"vectors", "verdict"},
     "identify": {
-        *("photos", "lots", "embedder", "keypoints", "vectors", "verify", "verdict", "catalogue"),
+        *("photos", "lots", "embedder", "keypoints", "vectors", "verify", "verdict", "catalogue", "calibration"),
+        "checks",
     },
     "searching": {"catalogue", "embedder", "vectors"},
     # what is made of answers
-    "answers": {"numbers"},
-    "report": {"answers", "catalogue", "photos", "pictures", "numbers"},
+    "answers": {"checks", "numbers", "verdict"},
+    "report": {"answers", "checks", "verdict", "catalogue", "photos", "pictures", "numbers"},
     "metrics": set(),
     "listings": {"condition", "photos"},
     "jobs": {"listings"},
     "lot_measures": {"photos"},
     "lot_marks": {"collection", "condition"},
-    "lot_report": {"answers", "catalogue", "jobs", "listings", "lot_marks", "photos", "pictures", "report"},
+    "lot_report": {"answers", "checks", "catalogue", "jobs", "listings", "lot_marks", "photos", "pictures", "report"},
 }
 FACES = {"cli", "commands", "web"}
 """The parts that people touch: they may import everything below, and nothing below imports them."""

@@ -155,6 +155,9 @@ OUTCOMES = Outcomes(
     ranks=np.array([1, 2, 0, 1, 0, 0]),
     confidence=np.array([0.9, 0.6, np.nan, 0.4, 0.7, np.nan]),
     known=np.array([True, True, True, True, False, False]),
+    match=np.array([True, False, False, False, True, False]),
+    family=np.array([False, True, False, True, False, False]),
+    held=np.array([False, True, False, False, False, False]),
 )
 
 
@@ -168,27 +171,37 @@ def test_measures_by_hand() -> None:
     # right .9 and .4 against unknown .7 and none: .9 beats both, .4 only the one without an answer
     assert found.auroc == pytest.approx(3 / 4)
     assert found.fpir_at_95 == pytest.approx(1 / 2)  # threshold .4: .7 passes
+    # six bins of one, no answer counting as 0: .1 + .6 + 0 + .6 + .7 + 0
+    assert found.calibration_error == pytest.approx(2.0 / 6)
+    assert (found.known_matched, found.known_answered, found.unknown_matched) == (1 / 4, 3 / 4, 1 / 2)
+    # of three answers the match is right, one family has the true entry and the other has not
+    assert found.answers_right == pytest.approx(2 / 3)
+    assert found.misses_in_family == pytest.approx(1 / 2)
 
 
 def test_measures_have_the_agreed_keys_in_json() -> None:
     found = metrics.measures(OUTCOMES, 12, {"decode": 1.0, "total": 31.5}).as_json()
     assert list(found) == [
         *("queries", "unknown_queries", "entries", "recall_at_1", "recall_at_5", "recall_at_10", "recall_at_50"),
-        *("mrr", "gap", "auroc", "fpir_at_95", "milliseconds"),
+        *("mrr", "gap", "auroc", "fpir_at_95", "calibration_error", "known_matched", "known_answered"),
+        *("answers_right", "misses_in_family", "unknown_matched", "milliseconds"),
     ]
     assert json.loads(json.dumps(found, allow_nan=False)) == found
 
 
 def test_what_cannot_be_measured_is_null_in_json() -> None:
     only_unknown = metrics.measures(OUTCOMES.take([4, 5]), 12, {}).as_json()
-    assert [name for name, value in only_unknown.items() if value is None] == list(metrics.QUALITIES)
+    missing = [name for name in metrics.QUALITIES if name not in ("calibration_error", "unknown_matched")]
+    assert [name for name, value in only_unknown.items() if value is None] == missing
     only_known = metrics.measures(OUTCOMES.take(OUTCOMES.known), 12, {}).as_json()
-    assert [name for name, value in only_known.items() if value is None] == ["auroc", "fpir_at_95"]
+    assert [name for name, value in only_known.items() if value is None] == ["auroc", "fpir_at_95", "unknown_matched"]
 
 
 def test_perfect_answers_are_perfect_by_every_measure() -> None:
-    perfect = Outcomes(np.array([1, 1, 0]), np.array([0.9, 0.8, 0.1]), np.array([True, True, False]))
-    assert metrics.qualities(perfect).tolist() == [1, 1, 1, 1, 1, 1, 1, 0]
+    known = np.array([True, True, False])
+    perfect = Outcomes(np.array([1, 1, 0]), np.array([1.0, 1.0, 0.0]), known, known, ~known & known, ~known & known)
+    expected = [1, 1, 1, 1, 1, 1, 1, 0, 0, 1, 1, 1, float("nan"), 0]
+    assert metrics.qualities(perfect).tolist() == pytest.approx(expected, nan_ok=True)
 
 
 # Intervals and calibration

@@ -176,19 +176,16 @@ def test_no_query_is_judged_by_weights_that_saw_its_entry(monkeypatch: pytest.Mo
     seen: list[list[Case]] = []
     judged: dict[int, int] = {}
     really_fit, really_judge = rank.fit, rank.judge
-    fitting = False
+    models: list[Ranking] = []
 
     def watched_fit(given: Sequence[Case]) -> Ranking:
-        nonlocal fitting
         seen.append(list(given))
-        fitting = True
-        model = really_fit(given)
-        fitting = False
-        return model
+        models.append(really_fit(given))
+        return models[-1]
 
     def watched_judge(case: Case, model: Ranking) -> rank.Judged:
-        if not fitting:
-            judged[id(case)] = len(seen) - 1
+        if number := next((at for at, made in enumerate(models, 1) if made is model), 0):
+            judged[id(case)] = number - 1
         return really_judge(case, model)
 
     monkeypatch.setattr(rank, "fit", watched_fit)

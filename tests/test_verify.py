@@ -110,7 +110,7 @@ def test_a_turned_picture_agrees_whichever_way_up(view: UInt8Image, own: Referen
 def test_a_pin_that_fills_the_crop_overlaps_and_one_that_reaches_into_it_does_not(
     view: UInt8Image, own: Reference
 ) -> None:
-    height, width = view.shape[:2]
+    width = view.shape[1]
     (whole,) = checked(view, [own])
     assert whole.overlap > 0.9
     beside = np.full_like(view, 120)  # its right half at the left edge of a crop of something else
@@ -131,7 +131,7 @@ def test_with_an_outline_what_lies_outside_of_it_is_no_pin(view: UInt8Image, own
 
 def test_colours_all_over_the_pin_tell_another_enamel_where_no_points_match(view: UInt8Image, own: Reference) -> None:
     other = view.copy()
-    height, width = view.shape[:2]
+    height = view.shape[0]
     half = slice(height // 2, height)
     other[half] = view[half][:, :, ::-1]  # red enamel blue and blue red, in the lower half
     same, changed = (checked(picture, [own])[0] for picture in (view, other))

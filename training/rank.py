@@ -73,16 +73,19 @@ class Case:
 
 def collect(data: Path, queries: Path, px: int, group: int) -> list[Case]:
     """Return a case a query photo, which shows one pin, with the evidences as `identify` takes them."""
-    cases = []
+    label = f"{queries.parent.name} {px or ''}"
     with Recognizer.open(data) as recognizer:
-        owners = {image.image_id: image.entry_id for image in recognizer.catalogue.images()}
-        label = f"{queries.parent.name} {px or ''}"
-        for path, answer in tqdm(read_queries(queries), desc=label, disable=None):
-            photo = shrunk(open_photo(path), px)
-            crop = lots.single(photo)
-            hits = recognizer.hits([crop])[0]
-            cases.append(Case(group, tuple(hits), tuple(owners[hit.image_id] for hit in hits), answer))
-    return cases
+        return [
+            case_of(recognizer, shrunk(open_photo(path), px), answer, group)
+            for path, answer in tqdm(read_queries(queries), desc=label, disable=None)
+        ]
+
+
+def case_of(recognizer: Recognizer, photo: Photo, answer: str | None, group: int = 0) -> Case:
+    """Return the case of a photo of one pin; `answer` is its entry_id, None where the catalogue lacks it."""
+    hits = [hit for hit in recognizer.hits([lots.single(photo)])[0] if recognizer.entry_of(hit.image_id) is not None]
+    owners = [recognizer.entry_of(hit.image_id) for hit in hits]
+    return Case(group, tuple(hits), tuple(owner.entry_id for owner in owners if owner), answer)
 
 
 def shrunk(photo: Photo, px: int) -> Photo:
@@ -250,28 +253,32 @@ def cross_validate(cases: Sequence[Case], names: Sequence[str]) -> dict[str, dic
     order = np.random.default_rng(0).permutation(len(entries))
     place = {entry: int(at) for entry, at in zip(entries, order, strict=True)}
     folds = np.array([(place[case.answer] if case.answer else at) % FOLDS for at, case in enumerate(cases)])
-    ranks = np.full(len(cases), 10**6)
-    probability, drawn = np.zeros(len(cases)), np.zeros(len(cases), bool)
-    words = np.empty(len(cases), object)
-    for fold in range(FOLDS):
-        model = fit([case for case, of in zip(cases, folds, strict=True) if of != fold])
-        for at in np.flatnonzero(folds == fold).tolist():
-            case = cases[at]
-            score = verdict.scores(case.hits, model)
-            if case.right.any():
-                best = score[case.right].max()
-                ahead = {owner for owner, value in zip(case.owners, score, strict=True) if value >= best}
-                ranks[at] = len(ahead - {case.answer}) + 1
-            judged = judge(case, model)
-            probability[at], drawn[at] = judged.chance, judged.drawn
-            words[at] = verdict.word(case.hits, score, case.owners, {}, model)
+    models = [fit([case for case, of in zip(cases, folds, strict=True) if of != fold]) for fold in range(FOLDS)]
     groups = np.array([case.group for case in cases])
+    return {
+        name: figures_of(
+            [cases[row] for row in np.flatnonzero(groups == at).tolist()],
+            [models[int(folds[row])] for row in np.flatnonzero(groups == at).tolist()],
+        )
+        for at, name in enumerate(names)
+    }
+
+
+def figures_of(cases: Sequence[Case], models: Sequence[Ranking]) -> dict[str, float]:
+    """Return how the rankings do that belong to these cases one by one."""
+    ranks = np.full(len(cases), 10**6)
+    judged = [judge(case, model) for case, model in zip(cases, models, strict=True)]
+    words = np.empty(len(cases), object)
+    for at, (case, model) in enumerate(zip(cases, models, strict=True)):
+        score = verdict.scores(case.hits, model)
+        if case.right.any():
+            best = score[case.right].max()
+            ahead = {owner for owner, value in zip(case.owners, score, strict=True) if value >= best}
+            ranks[at] = len(ahead - {case.answer}) + 1
+        words[at] = verdict.word(case.hits, score, case.owners, {}, model)
     known = np.array([case.answer is not None for case in cases])
-    found = {}
-    for at, name in enumerate(names):
-        own = groups == at
-        found[name] = _figures(ranks[own], probability[own], words[own], drawn[own], known[own])
-    return found
+    chances, drawn = np.array([one.chance for one in judged]), np.array([one.drawn for one in judged])
+    return _figures(ranks, chances, words, drawn, known)
 
 
 def _figures(
@@ -311,31 +318,12 @@ def as_json(ranking: Ranking, names: Sequence[str], figures: dict[str, dict[str,
     """Return the content of `ranking.json`."""
     return {
         "format": 1,
-        "agreed": dict(zip(EVIDENCES, _rounded(ranking.agreed), strict=True)),
-        "apart": dict(zip(EVIDENCES, _rounded(ranking.apart), strict=True)),
-        "signs": dict(zip(SIGNS, _rounded(ranking.signs), strict=True)),
-        "bias": round(ranking.bias, 4),
-        "drawing": dict(zip(SIGNS, _rounded(ranking.drawing), strict=True)),
-        "drawing_bias": round(ranking.drawing_bias, 4),
-        "match": _named(ranking.match),
-        "family": ranking.family,
-        "measured": {
-            "known": _named([_rounded(part) for part in ranking.measured.known]),
-            "unknown": _named([_rounded(part) for part in ranking.measured.unknown]),
-        },
+        **verdict.as_json(ranking),
         "false_matches": FALSE_MATCHES,
         "fitted_on": list(names),
         "features": SETTINGS,
         "cross_validated": figures,
     }
-
-
-def _named(pair: Sequence[Any]) -> dict[str, Any]:
-    return dict(zip(("agreed", "apart"), pair, strict=True))
-
-
-def _rounded(values: Sequence[float]) -> list[float]:
-    return [round(value, 4) for value in values]
 
 
 @click.command(help=__doc__.split("\n")[0] if __doc__ else "")

@@ -12,9 +12,12 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
+
+if TYPE_CHECKING:
+    from recognizer.identify import Recognizer
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
@@ -87,6 +90,26 @@ def model_option(command: _Command) -> _Command:
         metavar="MODEL",
         help="A name in DATA/models, a model folder, or open_clip:NAME/PRETRAINED; without it, the shipped model.",
     )(command)
+
+
+def rate_option(command: _Command) -> _Command:
+    """Give a command `--false-match-rate`; its function gets `false_match_rate: float | None`."""
+    return click.option(
+        "--false-match-rate",
+        type=click.FloatRange(0, 1),
+        metavar="SHARE",
+        help="Share of pins that the catalogue lacks which may be called a match; 0.01 unless calibrated otherwise.",
+    )(command)
+
+
+def open_recognizer(data: Path, model: str | None, false_match_rate: float | None) -> Recognizer:
+    """Open the recognizer of a data folder, and tell on stderr where its calibration no longer serves."""
+    from recognizer.identify import Recognizer
+
+    recognizer = Recognizer.open(data, model=model, false_match_rate=false_match_rate)
+    if recognizer.uncalibrated:
+        click.echo(f"Warning: {recognizer.uncalibrated}", err=True)
+    return recognizer
 
 
 def print_json(value: object) -> None:

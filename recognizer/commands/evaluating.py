@@ -13,7 +13,16 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from recognizer.commands import data_option, json_option, model_option, plural, print_json, progress_bar
+from recognizer.commands import (
+    data_option,
+    json_option,
+    model_option,
+    open_recognizer,
+    plural,
+    print_json,
+    progress_bar,
+    rate_option,
+)
 from recognizer.errors import CatalogueError, PhotoError
 
 if TYPE_CHECKING:
@@ -45,6 +54,7 @@ SIZES: Final = (128, 256, 512)
 @click.option("--px", type=click.IntRange(min=16), metavar="N", help="Shrink each photo to N pixels first, long side.")
 @click.option("--only", type=click.Choice(["embedder", "keypoints"]), help="Use one kind of evidence alone.")
 @click.option("--wrong", type=click.Path(file_okay=False, path_type=Path), help="Draw the wrong answers into a folder.")
+@rate_option
 @model_option
 @data_option
 @json_option
@@ -55,6 +65,7 @@ def evaluate(
     px: int | None,
     only: str | None,
     wrong: Path | None,
+    false_match_rate: float | None,
     model: str | None,
     data: Path,
     as_json: bool,
@@ -70,15 +81,14 @@ def evaluate(
     if (queries is None) == (lots is None):
         raise click.UsageError("give QUERIES.csv or --lots TRUTH, one of them")
     if lots is not None:
-        _evaluate_lots(lots, draw, model, data, as_json)
+        _evaluate_lots(lots, draw, model, false_match_rate, data, as_json)
         return
     assert queries is not None
-    from recognizer.identify import Recognizer
     from recognizer.imports import read_queries
     from recognizer.types import Evidence
 
     asked = read_queries(queries)
-    with Recognizer.open(data, model=model) as recognizer:
+    with open_recognizer(data, model, false_match_rate) as recognizer:
         check_queries(queries.name, asked, recognizer.catalogue)
         evidence = Evidence(only) if only else Evidence.BOTH
         results = ask_all(recognizer, asked, px=px, evidence=evidence)
@@ -94,10 +104,12 @@ def evaluate(
         raise click.exceptions.Exit(1)
 
 
-def _evaluate_lots(truth: Path, draw: Path | None, model: str | None, data: Path, as_json: bool) -> None:
+def _evaluate_lots(
+    truth: Path, draw: Path | None, model: str | None, false_match_rate: float | None, data: Path, as_json: bool
+) -> None:
     """Measure lot pictures; finding alone needs no catalogue."""
     from recognizer import lot_measures, lots
-    from recognizer.identify import Recognizer, placed
+    from recognizer.identify import placed
     from recognizer.types import Recognition, Verdict
 
     def find(photo: Photo) -> list[Recognition]:
@@ -118,7 +130,7 @@ def _evaluate_lots(truth: Path, draw: Path | None, model: str | None, data: Path
         if coco:
             figures = lot_measures.measure_boxes(truths, find, watch)
         else:
-            with Recognizer.open(data, model=model) as recognizer:
+            with open_recognizer(data, model, false_match_rate) as recognizer:
                 entries = {entry_id for one in truths for entry_id in one.entry_ids if entry_id}
                 if lacking := sorted(entries - set(recognizer.catalogue.known(entries))):
                     raise CatalogueError(f"{truth}: no entry {lacking[0]!r} in the catalogue; import it first")
@@ -145,8 +157,9 @@ class Result:
     """How one query went.
 
     `rank` is 0 where the true entry is not among the answers or there is none; `confidence` is the best answer's
-    probability, NaN without an answer; `pixels` the long side of the crop that it is from; `seconds` by stage.
-    `best` and `right` are kept for wrong answers only.
+    probability, NaN without an answer, `verdict` the word for it, and `held` whether a family has the true entry among
+    its members; `pixels` the long side of the crop that it is from; `seconds` by stage. `best` and `right` are kept for
+    wrong answers only.
     """
 
     path: Path
@@ -156,6 +169,8 @@ class Result:
     pixels: int = 0
     seconds: dict[str, float] = field(default_factory=dict)
     wrong: bool = True
+    verdict: str = "unknown"
+    held: bool = False
     best: tuple[Match, Recognition] | None = None
     right: tuple[Match, Recognition] | None = None
     error: str = ""
@@ -231,6 +246,8 @@ def _ask(recognizer: Recognizer, path: Path, entry_id: str | None, px: int | Non
         _pixels(photo, best[1] if best else None),
         {"decode": decoded - start, **recognizer.seconds, "total": end - start},
         wrong,
+        best[1].verdict.value if best else Verdict.UNKNOWN.value,
+        best is not None and entry_id in best[1].members,
         best if wrong else None,
         next((pair for pair in answers if wrong and pair[0].entry.entry_id == entry_id), None),
     )
@@ -266,6 +283,9 @@ def _outcomes(results: Sequence[Result]) -> Outcomes:
         np.array([result.rank for result in results], np.int64),
         np.array([result.confidence for result in results], np.float64),
         np.array([result.entry_id is not None for result in results], np.bool_),
+        np.array([result.verdict == "match" for result in results], np.bool_),
+        np.array([result.verdict == "family" for result in results], np.bool_),
+        np.array([result.held for result in results], np.bool_),
     )
 
 
@@ -341,6 +361,12 @@ _LABELS: Final = {
     "gap": "GAP",
     "auroc": "AUROC, right against unknown",
     "fpir_at_95": "unknown let in at 95% kept",
+    "calibration_error": "calibration error",
+    "known_matched": "known called match",
+    "known_answered": "known called match or family",
+    "answers_right": "of these right",
+    "misses_in_family": "misses held by a family",
+    "unknown_matched": "unknown called match",
 }
 
 

@@ -12,7 +12,16 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from recognizer.commands import data_option, echo, json_option, model_option, print_json, progress_bar
+from recognizer.commands import (
+    data_option,
+    echo,
+    json_option,
+    model_option,
+    open_recognizer,
+    print_json,
+    progress_bar,
+    rate_option,
+)
 from recognizer.errors import PhotoError
 
 if TYPE_CHECKING:
@@ -32,6 +41,7 @@ BATCH: Final = 8
 )
 @click.option("--csv", "as_csv", is_flag=True, help="Print CSV, a row for each entry offered.")
 @click.option("--report", type=click.Path(dir_okay=False, path_type=Path), help="Write an HTML page with the pictures.")
+@rate_option
 @model_option
 @data_option
 @json_option
@@ -41,6 +51,7 @@ def identify(
     numbers: str,
     as_csv: bool,
     report: Path | None,
+    false_match_rate: float | None,
     model: str | None,
     data: Path,
     as_json: bool,
@@ -50,14 +61,12 @@ def identify(
     PHOTO is a file, a folder of them, or - for one picture on standard input. Files that are no usable picture are told
     on standard error and the others answered; the exit code is 1 when any file failed.
     """
-    from recognizer.identify import Recognizer
-
     if as_csv and as_json:
         raise click.UsageError("--csv and --json at once; give one of them")
     systems = systems_of(numbers)
     refused: list[Refused] = []
     paths = _listed(photos, refused)
-    with Recognizer.open(data, model=model) as recognizer:
+    with open_recognizer(data, model, false_match_rate) as recognizer:
         show = (_Json if as_json else _Csv if as_csv else _Text)(systems)
         answer_all(recognizer, paths, show.answer, refused, k=k, report=report)
         show.end(refused)
@@ -134,7 +143,8 @@ def answer_all(
     else:
         from recognizer.report import write_report
 
-        write_report(report, shown(), recognizer.catalogue, refused=(one.error for one in refused))
+        refusals = (one.error for one in refused)
+        write_report(report, shown(), recognizer.catalogue, refused=refusals, ranking=recognizer.ranking)
 
 
 def _answers(recognizer: Recognizer, paths: Sequence[Path], refused: list[Refused], k: int) -> Iterator[Answer]:

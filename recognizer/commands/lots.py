@@ -17,9 +17,11 @@ from recognizer.commands import (
     folder_option,
     json_option,
     model_option,
+    open_recognizer,
     plural,
     print_json,
     progress_bar,
+    rate_option,
 )
 from recognizer.condition import Condition
 from recognizer.errors import PhotoError
@@ -57,6 +59,7 @@ if TYPE_CHECKING:
 @click.option("--yes", is_flag=True, help="Own the pins with the verdict match, without looking them through.")
 @click.option("--jar", help="The jar, box or board that owned pins go to.")
 @collector_option
+@rate_option
 @model_option
 @data_option
 @json_option
@@ -72,6 +75,7 @@ def lot(
     yes: bool,
     jar: str | None,
     collector: str,
+    false_match_rate: float | None,
     model: str | None,
     data: Path,
     as_json: bool,
@@ -89,7 +93,6 @@ def lot(
     from recognizer import listings, lot_report
     from recognizer.collection import Collection
     from recognizer.commands.identifying import systems_of
-    from recognizer.identify import Recognizer
     from recognizer.jobs import Job
     from recognizer.lot_marks import Marker
 
@@ -101,7 +104,7 @@ def lot(
     systems = systems_of(numbers)
     found, unread = listings.read(sources, pictures)
     found = [replace(one, condition=one.condition or condition or "") for one in found]
-    with Recognizer.open(data, model=model) as recognizer:
+    with open_recognizer(data, model, false_match_rate) as recognizer:
         made_with = f"{recognizer.made_with}/{','.join(systems)}/{k}"
         job = Job.open(out, found, made_with, again=again) if sources else Job.resume(out)
         _work(job, recognizer, k, systems, quiet=as_json)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from recognizer.commands import data_option, json_option, model_option, print_json
+from recognizer.commands import data_option, json_option, model_option, print_json, rate_option
 
 if TYPE_CHECKING:
     from recognizer.web.tokens import Tokens
@@ -30,6 +30,7 @@ _LOCAL = ("127.0.0.1", "localhost", "::1")
 @click.option("--max-megapixels", type=click.IntRange(1, 120), default=110, show_default=True, help="Most of a photo.")
 @click.option("--store-gb", type=click.FloatRange(min=0), default=4.0, show_default=True, help="Room for lots.")
 @click.option("--lot-hours", type=click.FloatRange(min=0), default=24.0, show_default=True, help="Lots live so long.")
+@rate_option
 @model_option
 @data_option
 def serve(
@@ -47,6 +48,7 @@ def serve(
     max_megapixels: int,
     store_gb: float,
     lot_hours: float,
+    false_match_rate: float | None,
     model: str | None,
     data: Path,
 ) -> None:
@@ -67,6 +69,7 @@ def serve(
     settings = Settings(
         data=data,
         model=model,
+        false_match_rate=false_match_rate,
         private=private,
         open_corrections=open_corrections,
         hosts=hosts,

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
-from recognizer import embedder, lots
+from recognizer import calibration, embedder, lots
 from recognizer.catalogue import Catalogue
 from recognizer.errors import ZnachkiError
 from recognizer.identify import Recognizer
@@ -73,10 +73,18 @@ class Engine:
     """Answers photos in turn; `start` it once, `stop` it in the end."""
 
     def __init__(
-        self, data: Path, counters: Counters, *, model: str | None = None, queue: int = 64, wait: float = 60.0
+        self,
+        data: Path,
+        counters: Counters,
+        *,
+        model: str | None = None,
+        queue: int = 64,
+        wait: float = 60.0,
+        false_match_rate: float | None = None,
     ) -> None:
         self._data = data
         self._model = model
+        self._rate = false_match_rate
         self._capacity = queue
         self._wait = wait
         self._counters = counters
@@ -292,12 +300,16 @@ class Engine:
                 return
 
     def _disk(self) -> object:
-        """What tells one index on the disk from the next."""
-        try:
-            state = (self._data / "index" / "index.json").stat()
-        except OSError:
-            return None
-        return (state.st_mtime_ns, state.st_ino, state.st_size)
+        """What tells one index and its calibration on the disk from the next; None where there is no index."""
+        found: list[tuple[int, int, int] | None] = []
+        for name in ("index.json", calibration.FILE):
+            try:
+                state = (self._data / "index" / name).stat()
+            except OSError:
+                found.append(None)
+            else:
+                found.append((state.st_mtime_ns, state.st_ino, state.st_size))
+        return tuple(found) if found[0] else None
 
     def _load(self, stamp: object) -> None:
         shelf = Shelf.of(self._catalogue)
@@ -307,7 +319,10 @@ class Engine:
             name = self._model or index.manifest.model
             same = old is not None and index.manifest.fingerprint == old.model.fingerprint
             model = old.model if old is not None and same else embedder.load(name, self._data / "models")
-            recognizer = Recognizer(self._catalogue, index, model)
+            ranking, why = calibration.ranking_for(index.folder, index.manifest, self._rate)
+            if why:
+                _LOG.warning("the calibration is not used, %s; run `znachki calibrate`", why)
+            recognizer = Recognizer(self._catalogue, index, model, ranking)
         except ZnachkiError as error:
             # Without an index the catalogue can still be browsed, and entries added; with an old one it goes on.
             self._loaded = Loaded(shelf, old, "" if old is not None else str(error))

@@ -20,6 +20,7 @@ from starlette.datastructures import FormData, UploadFile
 
 from recognizer import lot_report, lots, vectors
 from recognizer.answers import percent
+from recognizer.checks import in_words
 from recognizer.errors import EntryNotFound, IndexError_
 from recognizer.program import program_version
 from recognizer.types import CatalogueEntry, CatalogueImage, Role
@@ -81,6 +82,7 @@ def page(request: Request, template: str, status: int = 200, **values: Any) -> H
     again = quote(address if request.method == "GET" else "/")
     html = environment.get_template(template).render(
         t=lambda text: said(text, language),
+        check_words=lambda check: in_words(check)[LANGUAGES.index(language)],
         language=language,
         here=request.url.path,
         other=f"/language?to={'en' if language == 'ru' else 'ru'}&next={again}",

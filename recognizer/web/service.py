@@ -42,7 +42,14 @@ class Service:
     def of(cls, settings: Settings) -> Service:
         """Make the parts; raises ZnachkiError where there is no catalogue."""
         counters = Counters()
-        engine = Engine(settings.data, counters, model=settings.model, queue=settings.queue, wait=settings.wait)
+        engine = Engine(
+            settings.data,
+            counters,
+            model=settings.model,
+            queue=settings.queue,
+            wait=settings.wait,
+            false_match_rate=settings.false_match_rate,
+        )
         corrections.take_in(engine.catalogue)
         tokens = Tokens(settings.folder)
         return cls(

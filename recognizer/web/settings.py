@@ -20,11 +20,12 @@ class Settings:
     take; `max_pixels` bounds a photo before it is decoded, `max_photos` how many may be sent at once. `queue` photos
     may wait, and no longer than `wait` seconds. `rate` is how many requests a client may make a minute beside reading,
     0 for any number. Lots are deleted `lot_hours` after they end, unless they are to be kept; `store` bounds the bytes
-    of lots and of kept photos.
+    of lots and of kept photos. `false_match_rate` sets the operating point, None leaves it as it was calibrated.
     """
 
     data: Path
     model: str | None = None
+    false_match_rate: float | None = None
     private: bool = False
     open_corrections: bool = False
     hosts: tuple[str, ...] = ()
