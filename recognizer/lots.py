@@ -6,6 +6,7 @@ outlines on both sides the ground has no say.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Final
 
@@ -13,7 +14,7 @@ import cv2
 import numpy as np
 
 from recognizer import outlines
-from recognizer.types import Box, Crop, Float32, Photo, UInt8Image
+from recognizer.types import Box, Crop, Float32, Mask, Photo, UInt8Image
 
 SETTINGS: Final = f"hull-4-{outlines.digest()}"
 """What the crops depend on, the outline network among it; an index made with other settings is of no use. The number is
@@ -29,17 +30,25 @@ _DEEP: Final = 0.3  # of the valley between two pins, to tell one pin of many ce
 _DOMINANT: Final = 0.6  # of all that is pin: with one pin as large as this the photo is of that pin
 _SOLID: Final = 0.8  # of its hull: a pin that fills less may be a heap of pins, which takes a closer look
 _HEAP: Final = 0.2  # of all that is pin: a heap falls into parts that are all smaller, a pin of odd shape does not
+_JOINED: Final = 800  # pixels of the long side at which crops and hulls of known pins are compared
+_AGREE: Final = 0.5  # intersection over union from which a crop and the hull of a known pin are one
+_WITHIN: Final = 0.75  # of a crop: with so much of it in a known pin it is a part of that pin
+_PARTED: Final = 0.6  # of a known pin: with so much of it in a crop the crop holds that pin, and maybe others
 _GREY: Final = 127  # the ground in a lifted picture: the value that the embedder pads with
 
 
-def split(photo: Photo, outliner: outlines.Outliner | None = None) -> list[Crop]:
+def split(photo: Photo, outliner: outlines.Outliner | None = None, *, pin: float | None = None) -> list[Crop]:
     """Return the crops of a photo in reading order: one a pin, or the whole photo where none is found.
 
     Where one pin takes most of what was found, the photo is of that pin: its one crop has the convex hull of the pin
     and its pendants as outline, which never cuts off what the network missed inside. On a lot every crop has the
-    outline of its own pin. `outliner` stands in for the shipped network, to measure another.
+    outline of its own pin. `outliner` stands in for the shipped network, to measure another. A photo that is known to
+    show many pins is given with `pin`, the pixels that a middling one is long.
     """
     outliner = outliner or _outliner()
+    if pin is not None:
+        found = outliner.find(photo.image, pin=pin)
+        return [_crop(photo.image, one.contour, alone=False, score=one.score) for one in found]
     first = outliner.first_look(photo.image)
     if not _dominated(photo.image, first, outliner):
         found = outliner.find(photo.image, first=first)
@@ -51,6 +60,82 @@ def split(photo: Photo, outliner: outlines.Outliner | None = None) -> list[Crop]
 def single(photo: Photo) -> Crop:
     """Return the crop of a photo that is known to show one pin, or one set that is one entry: a catalogue photo."""
     return _single(photo.image, _outliner().first_look(photo.image))
+
+
+def shows_several(crop: Crop, known: Sequence[Float32]) -> bool:
+    """Whether the hulls (n, 2) of known pins, in pixels of the crop, show that it holds several pins side by side.
+
+    None of them may be the pin as a whole: one pin may hold the drawings of others.
+    """
+    if len(known) < 2:
+        return False
+    shape = crop.image.shape[:2]
+    whole = np.ones(shape, np.bool_) if crop.outline is None else _filled(crop.outline, (shape[0], shape[1]))
+    sizes = [int((whole & _filled(hull, (shape[0], shape[1]))).sum()) for hull in known]
+    return max(sizes) < _AGREE * int(whole.sum())
+
+
+def joined(photo: Photo, crops: Sequence[Crop], known: Sequence[Float32]) -> list[Crop]:
+    """Return the crops of a lot, in reading order, once the hulls (n, 2) of known pins on it are laid over them.
+
+    Where hull and crop agree the crop stays, for the network's outline is the closer one. A hull that agrees with none
+    is a pin: crops that lie in it were parts of that pin, and of a crop that it lies in there stays what is left, if
+    that is large enough to be pins too.
+    """
+    height, width = photo.image.shape[:2]
+    factor = min(1.0, _JOINED / max(height, width))
+    shape = (round(height * factor) + 1, round(width * factor) + 1)
+    pins = [_filled(hull * factor, shape) for hull in known]
+    laid: list[tuple[Float32, float]] = []
+    agreeing: set[int] = set()
+    for crop in crops:
+        contour = _contour(crop)
+        region = _filled(contour * factor, shape)
+        area = max(1, int(region.sum()))
+        shared = [int((region & pin).sum()) for pin in pins]
+        alike = [both / max(1, area + int(pin.sum()) - both) for both, pin in zip(shared, pins, strict=True)]
+        best = int(np.argmax(alike)) if alike else -1
+        if best >= 0 and alike[best] >= _AGREE and best not in agreeing:
+            agreeing.add(best)
+            laid.append((contour, crop.score))
+            continue
+        if any(both >= _WITHIN * area for both in shared):
+            continue
+        over = [at for at, both in enumerate(shared) if both >= _PARTED * int(pins[at].sum())]
+        if not over:
+            laid.append((contour, crop.score))
+            continue
+        least = 0.3 * float(np.median([pins[at].sum() for at in over]))
+        rest = region & ~np.logical_or.reduce([pins[at] for at in over])
+        laid += [(part / np.float32(factor), crop.score) for part in _parts(rest, least)]
+    laid += [(hull, 1.0) for at, hull in enumerate(known) if at not in agreeing]
+    limit = np.array([width, height], np.float32)
+    found = [_crop(photo.image, np.clip(contour, 0, limit), alone=False, score=score) for contour, score in laid]
+    return outlines.reading_order(found)
+
+
+def _contour(crop: Crop) -> Float32:
+    """The outline of a crop in pixels of its photo; its box where there is no outline."""
+    box = crop.box
+    if crop.outline is None:
+        corners = [(box.left, box.top), (box.right, box.top), (box.right, box.bottom), (box.left, box.bottom)]
+        return np.array(corners, np.float32)
+    return crop.outline + np.array([box.left, box.top], np.float32)
+
+
+def _filled(contour: Float32, shape: tuple[int, int]) -> Mask:
+    mask = np.zeros(shape, np.uint8)
+    cv2.fillPoly(mask, [np.round(contour).astype(np.int32)], 1)
+    return mask > 0
+
+
+def _parts(region: Mask, least: float) -> list[Float32]:
+    """The contours of what is left of a region, ragged edges taken off; those of less than `least` pixels left out."""
+    reach = max(1, round(0.15 * np.sqrt(least)))
+    brush = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1, 2 * reach + 1))
+    solid = cv2.morphologyEx(region.astype(np.uint8), cv2.MORPH_OPEN, brush)
+    contours, _ = cv2.findContours(solid, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
+    return [one[:, 0].astype(np.float32) for one in contours if cv2.contourArea(one) >= least]
 
 
 def _single(image: UInt8Image, first: Float32) -> Crop:

@@ -11,9 +11,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 import cv2
 import numpy as np
@@ -53,6 +54,17 @@ class Outline:
     box: Box
     rectangle: Float32
     score: float
+
+
+class Boxed(Protocol):
+    """What has a place on a photo."""
+
+    @property
+    def box(self) -> Box:
+        """The upright box around it."""
+
+
+Placed = TypeVar("Placed", bound=Boxed)
 
 
 class OutlineNet(nn.Module):
@@ -118,13 +130,19 @@ class Outliner:
             raise ModelError(f"{folder}: weights of another network, {len(missing)} missing; train it again")
         return cls(network, card)
 
-    def find(self, image: UInt8Image, max_side: int = 1280, first: Float32 | None = None) -> list[Outline]:
+    def find(
+        self, image: UInt8Image, max_side: int = 1280, first: Float32 | None = None, pin: float | None = None
+    ) -> list[Outline]:
         """Return the outlines of the pins on an RGB photo (h, w, 3), in reading order; empty where there is none.
 
         `max_side` bounds the longest side of what the network looks at, in pixels. `first` are the maps of
-        `first_look`, where they are at hand.
+        `first_look`, where they are at hand. Where it is known how long a middling pin is, `pin` in pixels, the photo
+        is looked at once, at the scale for that.
         """
         longest = max(image.shape[:2])
+        if pin is not None:
+            close = regions(self.maps(image, min(PIN_SIDE / pin, max_side / longest, 1.0)))
+            return reading_order([_outline(region, image.shape[:2]) for region in close])
         scale = FIRST_SIDE / longest
         found = regions(self.first_look(image) if first is None else first)
         if found:
@@ -272,10 +290,10 @@ def typical_area(found: list[Region]) -> float:
     return float(areas[np.searchsorted(np.cumsum(areas), areas.sum() / 2)])
 
 
-def reading_order(outlines: list[Outline]) -> list[Outline]:
+def reading_order(outlines: Sequence[Placed]) -> list[Placed]:
     """Order by rows, then from left to right: a row takes what has its middle above the bottom of its first."""
     left_over = sorted(outlines, key=lambda outline: outline.box.top)
-    ordered: list[Outline] = []
+    ordered: list[Placed] = []
     while left_over:
         bottom = left_over[0].box.bottom
         in_row = [(one.box.top + one.box.bottom) / 2 <= bottom for one in left_over]

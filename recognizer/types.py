@@ -85,29 +85,6 @@ class Box:
 
 
 @dataclass(frozen=True, slots=True)
-class Crop:
-    """One pin cut from a photo.
-
-    `image` is (height, width, 3) uint8 of `box`; `outline` is the pin's closed contour, (n, 2) float32 of x, y in
-    pixels of `image`, or None where the whole crop counts as pin. `photo` is the photo (height, width, 3) that shows
-    this pin alone, None where it shows others too. `rectangle` is (4, 2) float32, the corners of the smallest turned
-    rectangle around the outline, clockwise, in pixels of `image`; `score` says how sure it is that a pin is there.
-    """
-
-    image: UInt8Image
-    box: Box
-    outline: Float32 | None = None
-    photo: UInt8Image | None = None
-    rectangle: Float32 | None = None
-    score: float = 1.0
-
-    @property
-    def whole(self) -> UInt8Image:
-        """The most that may be looked at for this pin: its photo, or the crop where others are beside it."""
-        return self.image if self.photo is None else self.photo
-
-
-@dataclass(frozen=True, slots=True)
 class Keypoints:
     """Local features of one picture.
 
@@ -122,6 +99,58 @@ class Keypoints:
 
     def __len__(self) -> int:
         return len(self.places)
+
+    def take(self, rows: NDArray[np.intp]) -> Keypoints:
+        """Return the keypoints of these rows, in their order."""
+        return Keypoints(self.places[rows], self.scales[rows], self.angles[rows], self.descriptors[rows])
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbours:
+    """What an index says of descriptors: of each the nearest keypoints of catalogue photos, nearest first.
+
+    `image_ids` (n, m) int64 and `numbers` (n, m) int64 name photo and keypoint, -1 where there are fewer; `weights`
+    (n, m) float32 are their votes, see `vectors.Index.vote`. `generation` is that of the index, for another index may
+    take its place meanwhile.
+    """
+
+    image_ids: NDArray[np.int64]
+    numbers: NDArray[np.int64]
+    weights: Float32
+    generation: int
+
+    def __len__(self) -> int:
+        return len(self.image_ids)
+
+    def take(self, rows: NDArray[np.intp]) -> Neighbours:
+        """Return what is said of these rows, in their order."""
+        return Neighbours(self.image_ids[rows], self.numbers[rows], self.weights[rows], self.generation)
+
+
+@dataclass(frozen=True, slots=True)
+class Crop:
+    """One pin cut from a photo.
+
+    `image` is (height, width, 3) uint8 of `box`; `outline` is the pin's closed contour, (n, 2) float32 of x, y in
+    pixels of `image`, or None where the whole crop counts as pin. `photo` is the photo (height, width, 3) that shows
+    this pin alone, None where it shows others too. `rectangle` is (4, 2) float32, the corners of the smallest turned
+    rectangle around the outline, clockwise, in pixels of `image`; `score` says how sure it is that a pin is there.
+    `keypoints`, in pixels of `image`, and what the index said of each, are there where the whole photo was searched.
+    """
+
+    image: UInt8Image
+    box: Box
+    outline: Float32 | None = None
+    photo: UInt8Image | None = None
+    rectangle: Float32 | None = None
+    score: float = 1.0
+    keypoints: Keypoints | None = field(default=None, compare=False)
+    neighbours: Neighbours | None = field(default=None, compare=False)
+
+    @property
+    def whole(self) -> UInt8Image:
+        """The most that may be looked at for this pin: its photo, or the crop where others are beside it."""
+        return self.image if self.photo is None else self.photo
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,7 +29,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recognizer.errors import IndexError_, IndexMismatch
-from recognizer.types import Float32, Hit, Keypoints, Reference
+from recognizer.types import Float32, Hit, Keypoints, Neighbours, Reference
 
 FORMAT: Final = 1
 NEIGHBOURS: Final = 5
@@ -167,9 +167,14 @@ class Index:
         Each query descriptor votes for the photos of its nearest neighbours by how much nearer they are than the first
         one past them: local naive Bayes nearest neighbour, McCann and Lowe (2012). Votes are divided by n.
         """
+        return tallied(self.neighbours(descriptors))
+
+    def neighbours(self, descriptors: Float32) -> Neighbours:
+        """Return the nearest catalogue keypoints of each descriptor (n, 128) with their votes, see `vote`."""
         total = int(self._descriptors.ntotal)
         if total == 0 or len(descriptors) == 0:
-            return []
+            none = np.full((len(descriptors), 0), -1, np.int64)
+            return Neighbours(none, none, none.astype(np.float32), self.manifest.generation)
         distances, keys = self._descriptors.search(np.ascontiguousarray(descriptors), min(NEIGHBOURS + 1, total))
         background = np.where(keys[:, -1:] >= 0, distances[:, -1:], 4.0)
         weights = np.maximum(background - distances[:, :-1], 0)
@@ -177,11 +182,8 @@ class Index:
         for later in range(1, owners.shape[1]):  # a photo gets one vote a descriptor, that of its nearest
             repeated = (owners[:, :later] == owners[:, later : later + 1]).any(axis=1)
             weights[repeated, later] = 0
-        voted = owners >= 0
-        image_ids, places = np.unique(owners[voted], return_inverse=True)
-        votes = np.bincount(places, weights=weights[voted]) / len(descriptors)
-        order = np.argsort(-votes, kind="stable")
-        return [(int(image_ids[at]), float(votes[at])) for at in order if votes[at] > 0]
+        numbers = np.where(owners >= 0, keys[:, :-1] % _KEYPOINTS, -1)
+        return Neighbours(owners, numbers, np.asarray(weights, np.float32), self.manifest.generation)
 
     def reference(self, image_id: int) -> Reference:
         """Return what verification needs of a photo; IndexError_ when its features are missing or damaged."""
@@ -200,9 +202,14 @@ class Index:
         now = read_manifest(self.folder)
         return now is None or now.generation != self.manifest.generation
 
-    def candidates(self, zooms: Float32, descriptors: Float32, by_votes: int, by_similarity: int) -> list[Hit]:
-        """Return the union of the best photos by votes and by similarity, both evidences filled in for all of them."""
-        votes = self.vote(descriptors)
+    def candidates(
+        self, zooms: Float32, descriptors: Float32 | Neighbours, by_votes: int, by_similarity: int
+    ) -> list[Hit]:
+        """Return the union of the best photos by votes and by similarity, both evidences filled in for all of them.
+
+        Descriptors that were searched before are given as what was said of them.
+        """
+        votes = tallied(descriptors) if isinstance(descriptors, Neighbours) else self.vote(descriptors)
         nearest = self.similar(zooms, by_similarity) if len(zooms) else []
         chosen = dict.fromkeys([image_id for image_id, _ in votes[:by_votes]] + [image_id for image_id, _ in nearest])
         held = dict(votes)
@@ -211,6 +218,15 @@ class Index:
             Hit(image_id, similarity=likeness, votes=held.get(image_id, 0.0))
             for image_id, likeness in zip(chosen, similarity, strict=True)
         ]
+
+
+def tallied(neighbours: Neighbours) -> list[tuple[int, float]]:
+    """Return (image_id, votes), most first, of what an index said of the descriptors of one query, see `Index.vote`."""
+    voted = neighbours.image_ids >= 0
+    image_ids, places = np.unique(neighbours.image_ids[voted], return_inverse=True)
+    votes = np.bincount(places, weights=neighbours.weights[voted]) / max(1, len(neighbours))
+    order = np.argsort(-votes, kind="stable")
+    return [(int(image_ids[at]), float(votes[at])) for at in order if votes[at] > 0]
 
 
 def read_manifest(folder: Path) -> Manifest | None:

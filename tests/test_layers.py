@@ -58,8 +58,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "lots": {"outlines"},
     "calibration": {"vectors", "verdict"},
     "identify": {
-        *("photos", "lots", "embedder", "keypoints", "vectors", "verify", "verdict", "catalogue", "calibration"),
-        "checks",
+        *("photos", "lots", "embedder", "keypoints", "sightings", "vectors", "verify", "verdict", "catalogue"),
+        *("calibration", "checks"),
     },
     "searching": {"catalogue", "embedder", "vectors"},
     # what is made of answers
@@ -97,6 +97,7 @@ THIRD_PARTY: dict[str, set[str]] = {
             "embedder",
             "lots",
             "lot_measures",
+            "sightings",
             "outlines",
             "training",
             "index",

@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from recognizer import lots
 from recognizer.types import Box, Crop, Photo, Recognition, Role, Verdict
 from recognizer.web.counters import Counters
 from recognizer.web.engine import BATCH, BEHIND, Engine, Loaded
@@ -28,6 +27,12 @@ class Asked:
         self.gate.set()
         self.name = "old"
 
+    def split(self, one: Photo) -> list[Crop]:
+        if one.source == "broken":
+            raise ValueError("cannot be split")
+        crop: Any = [f"{one.source} {at}" for at in range(int(one.sha256))]
+        return [Crop(name, Box(0, 0, 1, 1)) for name in crop]
+
     def answer(self, crops: Sequence[Crop], *, k: int) -> list[Recognition]:
         self.batches.append([str(crop.image) for crop in crops])
         assert self.gate.wait(20)
@@ -37,7 +42,7 @@ class Asked:
 
 
 def photo(name: str, pins: int = 1) -> Photo:
-    """A photo that `split` below parts into so many pins."""
+    """A photo that `Asked.split` parts into so many pins."""
     return Photo(np.zeros((1, 1, 3), np.uint8), str(pins), name)
 
 
@@ -53,14 +58,6 @@ def asked() -> Asked:
 @pytest.fixture
 def engine(data: Path, asked: Asked, monkeypatch: pytest.MonkeyPatch) -> Iterator[Engine]:
     """An engine that answers with `asked`, a photo's sha256 being how many pins are on it."""
-
-    def split(one: Photo) -> list[Crop]:
-        if one.source == "broken":
-            raise ValueError("cannot be split")
-        crop: Any = [f"{one.source} {at}" for at in range(int(one.sha256))]
-        return [Crop(name, Box(0, 0, 1, 1)) for name in crop]
-
-    monkeypatch.setattr(lots, "split", split)
     made = Engine(data, Counters(), queue=4, wait=10)
     monkeypatch.setattr(made, "refresh", lambda: made.loaded)
     recognizer: Any = asked

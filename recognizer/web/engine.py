@@ -19,7 +19,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
-from recognizer import calibration, embedder, lots
+from recognizer import calibration, embedder
 from recognizer.catalogue import Catalogue
 from recognizer.errors import ZnachkiError
 from recognizer.identify import Recognizer
@@ -237,7 +237,7 @@ class Engine:
         """See that a photo is split; False where that fails, which its future then says."""
         if ask.crops is None:
             try:
-                ask.crops = lots.split(ask.photo) if ask.role is Role.FACE else []
+                ask.crops = self.recognizer().split(ask.photo) if ask.role is Role.FACE else []
             except Exception as error:  # the thread serves everybody: whatever it was, only this photo fails
                 self._fail(ask, error)
                 return False
