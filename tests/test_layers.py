@@ -25,7 +25,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "emblems": {"lettering"},
     "plate": {"emblems", "lettering"},
     "drawing": {"plate", "emblems", "lettering"},
-    "scenes": {"drawing"},
+    "scenes": {"drawing", "lettering"},
     "sample": {"scenes", "drawing", "plate"},
     "pictures": {"lettering"},
     # the catalogue
@@ -61,6 +61,16 @@ MAY_IMPORT: dict[str, set[str]] = {
         *("photos", "lots", "embedder", "keypoints", "sightings", "vectors", "verify", "verdict", "catalogue"),
         *("calibration", "checks"),
     },
+    "pairs": {"verify"},
+    "families": {"catalogue", "pairs", "vectors", "verdict", "verify"},
+    "audit": {
+        *("catalogue", "vectors", "verify", "verdict", "photos", "lots", "embedder", "pairs"),
+    },
+    "audit_report": {"audit", "catalogue", "photos", "pictures", "report"},
+    "discover": {
+        *("catalogue", "vectors", "photos", "lots", "embedder", "keypoints", "pairs", "jobs"),
+    },
+    "discover_report": {"discover", "report"},
     "searching": {"catalogue", "embedder", "vectors"},
     # what is made of answers
     "answers": {"checks", "numbers", "verdict"},
@@ -92,6 +102,8 @@ THIRD_PARTY: dict[str, set[str]] = {
     "cv2": {
         *(
             "keypoints",
+            "pairs",
+            "discover",
             "vectors",
             "verify",
             "embedder",
