@@ -455,7 +455,7 @@ def on_catalogue(
     if target.exists():
         raise ModelError(f"{target}: exists already; choose another name")
     run = run or data / "runs" / name
-    spec = _current(data) if base == "current" else base
+    spec = _current(data) if base == "current" else base or embedder.BASE
     trunk = with_text(embedder.trunk(spec, data / "models"), plan.seed)
     known = set(_card_of(spec, data).get("trained_on", ()))
     with Catalogue.open(data) as catalogue:
@@ -471,7 +471,7 @@ def on_catalogue(
     found = train(trunk, sources[0], sources[1], plan, run, progress=progress)
     about = {
         "name": name,
-        "base": spec or embedder.IMAGENET,
+        "base": spec,
         "data": f"{len(training)} entries of a catalogue, {len(validation)} held out",
         "catalogue": state,
         "made": datetime.now(UTC).isoformat(timespec="seconds"),
