@@ -15,6 +15,7 @@ from typing import Final
 import jinja2
 import numpy as np
 
+from recognizer import differences
 from recognizer.answers import percent
 from recognizer.catalogue import Catalogue
 from recognizer.checks import in_words
@@ -26,6 +27,9 @@ from recognizer.verdict import Ranking
 
 MOST_CANDIDATES: Final = 10
 """Entries that are listed for a pin, the best one among them."""
+
+MOST_VARIANTS: Final = 4
+"""Members of a family that a map of differences is drawn for."""
 
 LARGE: Final = (440, 900)
 SMALL: Final = (280, 560)
@@ -185,6 +189,7 @@ class _Pin:
     others: list[_Candidate]
     facts: list[tuple[str, str, str]]
     checks: list[tuple[str, str]]
+    variants: list[tuple[str, _Picture]]
     points: int
 
 
@@ -235,8 +240,25 @@ class _Studio:
             others=others,
             facts=_facts(matches[0]) if recognition.verdict in (Verdict.MATCH, Verdict.FAMILY) and matches else [],
             checks=[in_words(check) for check in recognition.checks],
+            variants=self.variants(photo, recognition),
             points=0 if matched is None else len(matched),
         )
+
+    def variants(self, photo: Photo, recognition: Recognition) -> list[tuple[str, _Picture]]:
+        """Where the photo of each member of a family differs from the pin: number and map, the likeliest first."""
+        box = recognition.box
+        crop = photo.image[box.top : box.bottom, box.left : box.right]
+        corner = np.array([box.left, box.top], np.float32)
+        outline = None if recognition.outline is None else recognition.outline - corner
+        found: list[tuple[str, _Picture]] = []
+        for match in recognition.matches:
+            if match.entry.entry_id not in recognition.members or match.hit.homography is None:
+                continue
+            picture = catalogue_picture(self.catalogue, match.image_id)
+            if picture is not None and len(found) < MOST_VARIANTS:
+                warmth = differences.heat(crop, picture, match.hit.homography, outline)
+                found.append((match.entry.number or match.entry.entry_id, _encoded(differences.draw(crop, warmth))))
+        return found
 
     def candidate(self, match: Match) -> _Candidate:
         if match.image_id not in self.thumbnails:

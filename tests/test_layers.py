@@ -74,7 +74,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "searching": {"catalogue", "embedder", "vectors"},
     # what is made of answers
     "answers": {"checks", "numbers", "verdict"},
-    "report": {"answers", "checks", "verdict", "catalogue", "photos", "pictures", "numbers"},
+    "report": {"answers", "checks", "differences", "verdict", "catalogue", "photos", "pictures", "numbers"},
     "metrics": set(),
     "listings": {"condition", "photos"},
     "jobs": {"listings"},
@@ -106,6 +106,7 @@ THIRD_PARTY: dict[str, set[str]] = {
             "discover",
             "vectors",
             "verify",
+            "differences",
             "embedder",
             "lots",
             "lot_measures",
