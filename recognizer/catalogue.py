@@ -352,6 +352,28 @@ class Catalogue:
         with self._writing("photo removed") as connection:
             self._local.spare.append(merging.remove_photo(connection, self.image(image_id), self._notes))
 
+    def move_image(self, image_id: int, entry: str) -> CatalogueImage:
+        """Give a photo to another entry, named by entry_id or any number, and return it as it is there.
+
+        It gets an image_id of its own. Raises CatalogueError where there is no such photo, EntryNotFound for the entry.
+        """
+        with self.transaction():
+            image, to = self.image(image_id), self.lookup(entry).entry.entry_id
+            if to == image.entry_id:
+                return image
+            self._notes.what = self._notes.what or f"photo {image_id} of {image.entry_id} to {to}"
+            self.add_images([replace(image, entry_id=to)])
+            self.remove_image(image_id)
+            return next(there for there in self.images(entry_id=to) if there.sha256 == image.sha256)
+
+    def change_role(self, image_id: int, role: Role) -> CatalogueImage:
+        """Say anew what a photo shows, and return it; raises CatalogueError where there is no such photo."""
+        with self.transaction():
+            image = self.image(image_id)
+            self._notes.what = self._notes.what or f"photo {image_id} of {image.entry_id} is a {role}"
+            self.add_images([replace(image, role=role)])
+            return self.image(image_id)
+
     def pictures_held(self) -> dict[str, str]:
         """Map the sha256 of each picture that some entry shows to its file's name."""
         with self._reading() as connection:

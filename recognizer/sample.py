@@ -27,7 +27,7 @@ from recognizer.types import CatalogueEntry, UInt8Image
 
 __all__ = [
     "SERIES", "SOURCE", "PinDesign", "SampleFiles", "SamplePin", "catalogue_view", "draw_pin", "entries", "lot_view",
-    "phone_view", "pins", "write",
+    "phone_view", "pins", "reverse_view", "write",
 ]  # fmt: skip
 
 SERIES = "Рисованный набор znachki (drawn, not photographed)"
@@ -506,6 +506,16 @@ def catalogue_view(index: int, seed: int = 0) -> UInt8Image:
     Returns (height, width, 3) uint8 RGB, the longer side at most 640 pixels.
     """
     return scenes.catalogue_photo(pins(index + 1, seed)[index].design, np.random.default_rng([seed, index, 2]))
+
+
+def reverse_view(index: int, seed: int = 0) -> UInt8Image:
+    """Draw the catalogue's photo of the back of pin `index` of the sample `seed`, with its hallmark.
+
+    Returns (height, width, 3) uint8 RGB, the longer side about 640 pixels.
+    """
+    pin = pins(index + 1, seed)[index]
+    rng = np.random.default_rng([seed, index, 7])
+    return scenes.reverse_photo(pin.design, rng, mark=pin.entry.hallmark.split(" ")[0])
 
 
 def phone_view(index: int, seed: int = 0, shot: int = 0, most_turned: float = 40.0) -> UInt8Image:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recognizer.drawing import PinDesign, draw_pin
+from recognizer.lettering import letters
 from recognizer.types import Box, Float32, Mask, UInt8Image
 
 Rng = np.random.Generator
@@ -214,6 +215,44 @@ def catalogue_photo(design: PinDesign, rng: Rng, side: int = 640) -> UInt8Image:
     colours, alpha = _place(pin, _stand(pin, rng.uniform(-2, 2), 0, 0, width / 2, height / 2, 1.0), height, width)
     sheet *= _spread((1 - 0.4 * _shadow(alpha, rng.uniform(-140, -100), side / 90, side / 90)) * (1 - alpha))
     picture = sheet + colours
+    return np.clip(picture, 0, 255, out=picture).astype(np.uint8)
+
+
+def reverse_photo(design: PinDesign, rng: Rng, side: int = 640, mark: str = "") -> UInt8Image:
+    """Draw a catalogue's photo of a pin's back: bare metal of its mirrored shape, a needle on it, and a `mark`.
+
+    Returns (height, width, 3) uint8 RGB, the longer side `side` pixels.
+    """
+    shape = draw_pin(design, round(side * 0.78))[:, ::-1, 3]
+    height, width = shape.shape
+    tall, wide = (edge + 2 * round(side * 0.11) for edge in (height, width))
+    base = np.array([(196, 190, 176), (188, 190, 194), (182, 160, 122)][int(rng.integers(0, 3))], np.float32)
+    tone = 1 + 0.05 * _cloud(rng, tall, wide, 7) + 0.03 * rng.standard_normal((tall, wide), dtype=np.float32)
+    metal = _coloured(base.tolist(), tone.astype(np.float32))
+    middle, reach = (wide // 2, tall // 2), round(0.34 * min(height, width))
+    angle = rng.uniform(-0.2, 0.2)
+    step = np.array([np.cos(angle), np.sin(angle)]) * reach
+    ends = [tuple(int(v) for v in np.array(middle) + way * step) for way in (-1, 1)]
+    for colour, thick in (((92, 90, 86), 13), ((222, 222, 220), 7)):
+        cv2.line(metal, ends[0], ends[1], colour, thick, cv2.LINE_AA)
+    for at, size in ((ends[0], 22), (ends[1], 16)):
+        cv2.circle(metal, at, size, (116, 112, 104), -1, cv2.LINE_AA)
+        cv2.circle(metal, at, size - 6, (206, 204, 198), -1, cv2.LINE_AA)
+    if mark:
+        placed, long = letters(mark)
+        size = 0.5 * min(height, width) / max(long, 4.0)
+        corner = np.array([middle[0] - long * size / 2, middle[1] + 0.16 * min(height, width)])
+        for x, strokes in placed:
+            for stroke in strokes:
+                line = np.round((stroke + np.array([x, 0.0])) * size + corner).astype(np.int32)
+                cv2.polylines(metal, [line], False, (120, 116, 108), 3, cv2.LINE_AA)
+    alpha = np.zeros((tall, wide), np.float32)
+    top, left = (tall - height) // 2, (wide - width) // 2
+    alpha[top : top + height, left : left + width] = shape / np.float32(255)
+    colour = rng.choice([(250, 250, 248), (244, 240, 230), (232, 234, 236), (224, 230, 236), (238, 226, 210)])
+    sheet = _coloured(colour, (1 + 0.006 * _cloud(rng, tall, wide, 5)).astype(np.float32))
+    sheet *= _spread((1 - 0.4 * _shadow(alpha, rng.uniform(-140, -100), side / 90, side / 90)) * (1 - alpha))
+    picture = sheet + metal * _spread(alpha)
     return np.clip(picture, 0, 255, out=picture).astype(np.uint8)
 
 
