@@ -25,6 +25,8 @@ from typing import Any
 
 QUERIES = 40
 BATCH = 8
+LOTS = (6, 20, 60)
+"""Pins of the lots that are asked."""
 
 
 def main() -> None:
@@ -57,6 +59,7 @@ def main() -> None:
             "index": in_process("index", asked),
             "index_again": in_process("index", asked),
             "identify": in_process("identify", asked),
+            "lots": in_process("lots", asked),
             "bytes": sizes(asked.data),
         }
     print(json.dumps(measured, indent=2) if asked.json else table(measured))
@@ -65,6 +68,7 @@ def main() -> None:
 def in_process(step: str, asked: argparse.Namespace) -> dict[str, Any]:
     """Run one step in a process of its own and return what it measured, its whole time and its peak memory."""
     command = [sys.executable, __file__, "--step", step, "--data", asked.data, "--limit", str(asked.limit)]
+    command += ["--count", str(asked.count)]
     command += ["--catalogue", asked.catalogue, "--queries", asked.queries]
     start = time.perf_counter()
     done = subprocess.run([str(part) for part in command], stdout=subprocess.PIPE, text=True)
@@ -131,7 +135,31 @@ def step_identify(asked: argparse.Namespace) -> dict[str, Any]:
     }
 
 
-STEPS = {"import": step_import, "index": step_index, "identify": step_identify}
+def step_lots(asked: argparse.Namespace) -> dict[str, Any]:
+    """Identify drawn pictures of lots, 1600 x 1200 pixels, after one that is not timed."""
+    import numpy as np
+
+    from recognizer import sample, scenes
+    from recognizer.identify import Recognizer
+    from recognizer.types import Photo
+
+    designs = [pin.design for pin in sample.pins(asked.count)]
+    lots = []
+    with Recognizer.open(asked.data) as recognizer:
+        for count in LOTS[:1] + LOTS:  # the first one once more: its first answer is the cold one
+            rng = np.random.default_rng(count)
+            shown = [designs[at % len(designs)] for at in range(count)]
+            photo = Photo(scenes.lot_photo(shown, rng, 1600, 1200, touching=False).image, "", f"lot of {count}")
+            recognizer.seconds.clear()
+            start = time.perf_counter()
+            found = recognizer.identify([photo])[0]
+            seconds = time.perf_counter() - start
+            stages = {stage: round(value, 3) for stage, value in recognizer.seconds.items()}
+            lots.append({"pins": count, "found": len(found), "seconds": seconds, "stages": stages})
+    return {"lots": lots[1:]}
+
+
+STEPS = {"lots": step_lots, "import": step_import, "index": step_index, "identify": step_identify}
 
 
 def machine() -> dict[str, Any]:
@@ -198,6 +226,11 @@ def table(measured: dict[str, Any]) -> str:
             memory_used,
         ),
     ]
+    for lot in measured["lots"]["lots"]:
+        seconds = lot["seconds"]
+        rate = f"{1000 * seconds / lot['pins']:.0f} ms a pin"
+        name = f"identify: a lot of {lot['pins']} pins, 1600 px, {lot['found']} found"
+        rows.append((name, "1", f"{seconds:.1f} s", rate, megabytes(measured["lots"]["peak_bytes"])))
     lines = ["| " + " | ".join(row) + " |" for row in rows]
     lines.insert(1, "|---" * len(rows[0]) + "|")
     parts = ", ".join(f"{part} {megabytes(size)}" for part, size in measured["bytes"].items())
