@@ -21,7 +21,7 @@ from typing import Final
 
 import numpy as np
 
-from recognizer import calibration, embedder, keypoints, lots, sightings, verdict
+from recognizer import calibration, embedder, keypoints, lots, reverses, sightings, verdict
 from recognizer.catalogue import Catalogue
 from recognizer.checks import checks
 from recognizer.embedder import Embedder
@@ -37,6 +37,7 @@ from recognizer.types import (
     Photo,
     Recognition,
     Reference,
+    Role,
 )
 from recognizer.vectors import Index
 from recognizer.verdict import Ranking
@@ -172,6 +173,10 @@ class Recognizer:
                 placed(crop, _checked(verdict.decide(crop.box, hits, self._entries, self.ranking, k)))
                 for crop, hits in zip(crops, found, strict=True)
             ]
+
+    def fused(self, answer: Recognition, others: Sequence[tuple[Photo, Role]]) -> Recognition:
+        """Return the answer for a pin's face with what further photos of the same pin say: reverse, clasp, mark."""
+        return _checked(reverses.fused(answer, others, self.catalogue, self.model, self.ranking))
 
     def hits(self, crops: Sequence[Crop], *, depth: int = 5, evidence: Evidence = Evidence.BOTH) -> list[list[Hit]]:
         """Return the candidates of each crop with all their evidences, in no order; at least `depth` by each

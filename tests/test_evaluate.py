@@ -27,6 +27,8 @@ A, B, C, _ = (entry.entry_id for entry in ENTRIES)
 class Fake:
     """Answers by the photo's name, as the recognizer would, and remembers how it was asked."""
 
+    uncalibrated = ""
+
     def __init__(self, catalogue: Catalogue, answers: dict[str, list[list[tuple[str, float]]]]) -> None:
         self.catalogue = catalogue
         self.seconds: dict[str, float] = {}
@@ -53,7 +55,7 @@ class Fake:
                 self.catalogue.entry(entry_id),
                 self.catalogue.images(entry_id=entry_id)[0].image_id,
                 probability,
-                Hit(1, 0.5, 0.1, 8, 0.4, np.eye(3), matched),
+                Hit(1, 0.5, 0.1, 8, 0.4, 0.4, 0.4, np.eye(3), matched),
             )
             for entry_id, probability in answers
         ]
@@ -85,7 +87,7 @@ def catalogue(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Catalogue]:
 @pytest.fixture
 def fake(catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch) -> Fake:
     made = Fake(catalogue, ANSWERS)
-    opened = SimpleNamespace(Recognizer=SimpleNamespace(open=lambda data, *, model: made))
+    opened = SimpleNamespace(Recognizer=SimpleNamespace(open=lambda data, *, model, false_match_rate: made))
     monkeypatch.setitem(sys.modules, "recognizer.identify", opened)
     return made
 

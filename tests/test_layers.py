@@ -56,10 +56,11 @@ MAY_IMPORT: dict[str, set[str]] = {
     "texts": set(),
     "embedder": {"processor", "texts"},
     "lots": {"outlines"},
+    "reverses": {*("catalogue", "embedder", "keypoints", "lots", "photos", "verdict", "verify")},
     "calibration": {"vectors", "verdict"},
     "identify": {
         *("photos", "lots", "embedder", "keypoints", "sightings", "vectors", "verify", "verdict", "catalogue"),
-        *("calibration", "checks"),
+        *("calibration", "checks", "reverses"),
     },
     "pairs": {"verify"},
     "families": {"catalogue", "pairs", "vectors", "verdict", "verify"},

@@ -45,7 +45,7 @@ def pixels() -> UInt8Image:
 def match(catalogue: Catalogue, index: int, probability: float, points: int = 12) -> Match:
     image = catalogue.images()[index]
     matched = np.random.default_rng(index).uniform(20, 300, (points, 4)).astype(np.float32) if points else None
-    hit = Hit(image.image_id, 0.71, 0.25, points, 0.5, np.eye(3), matched)
+    hit = Hit(image.image_id, 0.71, 0.25, points, 0.5, 0.5, 0.5, np.eye(3), matched)
     return Match(catalogue.entry(image.entry_id), image.image_id, probability, hit)
 
 
@@ -151,7 +151,7 @@ def test_no_name_breaks_the_page(tmp_path: Path, catalogue: Catalogue, pixels: U
     answer = Recognition(whole(pixels), (match(catalogue, 0, 0.9),), Verdict.MATCH, (HOSTILE,))
     page = written(tmp_path, catalogue, [(Photo(pixels, "00", HOSTILE), [answer])], PhotoError(f"{HOSTILE}: empty"))
     assert len(page.all("script")) == 1  # the page's own
-    assert page.text.count(HOSTILE) == 3  # heading, check, bad file
+    assert page.text.count(HOSTILE) == 4  # heading, check in two languages, bad file
 
 
 def test_files_that_could_not_be_read_come_last_with_the_reason(

@@ -27,7 +27,7 @@ from recognizer.errors import PhotoError
 if TYPE_CHECKING:
     from recognizer.answers import Answer
     from recognizer.identify import Recognizer
-    from recognizer.types import Photo, Recognition
+    from recognizer.types import Photo, Recognition, Role
 
 BATCH: Final = 8
 """Photos that are identified together: enough for the embedder, and an answer is never more than seconds away."""
@@ -39,6 +39,13 @@ BATCH: Final = 8
 @click.option(
     "--numbers", metavar="SYSTEM,...", default="", help="Tell the numbers under these systems: avers,ilyinskii."
 )
+@click.option(
+    "--with",
+    "others",
+    multiple=True,
+    metavar="FILE:ROLE",
+    help="A further photo of the one pin asked about: reverse, clasp or mark. Again for more.",
+)
 @click.option("--csv", "as_csv", is_flag=True, help="Print CSV, a row for each entry offered.")
 @click.option("--report", type=click.Path(dir_okay=False, path_type=Path), help="Write an HTML page with the pictures.")
 @rate_option
@@ -49,6 +56,7 @@ def identify(
     photos: tuple[Path, ...],
     k: int,
     numbers: str,
+    others: tuple[str, ...],
     as_csv: bool,
     report: Path | None,
     false_match_rate: float | None,
@@ -66,14 +74,31 @@ def identify(
     systems = systems_of(numbers)
     refused: list[Refused] = []
     paths = _listed(photos, refused)
+    further = further_photos(others)
+    if further and len(paths) != 1:
+        raise click.UsageError(f"--with goes with one photo of the pin's face, not {len(paths)}")
     with open_recognizer(data, model, false_match_rate) as recognizer:
         show = (_Json if as_json else _Csv if as_csv else _Text)(systems)
-        answer_all(recognizer, paths, show.answer, refused, k=k, report=report)
+        answer_all(recognizer, paths, show.answer, refused, k=k, report=report, others=further)
         show.end(refused)
     if report is not None:
         click.echo(f"report: {report}", err=True)
     if refused:
         raise click.exceptions.Exit(1)
+
+
+def further_photos(named: Sequence[str]) -> list[tuple[Photo, Role]]:
+    """Open the photos that --with names, FILE:ROLE; UsageError for what is no role, PhotoError for what is no photo."""
+    from recognizer.photos import open_photo
+    from recognizer.types import Role
+
+    found = []
+    for one in named:
+        path, colon, role = one.rpartition(":")
+        if not colon or role not in {one.value for one in Role if one is not Role.FACE}:
+            raise click.UsageError(f"--with {one}: give it as FILE:reverse, FILE:clasp or FILE:mark")
+        found.append((open_photo(Path(path)), Role(role)))
+    return found
 
 
 def systems_of(numbers: str) -> tuple[str, ...]:
@@ -125,15 +150,16 @@ def answer_all(
     *,
     k: int,
     report: Path | None,
+    others: Sequence[tuple[Photo, Role]] = (),
 ) -> None:
     """Identify photos in their order and show each answer as it comes; with `report`, write the HTML page too.
 
     Photos that cannot be read go to `refused` and to stderr. A progress bar is drawn there; the path `-` is standard
-    input. A photo is held no longer than its answer takes.
+    input. A photo is held no longer than its answer takes. `others` are further photos of the pin on a single photo.
     """
 
     def shown() -> Iterator[tuple[Photo, Sequence[Recognition]]]:
-        for answer in _answers(recognizer, paths, refused, k):
+        for answer in _answers(recognizer, paths, refused, k, others):
             show(answer)
             yield answer.photo, answer.recognitions
 
@@ -147,13 +173,21 @@ def answer_all(
         write_report(report, shown(), recognizer.catalogue, refused=refusals, ranking=recognizer.ranking)
 
 
-def _answers(recognizer: Recognizer, paths: Sequence[Path], refused: list[Refused], k: int) -> Iterator[Answer]:
+def _answers(
+    recognizer: Recognizer,
+    paths: Sequence[Path],
+    refused: list[Refused],
+    k: int,
+    others: Sequence[tuple[Photo, Role]] = (),
+) -> Iterator[Answer]:
     from recognizer.answers import Answer
 
     with progress_bar("identify") as progress:
         for start in range(0, len(paths), BATCH):
             batch = [photo for path in paths[start : start + BATCH] if (photo := _opened(path, refused)) is not None]
             for photo, found in zip(batch, recognizer.identify(batch, k=k) if batch else [], strict=True):
+                if others and len(found) == 1:
+                    found = [recognizer.fused(found[0], others)]
                 yield Answer(photo, tuple(found))
             progress(min(start + BATCH, len(paths)), len(paths))
 

@@ -119,7 +119,7 @@ async def identify(
     """Say which entries are on photos. A photo that cannot be read is told in `errors`, the others are answered.
 
     A photo shows one pin or a few; 413 asks to send a photo of many pins as a lot. Photos of another role than `face`
-    are read, and kept where that is asked for, but the index knows pins by their faces.
+    are of the same pin as the one face beside them, and help to choose between its variants; their own answer is empty.
     """
     who = service.writer(request) if keep else ""
     if len(photo) > AT_ONCE:

@@ -55,6 +55,7 @@ class Ask:
     photo: Photo
     k: int
     role: Role = Role.FACE
+    others: tuple[tuple[Photo, Role], ...] = ()
     lot: bool = False
     most_pins: int | None = None
     done: Future[list[Recognition]] = field(default_factory=Future)
@@ -131,10 +132,14 @@ class Engine:
     ) -> list[list[Recognition]]:
         """Return the recognitions of each photo, none of one that shows no face: the index knows pins by their faces.
 
+        With one face among the photos the others are of the same pin, and help to choose between its variants.
         Raises Busy where the queue is full or the wait gets too long, TooManyPins where a photo has more than
         `most_pins`.
         """
-        asks = self._put([Ask(photo, k, role, most_pins=most_pins) for photo, role in photos])
+        others = tuple((photo, role) for photo, role in photos if role is not Role.FACE)
+        if len(photos) - len(others) != 1:
+            others = ()
+        asks = self._put([Ask(photo, k, role, others, most_pins=most_pins) for photo, role in photos])
         try:
             async with asyncio.timeout(self._wait + self._seconds * len(asks)):
                 return list(await asyncio.gather(*(asyncio.wrap_future(ask.done) for ask in asks)))
@@ -262,7 +267,15 @@ class Engine:
                 self._fail(ask, answer)
                 continue
             self._counters.count("znachki_pins_total", verdict=answer.verdict.value)
-            ask.answers.append(replace(answer, matches=answer.matches[: ask.k]))
+            if ask.others and ask.role is Role.FACE and len(ask.crops or ()) == 1:
+                try:
+                    answer = recognizer.fused(answer, ask.others)
+                except Exception as error:  # as above: only this photo fails
+                    self._fail(ask, error)
+                    continue
+            shown = enumerate(answer.matches)
+            kept = [match for at, match in shown if at < ask.k or match.entry.entry_id in answer.members]
+            ask.answers.append(replace(answer, matches=tuple(kept)))
             if ask.crops is not None and len(ask.answers) == len(ask.crops):
                 self._end(ask)
         self._seconds += 0.1 * ((time.perf_counter() - start) / len(batch) - self._seconds)

@@ -1,0 +1,130 @@
+"""Further photos of one pin: its reverse, clasp or hallmark choose between the entries that its face left open.
+
+Only the entries that the face offers are asked, by their own photos of the same role: most backs say nothing of the
+drawing, and many pins share one. Each photo is compared as a face is, with embeddings, keypoints and alignment; what it
+says for an entry over the mean of the entries that have such a photo is added to what the face said, bounded so that a
+back never outvotes a clear face. An entry without a photo of the role gets neither.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Final
+
+import numpy as np
+
+from recognizer import keypoints, lots, verdict
+from recognizer.catalogue import Catalogue
+from recognizer.embedder import Embedder
+from recognizer.errors import PhotoError
+from recognizer.photos import open_photo
+from recognizer.types import (
+    CatalogueImage,
+    Crop,
+    Float32,
+    Hit,
+    Match,
+    Photo,
+    Recognition,
+    Reference,
+    Role,
+    Verdict,
+)
+from recognizer.verdict import Ranking
+from recognizer.verify import verify
+
+MOST_ENTRIES: Final = 12
+"""Entries of the face's answer whose other photos are looked at."""
+
+STRONGEST: Final = 3.0
+"""Log-odds that one further photo may add or take at most: as much as makes 95% of 50%, and no more."""
+
+
+def fused(
+    answer: Recognition,
+    others: Sequence[tuple[Photo, Role]],
+    catalogue: Catalogue,
+    model: Embedder,
+    ranking: Ranking,
+) -> Recognition:
+    """Return the answer for a pin's face with what further photos of the pin say, entries in their new order.
+
+    `others` are photos of the same pin with their roles; faces among them are left out, they are asked on their own. A
+    catalogue photo that cannot be read says nothing.
+    """
+    logits = {match.entry.entry_id: _logit(match.probability) for match in answer.matches}
+    offered = [match.entry.entry_id for match in answer.matches[:MOST_ENTRIES]]
+    said = dict.fromkeys(logits, 0.0)
+    for photo, role in others:
+        if role is Role.FACE:
+            continue
+        images = [image for entry_id in offered for image in catalogue.images(role, entry_id)]
+        for entry_id, value in _said(lots.single(photo), images, catalogue, model, ranking).items():
+            said[entry_id] += value
+    if not any(said.values()):
+        return answer
+    # The share that the offered entries have together stays: a back chooses between them, it brings none in.
+    total = sum(match.probability for match in answer.matches)
+    raised = {entry_id: 1 / (1 + np.exp(-(logits[entry_id] + said[entry_id]))) for entry_id in logits}
+    factor = min(1.0, max(total, max(raised.values())) / sum(raised.values()))
+    matches = sorted(
+        (replace(match, probability=float(raised[match.entry.entry_id] * factor)) for match in answer.matches),
+        key=lambda match: -match.probability,
+    )
+    return _judged(answer, matches, ranking)
+
+
+def _judged(answer: Recognition, matches: Sequence[Match], ranking: Ranking) -> Recognition:
+    """The answer with its matches in their new order; a family may become a match, and the other way round."""
+    best = matches[0]
+    least = ranking.match[0 if verdict.agrees([match.hit for match in matches]) else 1]
+    if best.probability >= least:
+        return replace(answer, matches=tuple(matches), verdict=Verdict.MATCH, members=(), checks=())
+    members = tuple(match.entry.entry_id for match in matches if match.entry.entry_id in answer.members)
+    word = Verdict.FAMILY if answer.verdict is Verdict.MATCH else answer.verdict
+    if word is Verdict.FAMILY:
+        members = members or (best.entry.entry_id,)
+    return replace(answer, matches=tuple(matches), verdict=word, members=members)
+
+
+def _said(
+    crop: Crop, images: Sequence[CatalogueImage], catalogue: Catalogue, model: Embedder, ranking: Ranking
+) -> dict[str, float]:
+    """What one photo says for each entry that has photos of its role, as log-odds around their mean."""
+    held = [(image, found) for image in images if (found := _opened(catalogue, image)) is not None]
+    if len({image.entry_id for image, _ in held}) < 2:
+        return {}
+    zooms = model.embed_zooms(
+        [crop.whole, *(other.whole for _, other in held)],
+        [lots.lifted(crop), *(lots.lifted(other) for _, other in held)],
+    )
+    points = keypoints.extract(crop.image, crop.outline)
+    hits = [Hit(image.image_id, _similarity(zooms[0], zooms[at])) for at, (image, _) in enumerate(held, 1)]
+    checked = verify(crop.image, points, hits, [_reference(other) for _, other in held], crop.outline)
+    best: dict[str, float] = {}
+    for (image, _), score in zip(held, verdict.scores(checked, ranking).tolist(), strict=True):
+        best[image.entry_id] = max(score, best.get(image.entry_id, score))
+    mean = float(np.mean(list(best.values())))
+    return {entry_id: float(np.clip(score - mean, -STRONGEST, STRONGEST)) for entry_id, score in best.items()}
+
+
+def _opened(catalogue: Catalogue, image: CatalogueImage) -> Crop | None:
+    try:
+        return lots.single(open_photo(catalogue.picture_path(image)))
+    except PhotoError:
+        return None
+
+
+def _reference(crop: Crop) -> Reference:
+    return Reference(keypoints.extract(crop.image, crop.outline), crop.image, 1.0)
+
+
+def _similarity(one: Float32, other: Float32) -> float:
+    cosines = one @ other.T
+    return float((cosines.max() + 0.5 * cosines[0, 0]) / 1.5)
+
+
+def _logit(probability: float) -> float:
+    bounded = min(max(probability, 1e-4), 1 - 1e-4)
+    return float(np.log(bounded / (1 - bounded)))
