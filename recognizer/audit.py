@@ -54,9 +54,11 @@ KIN_APART: Final = 8.0
 """Levels apart up to which photos of two entries of one family are one picture: drawn near twins are 11 and more."""
 
 LEAD: Final = 4.0
-"""How far, in log-odds, another entry's photo must be ahead of the own entry's. Drawn photos in a wrong entry were 5 and
-more ahead. With 85 queries of `pins/` filed as photos of their entries nothing is told; with 20 of them in wrong entries
-14 of these are, and one photo that is in its place: a chrome variant."""
+"""How far, in log-odds, another entry's photo must be ahead of the own entry's.
+
+Drawn photos in a wrong entry were 5 and more ahead. With 85 queries of `pins/` filed as photos of their entries nothing
+is told; with 20 of them in wrong entries 14 of these are, and one photo that is in its place, a chrome variant.
+"""
 
 TINY: Final = 100
 """Pixels of a pin's long side below which its photo is too small: under the 112 at which recall was measured."""
@@ -274,7 +276,7 @@ class _Auditor:
     def _side(self, image: CatalogueImage) -> float:
         """Pixels of the long side of the pin on a photo."""
         reference = self.index.reference(image.image_id)
-        return max(reference.thumbnail.shape[:2]) / reference.factor
+        return float(max(reference.thumbnail.shape[:2])) / reference.factor
 
     def _copies(self) -> Iterable[tuple[int, int, float]]:
         """Rows of the pairs of face photos that are one picture, and how surely."""
