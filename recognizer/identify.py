@@ -21,7 +21,7 @@ from typing import Final
 
 import numpy as np
 
-from recognizer import calibration, embedder, keypoints, lots, reverses, sightings, verdict
+from recognizer import calibration, embedder, inscriptions, keypoints, lots, reverses, sightings, verdict
 from recognizer.catalogue import Catalogue
 from recognizer.checks import checks
 from recognizer.embedder import Embedder
@@ -170,9 +170,17 @@ class Recognizer:
         found = self.hits(crops, depth=k, evidence=evidence)
         with self._timed("rank"):
             return [
-                placed(crop, _checked(verdict.decide(crop.box, hits, self._entries, self.ranking, k)))
+                placed(crop, _checked(self._read(crop, verdict.decide(crop.box, hits, self._entries, self.ranking, k))))
                 for crop, hits in zip(crops, found, strict=True)
             ]
+
+    def _read(self, crop: Crop, answer: Recognition) -> Recognition:
+        """The answer with what is read on the pin, where that may choose between the members of a family."""
+        entries = [match.entry for match in answer.matches if match.entry.entry_id in answer.members]
+        if len(entries) < 2 or not inscriptions.installed() or not inscriptions.tells(entries):
+            return answer
+        words = inscriptions.read(crop, answer.matches[0].hit.homography)
+        return verdict.moved(answer, inscriptions.said(words, entries), self.ranking)
 
     def fused(self, answer: Recognition, others: Sequence[tuple[Photo, Role]]) -> Recognition:
         """Return the answer for a pin's face with what further photos of the same pin say: reverse, clasp, mark."""

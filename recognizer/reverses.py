@@ -9,7 +9,6 @@ back never outvotes a clear face. An entry without a photo of the role gets neit
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Final
 
 import numpy as np
@@ -24,12 +23,10 @@ from recognizer.types import (
     Crop,
     Float32,
     Hit,
-    Match,
     Photo,
     Recognition,
     Reference,
     Role,
-    Verdict,
 )
 from recognizer.verdict import Ranking
 from recognizer.verify import verify
@@ -53,39 +50,15 @@ def fused(
     `others` are photos of the same pin with their roles; faces among them are left out, they are asked on their own. A
     catalogue photo that cannot be read says nothing.
     """
-    logits = {match.entry.entry_id: _logit(match.probability) for match in answer.matches}
     offered = [match.entry.entry_id for match in answer.matches[:MOST_ENTRIES]]
-    said = dict.fromkeys(logits, 0.0)
+    said = dict.fromkeys((match.entry.entry_id for match in answer.matches), 0.0)
     for photo, role in others:
         if role is Role.FACE:
             continue
         images = [image for entry_id in offered for image in catalogue.images(role, entry_id)]
         for entry_id, value in _said(lots.single(photo), images, catalogue, model, ranking).items():
             said[entry_id] += value
-    if not any(said.values()):
-        return answer
-    # The share that the offered entries have together stays: a back chooses between them, it brings none in.
-    total = sum(match.probability for match in answer.matches)
-    raised = {entry_id: 1 / (1 + np.exp(-(logits[entry_id] + said[entry_id]))) for entry_id in logits}
-    factor = min(1.0, max(total, max(raised.values())) / sum(raised.values()))
-    matches = sorted(
-        (replace(match, probability=float(raised[match.entry.entry_id] * factor)) for match in answer.matches),
-        key=lambda match: -match.probability,
-    )
-    return _judged(answer, matches, ranking)
-
-
-def _judged(answer: Recognition, matches: Sequence[Match], ranking: Ranking) -> Recognition:
-    """The answer with its matches in their new order; a family may become a match, and the other way round."""
-    best = matches[0]
-    least = ranking.match[0 if verdict.agrees([match.hit for match in matches]) else 1]
-    if best.probability >= least:
-        return replace(answer, matches=tuple(matches), verdict=Verdict.MATCH, members=(), checks=())
-    members = tuple(match.entry.entry_id for match in matches if match.entry.entry_id in answer.members)
-    word = Verdict.FAMILY if answer.verdict is Verdict.MATCH else answer.verdict
-    if word is Verdict.FAMILY:
-        members = members or (best.entry.entry_id,)
-    return replace(answer, matches=tuple(matches), verdict=word, members=members)
+    return verdict.moved(answer, said, ranking)
 
 
 def _said(
@@ -123,8 +96,3 @@ def _reference(crop: Crop) -> Reference:
 def _similarity(one: Float32, other: Float32) -> float:
     cosines = one @ other.T
     return float((cosines.max() + 0.5 * cosines[0, 0]) / 1.5)
-
-
-def _logit(probability: float) -> float:
-    bounded = min(max(probability, 1e-4), 1 - 1e-4)
-    return float(np.log(bounded / (1 - bounded)))

@@ -317,5 +317,38 @@ def _word(right: float, drawn: float, agreed: bool, model: Ranking) -> Verdict:
     return Verdict.FAMILY if drawn >= model.family else Verdict.UNKNOWN
 
 
+def moved(answer: Recognition, said: Mapping[str, float], model: Ranking) -> Recognition:
+    """Return an answer with what further evidence says for its entries, as log-odds by entry_id, in their new order.
+
+    Such evidence chooses between the entries, it brings none in: the share that they have together grows no further
+    than that of the likeliest. A family may become a match by it, and a match a family.
+    """
+    if not any(said.values()):
+        return answer
+    raised = {
+        match.entry.entry_id: _logistic(_logit(match.probability) + said.get(match.entry.entry_id, 0.0))
+        for match in answer.matches
+    }
+    total = sum(match.probability for match in answer.matches)
+    factor = min(1.0, max(total, max(raised.values())) / sum(raised.values()))
+    matches = sorted(
+        (replace(match, probability=raised[match.entry.entry_id] * factor) for match in answer.matches),
+        key=lambda match: -match.probability,
+    )
+    best = matches[0]
+    if best.probability >= model.match[0 if agrees([match.hit for match in matches]) else 1]:
+        return replace(answer, matches=tuple(matches), verdict=Verdict.MATCH, members=(), checks=())
+    members = tuple(match.entry.entry_id for match in matches if match.entry.entry_id in answer.members)
+    said_now = Verdict.FAMILY if answer.verdict is Verdict.MATCH else answer.verdict
+    if said_now is Verdict.FAMILY:
+        members = members or (best.entry.entry_id,)
+    return replace(answer, matches=tuple(matches), verdict=said_now, members=members)
+
+
+def _logit(chance: float) -> float:
+    bounded = min(max(chance, 1e-4), 1 - 1e-4)
+    return float(np.log(bounded / (1 - bounded)))
+
+
 def _logistic(value: float) -> float:
     return float(1 / (1 + np.exp(-value)))

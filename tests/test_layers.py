@@ -60,7 +60,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "calibration": {"vectors", "verdict"},
     "identify": {
         *("photos", "lots", "embedder", "keypoints", "sightings", "vectors", "verify", "verdict", "catalogue"),
-        *("calibration", "checks", "reverses"),
+        *("calibration", "checks", "inscriptions", "reverses"),
     },
     "pairs": {"verify"},
     "families": {"catalogue", "pairs", "vectors", "verdict", "verify"},
@@ -93,6 +93,7 @@ DRAWN = {"drawing", "plate", "scenes", "sample"}
 
 # third-party package -> the parts that may import it
 THIRD_PARTY: dict[str, set[str]] = {
+    "pytesseract": {"inscriptions"},
     "torch": {"embedder", "outlines", "processor", "texts", "training"},
     "torchvision": {"embedder", "outlines", "training"},
     "open_clip": {"embedder", "training"},
@@ -108,6 +109,7 @@ THIRD_PARTY: dict[str, set[str]] = {
             "vectors",
             "verify",
             "differences",
+            "inscriptions",
             "embedder",
             "lots",
             "lot_measures",
