@@ -110,15 +110,8 @@ def answer_lines(answer: Answer, systems: Sequence[str] = ()) -> str:
         at = f", pin {pin} at {box.left},{box.top} to {box.right},{box.bottom}" if several else ""
         lines.append(f"{answer.photo.source}{at}: {VERDICTS[found.verdict]}")
         lines += [match_line(match, systems) for match in found.matches]
-        lines += [f"    to check: {check}" for check in _check_lines(found.checks)]
+        lines += [f"    to check: {check}" for check, _ in in_words(found.checks)]
     return "\n".join(lines) if lines else f"{answer.photo.source}: no pin found"
-
-
-def _check_lines(checks: Sequence[str]) -> list[str]:
-    """Checks in words: those with values a line each, those that only name a place on one line."""
-    words = [in_words(check)[0] for check in checks]
-    plain = ", ".join(word for word, check in zip(words, checks, strict=True) if ":" not in check)
-    return [word for word, check in zip(words, checks, strict=True) if ":" in check] + ([plain] if plain else [])
 
 
 def operating_words(ranking: Ranking) -> str:

@@ -54,8 +54,16 @@ def checks(entries: Sequence[CatalogueEntry]) -> tuple[str, ...]:
     return tuple(found) or (_OF_ONE if len(entries) == 1 else _OF_SEVERAL)
 
 
-def in_words(check: str) -> tuple[str, str]:
-    """Return a check in English and in Russian."""
-    name, colon, values = check.partition(":")
-    english, russian = WORDS.get(name, (name, name))
-    return f"{english}{colon}{values}", f"{russian}{colon}{values}"
+def in_words(checks: Sequence[str]) -> list[tuple[str, str]]:
+    """Return checks in English and in Russian: those with values first, one by one, all that name a place in one."""
+    lines, places = [], []
+    for check in checks:
+        name, colon, values = check.partition(":")
+        english, russian = WORDS.get(name, (name, name))
+        if colon:
+            lines.append((f"{english}:{values}", f"{russian}:{values}"))
+        else:
+            places.append((english, russian))
+    if places:
+        lines.append((", ".join(english for english, _ in places), ", ".join(russian for _, russian in places)))
+    return lines

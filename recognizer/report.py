@@ -239,7 +239,7 @@ class _Studio:
             best=_candidate(matches[0], None) if matches else None,
             others=others,
             facts=_facts(matches[0]) if recognition.verdict in (Verdict.MATCH, Verdict.FAMILY) and matches else [],
-            checks=[in_words(check) for check in recognition.checks],
+            checks=in_words(recognition.checks),
             variants=self.variants(photo, recognition),
             points=0 if matched is None else len(matched),
         )

@@ -25,9 +25,13 @@ def test_where_the_catalogue_says_the_same_the_usual_places_are_named() -> None:
         assert all(check in WORDS for check in found)
 
 
-def test_a_check_is_said_in_english_and_russian() -> None:
-    (check,) = checks([GOLD, CHROME])
-    english, russian = in_words(check)
+def test_checks_are_said_in_english_and_russian() -> None:
+    ((english, russian),) = in_words(checks([GOLD, CHROME]))
     assert english.startswith("plating and material: № 101")
     assert russian.startswith("покрытие и материал: № 101")
-    assert in_words("clasp") == ("clasp", "крепление")
+
+
+def test_places_that_are_only_named_stand_on_one_line() -> None:
+    assert in_words(["clasp", "size"]) == [("clasp, size, mm", "крепление, размер, мм")]
+    assert len(in_words(["year: № 1 1975; № 2 1980", "clasp", "size"])) == 2
+    assert in_words([]) == []

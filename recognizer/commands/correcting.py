@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,7 +14,7 @@ from recognizer.commands import data_option, json_option, plural, print_json
 if TYPE_CHECKING:
     from recognizer.catalogue import Catalogue
     from recognizer.corrections import Correction, Query
-    from recognizer.types import Crop
+    from recognizer.types import Box, Crop
 
 
 @click.command()
@@ -53,8 +54,7 @@ def correct(
     with Catalogue.open(data) as catalogue:
         corrections.take_in(catalogue)
         right = catalogue.lookup(entry).entry.entry_id if entry is not None else ""
-        asked, crop = _query(query, pin, one=not not_a_pin)
-        offered, model, index_made = _offered(data, crop)
+        asked, offered, model, index_made = _asked(query, pin, data, one=not not_a_pin)
         said = Said.UNKNOWN if unknown else Said.NOT_A_PIN if not_a_pin else Said.CORRECTED
         if right and offered == right:
             said = Said.CONFIRMED
@@ -78,38 +78,40 @@ def correct(
             click.echo(f"photo {made.image_id} of {made.entry_id}; `znachki index` takes it in")
 
 
-def _query(path: Path, pin: int | None, *, one: bool) -> tuple[Query, Crop]:
-    """What to keep of a photo, and the pin on it that is meant; `one` where it must be clear which."""
+def _asked(path: Path, pin: int | None, data: Path, *, one: bool) -> tuple[Query, str, str, str]:
+    """What to keep of a photo, the entry_id that is offered first for the pin, and what made model and index.
+
+    `one` where it must be clear which pin is meant; the last three are "" where nothing answers.
+    """
     from recognizer import lots
     from recognizer.corrections import query_of
+    from recognizer.errors import IndexError_, ModelError
+    from recognizer.identify import Recognizer
     from recognizer.photos import check_photo, open_photo, read_photo
 
-    data, name = read_photo(path, str(path))
-    ending = check_photo(data, name)
-    photo = open_photo(data, name)
-    crops = lots.split(photo)
+    held, name = read_photo(path, str(path))
+    ending = check_photo(held, name)
+    photo = open_photo(held, name)
+    try:
+        with Recognizer.open(data) as recognizer:
+            crop, box = _meant(path, recognizer.split(photo), pin, one)
+            (found,) = recognizer.answer([crop], k=1)
+            offered = found.matches[0].entry.entry_id if found.matches else ""
+            manifest = recognizer.index.manifest
+            return query_of(photo, held, ending, box), offered, manifest.fingerprint, manifest.digest
+    except (IndexError_, ModelError) as error:
+        click.echo(f"note: not compared with an answer: {error}", err=True)
+    return query_of(photo, held, ending, _meant(path, lots.split(photo), pin, one)[1]), "", "", ""
+
+
+def _meant(path: Path, crops: Sequence[Crop], pin: int | None, one: bool) -> tuple[Crop, Box | None]:
+    """The pin that is meant, and its box where the photo shows others too."""
     if pin is None and len(crops) > 1 and one:
         raise click.UsageError(f"{path} shows {len(crops)} pins; say which with --pin, 1 to {len(crops)}")
     if pin is not None and pin > len(crops):
         raise click.UsageError(f"{path} shows {plural(len(crops), 'pin')}; --pin {pin} is none of them")
     crop = crops[(pin or 1) - 1]
-    return query_of(photo, data, ending, crop.box if pin is not None and len(crops) > 1 else None), crop
-
-
-def _offered(data: Path, crop: Crop) -> tuple[str, str, str]:
-    """The entry_id that the index offers first, and the fingerprints of model and index; "" where nothing answers."""
-    from recognizer.errors import IndexError_, ModelError
-    from recognizer.identify import Recognizer
-
-    try:
-        with Recognizer.open(data) as recognizer:
-            (found,) = recognizer.answer([crop], k=1)
-            offered = found.matches[0].entry.entry_id if found.matches else ""
-            manifest = recognizer.index.manifest
-            return offered, manifest.fingerprint, manifest.digest
-    except (IndexError_, ModelError) as error:
-        click.echo(f"note: not compared with an answer: {error}", err=True)
-        return "", "", ""
+    return crop, crop.box if pin is not None and len(crops) > 1 else None
 
 
 @click.command()

@@ -82,7 +82,7 @@ def page(request: Request, template: str, status: int = 200, **values: Any) -> H
     again = quote(address if request.method == "GET" else "/")
     html = environment.get_template(template).render(
         t=lambda text: said(text, language),
-        check_words=lambda check: in_words(check)[LANGUAGES.index(language)],
+        check_words=lambda checks: [words[LANGUAGES.index(language)] for words in in_words(checks)],
         language=language,
         here=request.url.path,
         other=f"/language?to={'en' if language == 'ru' else 'ru'}&next={again}",
