@@ -158,12 +158,13 @@ def ranked(values: Sequence[Value]) -> list[int]:
 
 
 def seen(pin: Mapping[str, Any]) -> Seen:
-    """Read a pin from the JSON of an answer; what was offered beside the best entry of a family may be it as well."""
+    """Read a pin from the JSON of an answer; the other members of a family may be it as well."""
     matches, verdict = pin["matches"], Verdict(pin["verdict"])
     if not matches:
         return Seen(None, 0.0, verdict)
-    best, others = matches[0], matches[1:2] if verdict is Verdict.FAMILY else []
-    return Seen(best["entry_id"], best["probability"], verdict, tuple(one["entry_id"] for one in others))
+    best = matches[0]
+    others = tuple(entry_id for entry_id in pin["members"] if entry_id != best["entry_id"])
+    return Seen(best["entry_id"], best["probability"], verdict, others)
 
 
 def to_own(pictures: Sequence[Sequence[Seen]]) -> list[list[bool]]:

@@ -169,7 +169,7 @@ def recognized(entry_id: str) -> dict[str, Any]:
         "image_id": 1,
         "numbers": {},
     }
-    pin = {"box": [0, 0, 9, 9], "outline": None, "score": 1.0, "checks": [], "verdict": "match"}
+    pin = {"box": [0, 0, 9, 9], "outline": None, "score": 1.0, "checks": [], "members": [], "verdict": "match"}
     return pin | {"matches": [about | {"probability": 0.9, "numbers": {}}]}
 
 
