@@ -101,11 +101,12 @@ def fitted(cases: Sequence[Case], shipped: Ranking, rate: float) -> Ranking:
 def measured(cases: Sequence[Case], model: Ranking, rate: float) -> Ranking:
     """Return the ranking with what these cases say of its thresholds, and the thresholds for `rate`.
 
-    The unknown pins are those of the cases; where they have none, the cases with their entries left out. What is known
-    stays as the ranking has it where the cases have none.
+    The unknown pins are those of the cases; where these are too few to tell so small a rate, also the cases with their
+    entries left out. What is known stays as the ranking has it where the cases have none.
     """
     unknown = [case for case in cases if case.answer is None]
-    unknown = unknown or [case for case in map(left_out, cases) if case.hits]
+    if len(unknown) * rate < 1:
+        unknown += [left for case in cases if case.answer is not None and (left := left_out(case)).hits]
     known = [case for case in cases if case.answer is not None]
     right = [(case, one) for case in known if (one := judge(case, model)).right]
     held = Measured(
