@@ -226,7 +226,7 @@ def restore(
     ):
         if not _same(restored, server):  # else cut off after the last row
             transfer(restored, server)
-    for file in folder.glob(f"{waiting.name}*"):
+    for file in sorted(folder.glob(f"{waiting.name}*"), reverse=True):  # the database last: while it is there, it waits
         file.unlink()
     return report
 

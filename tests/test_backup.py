@@ -328,7 +328,9 @@ def work(file, folder, url):
         assert there in (0, 1500)
         assert killed or there
         ends.append((back.exists(), bool(there)))
-        restore(tmp_path / "saved.zip", back, url=url, force=back.exists() and not list(back.glob(f"{WAITING}*")))
+        waits = bool(list(back.glob(f"{WAITING}*")))
+        if waits or not there:  # else it was killed after its last step, and there is nothing to go on with
+            restore(tmp_path / "saved.zip", back, url=url, force=back.exists() and not waits)
         with Catalogue.open(back, url=url) as held:
             assert state(held) == whole
             assert all(held.picture_path(image).is_file() for image in held.images())
