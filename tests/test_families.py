@@ -24,6 +24,7 @@ def twins(entries: list[CatalogueEntry]) -> dict[str, set[str]]:
     return {name: ids for name, ids in found.items() if len(ids) > 1}
 
 
+@pytest.mark.slow
 def test_drawn_twins_are_proposed_and_little_else(own_data: Path) -> None:
     with Catalogue.open(own_data) as catalogue:
         drawn = twins(catalogue.entries())
@@ -37,6 +38,7 @@ def test_drawn_twins_are_proposed_and_little_else(own_data: Path) -> None:
     assert [one.alike for one in found] == sorted((one.alike for one in found), reverse=True)
 
 
+@pytest.mark.slow
 def test_what_has_one_name_already_is_not_proposed_again(own_data: Path) -> None:
     with Catalogue.open(own_data) as catalogue:
         index = Index.open(own_data / "index")
