@@ -10,11 +10,9 @@ the later one counts. One that was taken back stays on record and counts no more
 from __future__ import annotations
 
 import csv
-import hashlib
 import io
 import json
 import os
-import threading
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, fields
@@ -25,7 +23,7 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
-from recognizer import tables
+from recognizer import picture_files, tables
 from recognizer.catalogue import QUERIES, Catalogue
 from recognizer.errors import CatalogueError, EntryNotFound
 from recognizer.photos import encode_jpeg
@@ -307,19 +305,10 @@ def _earlier(line: str) -> dict[str, Any] | None:
 
 
 def _keep_picture(catalogue: Catalogue, data: bytes, ending: str) -> str:
-    """Keep a picture's bytes in `queries/` and return its file's name; no half a file ever stands under that name."""
+    """Keep a picture's bytes in `queries/` and return its file's name."""
     folder = catalogue.folder / QUERIES
-    path = folder / f"{hashlib.sha256(data).hexdigest()}{ending}"
-    if not (path.is_file() and path.stat().st_size == len(data)):
-        beside = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}.part")
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            beside.write_bytes(data)
-            beside.replace(path)
-        except OSError as error:
-            beside.unlink(missing_ok=True)
-            raise CatalogueError(f"{path}: cannot be written ({error.strerror}); make room or allow it") from error
-    return path.name
+    picture_files.make_folder(folder)
+    return picture_files.keep(folder, data, ending)
 
 
 def _find(catalogue: Catalogue, correction_id: int) -> Correction:

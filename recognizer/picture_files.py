@@ -28,16 +28,7 @@ class PictureFiles:
         A picture that is there already is not written again. Killed half way, no half a file stands under that name.
         Raises CatalogueError where it cannot be written.
         """
-        path = self.shown / f"{hashlib.sha256(data).hexdigest()}{ending}"
-        if not (path.is_file() and path.stat().st_size == len(data)):
-            beside = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}.part")
-            try:
-                beside.write_bytes(data)
-                beside.replace(path)
-            except OSError as error:
-                beside.unlink(missing_ok=True)
-                raise CatalogueError(f"{path}: cannot be written ({error.strerror}); make room or allow it") from error
-        return path.name
+        return keep(self.shown, data, ending)
 
     def delete(self, file: str) -> None:
         """Delete a picture that is shown."""
@@ -66,3 +57,17 @@ def make_folder(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise CatalogueError(f"{folder}: cannot be made ({error.strerror}); choose another --data folder") from error
+
+
+def keep(folder: Path, data: bytes, ending: str) -> str:
+    """Keep a picture's bytes in a folder that is there, named by their content; see `PictureFiles.add`."""
+    path = folder / f"{hashlib.sha256(data).hexdigest()}{ending}"
+    if not (path.is_file() and path.stat().st_size == len(data)):
+        beside = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}.part")
+        try:
+            beside.write_bytes(data)
+            beside.replace(path)
+        except OSError as error:
+            beside.unlink(missing_ok=True)
+            raise CatalogueError(f"{path}: cannot be written ({error.strerror}); make room or allow it") from error
+    return path.name

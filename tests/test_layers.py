@@ -39,7 +39,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "catalogue": {"database", "tables", "history", "finding", "merging", "picture_files", "numbers", "words"},
     "condition": set(),
     "collection": {"catalogue", "condition", "tables", "words"},
-    "corrections": {"catalogue", "tables", "photos"},
+    "corrections": {"catalogue", "picture_files", "tables", "photos"},
     "sheet": {"catalogue", "collection", "photos"},
     "transfer": {"catalogue", "database", "tables"},
     "archive": set(),
