@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -12,6 +11,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO, Final
 
 from recognizer.errors import CatalogueError
+from recognizer.files import beside
 
 MANIFEST: Final = "manifest.json"
 _BLOCK: Final = 1 << 20
@@ -56,15 +56,8 @@ class Archive:
 @contextmanager
 def writing(path: Path) -> Iterator[Archive]:
     """Write an archive beside `path`, renamed when it is whole; raises CatalogueError where it cannot be written."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        with zipfile.ZipFile(beside, "w") as file:
-            yield Archive(file)
-        beside.replace(path)
-    except OSError as error:
-        raise CatalogueError(f"{path}: cannot be written ({error.strerror or error}); choose another place") from error
-    finally:
-        beside.unlink(missing_ok=True)
+    with beside(path, CatalogueError) as draft, zipfile.ZipFile(draft, "w") as file:
+        yield Archive(file)
 
 
 @contextmanager

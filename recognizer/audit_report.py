@@ -9,9 +9,10 @@ from typing import Final
 
 from recognizer.audit import Audit, Finding, Kind
 from recognizer.catalogue import Catalogue
+from recognizer.files import write_whole
 from recognizer.photos import encode_jpeg
 from recognizer.pictures import thumbnail
-from recognizer.report import catalogue_picture, template, write_whole
+from recognizer.report import catalogue_picture, template
 
 SIDE: Final = 110
 """Long side in pixels of the photos in a row."""

@@ -16,6 +16,7 @@ from typing import Any, Final
 
 from recognizer import verdict
 from recognizer.errors import ModelError
+from recognizer.files import HERE, write_whole
 from recognizer.vectors import Manifest
 from recognizer.verdict import Ranking
 
@@ -80,8 +81,7 @@ def read(folder: Path) -> Calibration | None:
 
 
 def write(folder: Path, calibration: Calibration) -> None:
-    """Keep a calibration in an index's folder: written beside its place and renamed."""
+    """Keep a calibration in an index's folder, written whole; raises ModelError where it cannot be."""
     held = asdict(calibration) | {"format": FORMAT, "ranking": verdict.as_json(calibration.ranking)}
-    draft = folder / f".{FILE}.part"
-    draft.write_text(json.dumps(held, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
-    draft.replace(folder / FILE)
+    text = json.dumps(held, ensure_ascii=False, indent=2) + "\n"
+    write_whole(folder / FILE, text.encode(), ModelError, cure=HERE)

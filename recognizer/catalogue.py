@@ -18,10 +18,11 @@ from sqlalchemy.engine import Connection
 from recognizer import database, finding, history, merging, tables
 from recognizer.database import REVISION, Database
 from recognizer.errors import CatalogueError
+from recognizer.files import make_folder
 from recognizer.finding import Answer
 from recognizer.history import Change, ChangedRow, Notes
 from recognizer.numbers import Collision, system_of
-from recognizer.picture_files import PICTURES, REMOVED, PictureFiles, make_folder
+from recognizer.picture_files import ANOTHER, PICTURES, REMOVED, PictureFiles
 from recognizer.tables import entry as _entry
 from recognizer.tables import image as _image
 from recognizer.tables import relation as _relation
@@ -77,7 +78,7 @@ class Catalogue:
         file = folder / DATABASE
         url = url or database.assigned(folder)
         if create:
-            make_folder(folder / PICTURES)
+            make_folder(folder / PICTURES, CatalogueError, cure=ANOTHER)
         elif url is None and (not file.is_file() or file.stat().st_size == 0):
             raise CatalogueError(_none_in(folder))
         if url is None and (folder / BUNDLE).is_file():

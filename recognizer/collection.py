@@ -17,6 +17,7 @@ from recognizer import tables
 from recognizer.catalogue import Catalogue
 from recognizer.condition import condition_of
 from recognizer.errors import CatalogueError
+from recognizer.files import beside
 from recognizer.tables import holding as _holding
 from recognizer.types import CatalogueEntry, Status
 from recognizer.words import fold
@@ -403,18 +404,12 @@ def _read_table(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
 
 def write_list(path: Path, rows: Iterable[tuple[CatalogueEntry, Holding]]) -> int:
     """Write holdings as a table of LIST_COLUMNS and return how many; the file is whole or not there."""
-    beside = path.with_name(f".{path.name}.part")
     count = 0
-    try:
-        with beside.open("w", encoding="utf-8", newline="") as file:
-            writer = csv.writer(file, lineterminator="\n")
-            writer.writerow(LIST_COLUMNS)
-            for entry, held in rows:
-                said = [held.count, held.jar, held.price, held.note, held.condition]
-                writer.writerow([entry.number, entry.title or entry.title_en, entry.entry_id, *said])
-                count += 1
-        beside.replace(path)
-    except OSError as error:
-        beside.unlink(missing_ok=True)
-        raise CatalogueError(f"{path}: cannot be written ({error.strerror}); choose another file") from error
+    with beside(path, CatalogueError) as draft, draft.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(LIST_COLUMNS)
+        for entry, held in rows:
+            said = [held.count, held.jar, held.price, held.note, held.condition]
+            writer.writerow([entry.number, entry.title or entry.title_en, entry.entry_id, *said])
+            count += 1
     return count

@@ -26,6 +26,7 @@ import sqlalchemy as sa
 from recognizer import picture_files, tables
 from recognizer.catalogue import QUERIES, Catalogue
 from recognizer.errors import CatalogueError, EntryNotFound
+from recognizer.files import make_folder, write_whole
 from recognizer.photos import encode_jpeg
 from recognizer.types import Box, Photo, Role, Status
 
@@ -249,13 +250,7 @@ def write_queries(catalogue: Catalogue, path: Path) -> int:
     pairs = corrected_queries(catalogue)
     base = path.resolve().parent
     writer.writerows((os.path.relpath(picture.resolve(), base), entry_id or "") for picture, entry_id in pairs)
-    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        beside.write_text(text.getvalue(), encoding="utf-8")
-        beside.replace(path)
-    except OSError as error:
-        beside.unlink(missing_ok=True)
-        raise CatalogueError(f"{path}: cannot be written ({error.strerror}); choose another place") from error
+    write_whole(path, text.getvalue().encode(), CatalogueError)
     return len(pairs)
 
 
@@ -307,7 +302,7 @@ def _earlier(line: str) -> dict[str, Any] | None:
 def _keep_picture(catalogue: Catalogue, data: bytes, ending: str) -> str:
     """Keep a picture's bytes in `queries/` and return its file's name."""
     folder = catalogue.folder / QUERIES
-    picture_files.make_folder(folder)
+    make_folder(folder, CatalogueError, cure=picture_files.ANOTHER)
     return picture_files.keep(folder, data, ending)
 
 

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -28,6 +27,7 @@ from recognizer import keypoints, lots, vectors
 from recognizer.catalogue import Catalogue
 from recognizer.embedder import Embedder
 from recognizer.errors import CatalogueError, EntryNotFound, IndexError_, PhotoError, ZnachkiError
+from recognizer.files import make_folder, write_whole
 from recognizer.jobs import Job
 from recognizer.pairs import Agreement, agreement, is_copy, nearest
 from recognizer.photos import encode_jpeg, open_photo, read_photo
@@ -241,9 +241,10 @@ def accept(folder: Path, catalogue: Catalogue, chosen: Cluster, number: str, tit
 
 
 def write_json(folder: Path, clusters: Sequence[Cluster]) -> dict[str, Any]:
-    """Write discover.json beside its place and rename it; returns what it says."""
+    """Write discover.json whole and return what it says; raises ZnachkiError where it cannot be written."""
+    make_folder(folder)
     held = {"format": _FORMAT, "clusters": [one.as_json() for one in clusters]}
-    _write(folder / "discover.json", (json.dumps(held, ensure_ascii=False, indent=1) + "\n").encode())
+    write_whole(folder / "discover.json", (json.dumps(held, ensure_ascii=False, indent=1) + "\n").encode())
     return held
 
 
@@ -361,10 +362,10 @@ def _keep(folder: Path, crop: Crop, seen: Seen, model: Embedder) -> Seen:
     (zooms,) = model.embed_zooms([crop.whole], [lots.lifted(crop)])
     vectors.write_embeddings(folder, _settings(model.fingerprint), name, zooms)
     vectors.write_features(folder, _FEATURES, name, _reference(crop))
-    (folder / "crops").mkdir(parents=True, exist_ok=True)
+    make_folder(folder / "crops")
     kept = Seen(name, seen.photo, seen.box, seen.lot, seen.title, seen.picture)
-    _write(picture_of(folder, kept), picture)
-    _write(folder / "crops" / f"{name}.json", (json.dumps(asdict(kept), ensure_ascii=False) + "\n").encode())
+    write_whole(picture_of(folder, kept), picture)
+    write_whole(folder / "crops" / f"{name}.json", (json.dumps(asdict(kept), ensure_ascii=False) + "\n").encode())
     return kept
 
 
@@ -422,14 +423,3 @@ def _overlap(one: Sequence[int], other: Sequence[int]) -> float:
     shared = max(0, wide) * max(0, tall)
     areas = sum((box[2] - box[0]) * (box[3] - box[1]) for box in (one, other))
     return shared / max(1, areas - shared)
-
-
-def _write(path: Path, content: bytes) -> None:
-    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        beside.write_bytes(content)
-        beside.replace(path)
-    except OSError as error:
-        beside.unlink(missing_ok=True)
-        raise ZnachkiError(f"{path}: cannot be written ({error.strerror}); name another folder") from error

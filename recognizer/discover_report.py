@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Final
 
 from recognizer.discover import SEEN, Cluster
-from recognizer.report import template, write_whole
+from recognizer.files import write_whole
+from recognizer.report import template
 
 MOST_SHOWN: Final = 24
 """Crops that a proposal shows."""

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from recognizer.catalogue import Catalogue
 from recognizer.errors import CatalogueError
+from recognizer.files import write_whole
 from recognizer.imports.cells import COLUMNS, OF_ENTRY, parsed, shown
 from recognizer.types import CatalogueEntry, CatalogueImage
 
@@ -41,13 +42,7 @@ def export_csv(catalogue: Catalogue, path: Path) -> ExportReport:
     base = os.path.relpath(catalogue.picture_folder.resolve(), path.parent.resolve())
     for entry in entries:
         writer.writerows(_rows(entry, of.get(entry.entry_id, []), Path(base).as_posix(), notes))
-    beside = path.with_name(f".{path.name}.part")
-    try:
-        beside.write_text(text.getvalue(), encoding="utf-8", newline="")
-        beside.replace(path)
-    except OSError as error:
-        beside.unlink(missing_ok=True)
-        raise CatalogueError(f"{path}: cannot be written ({error.strerror}); choose another file") from error
+    write_whole(path, text.getvalue().encode(), CatalogueError)
     return ExportReport(len(entries), len(images), tuple(notes))
 
 

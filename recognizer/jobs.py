@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -20,6 +19,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from recognizer.errors import ZnachkiError
+from recognizer.files import write_whole
 from recognizer.listings import Listing
 
 FORMAT: Final = 1
@@ -86,7 +86,7 @@ class Job:
         return [task for task in self.tasks if not self._path(task).exists()]
 
     def keep(self, task: Task, answer: Mapping[str, Any]) -> None:
-        """Keep the answer to a task; from then on it is done."""
+        """Keep the answer to a task; from then on it is done. Raises ZnachkiError where it cannot be written."""
         _write(self._path(task), answer)
 
     def answer(self, task: Task) -> dict[str, Any] | None:
@@ -157,6 +157,5 @@ def _listing(held: Mapping[str, Any]) -> Listing:
 
 
 def _write(path: Path, content: Mapping[str, Any]) -> None:
-    draft = path.with_name(f".{path.name}.{os.getpid()}.part")
-    draft.write_text(json.dumps(content, ensure_ascii=False) + "\n", encoding="utf-8")
-    draft.replace(path)
+    text = json.dumps(content, ensure_ascii=False) + "\n"
+    write_whole(path, text.encode(), cure="make room, or name another folder")

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-import os
-import threading
 from pathlib import Path
 from typing import Final
 
 from recognizer.errors import CatalogueError
+from recognizer.files import HERE, make_folder, write_whole
 
 PICTURES: Final = "images"
 REMOVED: Final = "removed"
 """Where the pictures of removed photos wait, in case the removal is undone."""
+
+ANOTHER: Final = "choose another --data folder"
+"""The cure where a folder in the data folder cannot be made."""
 
 
 class PictureFiles:
@@ -36,7 +38,7 @@ class PictureFiles:
 
     def put_aside(self, file: str) -> None:
         """Move a picture to where an undoing finds it."""
-        make_folder(self._aside)
+        make_folder(self._aside, CatalogueError, cure=ANOTHER)
         if (self.shown / file).is_file():
             (self.shown / file).replace(self._aside / file)
 
@@ -51,23 +53,9 @@ class PictureFiles:
             self.add(aside.read_bytes(), aside.suffix)
 
 
-def make_folder(folder: Path) -> None:
-    """Make a folder of a data folder, and those above it; raises CatalogueError."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise CatalogueError(f"{folder}: cannot be made ({error.strerror}); choose another --data folder") from error
-
-
 def keep(folder: Path, data: bytes, ending: str) -> str:
     """Keep a picture's bytes in a folder that is there, named by their content; see `PictureFiles.add`."""
     path = folder / f"{hashlib.sha256(data).hexdigest()}{ending}"
     if not (path.is_file() and path.stat().st_size == len(data)):
-        beside = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}.part")
-        try:
-            beside.write_bytes(data)
-            beside.replace(path)
-        except OSError as error:
-            beside.unlink(missing_ok=True)
-            raise CatalogueError(f"{path}: cannot be written ({error.strerror}); make room or allow it") from error
+        write_whole(path, data, CatalogueError, cure=HERE)
     return path.name

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import os
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -19,7 +18,8 @@ from recognizer import differences
 from recognizer.answers import percent
 from recognizer.catalogue import Catalogue
 from recognizer.checks import in_words
-from recognizer.errors import CatalogueError, PhotoError, ZnachkiError
+from recognizer.errors import CatalogueError, PhotoError
+from recognizer.files import make_folder, write_whole
 from recognizer.photos import encode_jpeg, open_photo
 from recognizer.pictures import Neighbour, draw_beside, draw_boxes, thumbnail
 from recognizer.types import Box, CatalogueEntry, Float32, Match, Photo, Recognition, Role, UInt8Image, Verdict
@@ -98,10 +98,7 @@ def write_failures(folder: Path, failures: Iterable[Failure], catalogue: Catalog
     A JPEG has the wrong catalogue photo on the left, the query in the middle and the right one on the right, with their
     numbers, probabilities and counts of inliers. Raises ZnachkiError where the folder cannot be written.
     """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ZnachkiError(f"{folder}: cannot be made ({error.strerror}); name one where you may write") from None
+    make_folder(folder)
     rows = []
     for number, failure in enumerate(failures, 1):
         image = draw_failure(failure, catalogue)
@@ -140,20 +137,6 @@ def _side(side: tuple[Match, Recognition], view: Box, catalogue: Catalogue) -> N
         matched = matched + np.array([box.left - view.left, box.top - view.top, 0, 0], np.float32)
     caption = f"{match.entry.number} · {match.probability:.2f} · {match.hit.inliers}"
     return Neighbour(catalogue_picture(catalogue, match.image_id), matched, caption)
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a file beside its place and rename it; raises ZnachkiError where that cannot be."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        beside.write_bytes(content)
-        beside.replace(path)
-    except OSError as error:
-        beside.unlink(missing_ok=True)
-        reason = error.strerror or error
-        raise ZnachkiError(
-            f"{path}: cannot be written ({reason}); name a file in a folder that you may write"
-        ) from None
 
 
 def catalogue_picture(catalogue: Catalogue, image_id: int) -> UInt8Image | None:

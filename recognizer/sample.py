@@ -21,6 +21,7 @@ import numpy as np
 
 from recognizer import scenes
 from recognizer.drawing import PinDesign, draw_pin
+from recognizer.files import make_folder, write_whole
 from recognizer.plate import ENAMELS
 from recognizer.scenes import Lot
 from recognizer.types import CatalogueEntry, UInt8Image
@@ -545,10 +546,10 @@ def write(folder: Path, count: int = 150, seed: int = 0, known: int = 40, lackin
 
     `folder` gets catalogue.csv, queries.csv and photos/; `known` phone photos show pins of the catalogue, spread over
     it, `lacking` show pins that it does not have (empty entry_id). Each file is written beside and renamed: a run that
-    was stopped leaves whole files. Raises OSError where the folder cannot be written.
+    was stopped leaves whole files. Raises ZnachkiError where the folder cannot be written.
     """
     photos = folder / "photos"
-    photos.mkdir(parents=True, exist_ok=True)
+    make_folder(photos)
     rows: list[Sequence[str]] = [COLUMNS]
     chosen = pins(count, seed)
     for i, pin in enumerate(chosen):
@@ -575,7 +576,7 @@ def write_lot(folder: Path, count: int = 150, seed: int = 0, known: int = 10, la
     """Write a photo of several pins, photos/lot.jpg, and lots.csv with place and entry of each; returns the latter.
 
     `known` pins are of the catalogue of `count` that `write` draws, `lacking` are of none (empty entry_id). Raises
-    OSError where the folder cannot be written.
+    ZnachkiError where the folder cannot be written.
     """
     known = min(known, count)
     chosen = [pins(count, seed)[i * count // known] for i in range(known)]
@@ -583,7 +584,7 @@ def write_lot(folder: Path, count: int = 150, seed: int = 0, known: int = 10, la
     order = np.random.default_rng([seed, 5]).permutation(len(chosen) + len(others))
     shown = [[*chosen, *others][i] for i in order]
     lot = scenes.lot_photo([pin.design for pin in shown], np.random.default_rng([seed, 6]), touching=False)
-    (folder / "photos").mkdir(parents=True, exist_ok=True)
+    make_folder(folder / "photos")
     _write_jpeg(folder / "photos" / "lot.jpg", lot.image)
     rows: list[Sequence[str]] = [("image", "entry_id", "left", "top", "right", "bottom")]
     for pin, box in zip(shown, lot.boxes, strict=True):
@@ -610,16 +611,10 @@ def _row(entry: CatalogueEntry, image: str) -> list[str]:
 
 
 def _write_jpeg(path: Path, image: UInt8Image) -> None:
-    _replace(path, cv2.imencode(".jpg", image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 90])[1].tobytes())
+    write_whole(path, cv2.imencode(".jpg", image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 90])[1].tobytes())
 
 
 def _write_table(path: Path, rows: Sequence[Sequence[str]]) -> None:
     text = io.StringIO(newline="")
     csv.writer(text, lineterminator="\n").writerows(rows)
-    _replace(path, text.getvalue().encode("utf-8"))
-
-
-def _replace(path: Path, content: bytes) -> None:
-    beside = path.with_name(path.name + ".part")
-    beside.write_bytes(content)
-    beside.replace(path)
+    write_whole(path, text.getvalue().encode("utf-8"))

@@ -13,6 +13,7 @@ import segno
 from recognizer.catalogue import Catalogue
 from recognizer.collection import Holding
 from recognizer.errors import CatalogueError, PhotoError
+from recognizer.files import write_whole
 from recognizer.photos import encode_jpeg, open_photo
 from recognizer.types import CatalogueEntry, CatalogueImage, Role
 
@@ -33,13 +34,7 @@ def write_sheet(path: Path, catalogue: Catalogue, title: str, rows: Iterable[tup
     loader = jinja2.FileSystemLoader(Path(__file__).parent / "templates")
     environment = jinja2.Environment(loader=loader, autoescape=True, undefined=jinja2.StrictUndefined)
     html = environment.get_template("sheet.html").render(title=title, cards=cards)
-    beside = path.with_name(f".{path.name}.part")
-    try:
-        beside.write_text(html, encoding="utf-8")
-        beside.replace(path)
-    except OSError as error:
-        beside.unlink(missing_ok=True)
-        raise CatalogueError(f"{path}: cannot be written ({error.strerror}); choose another file") from error
+    write_whole(path, html.encode(), CatalogueError)
     return len(cards)
 
 

@@ -13,6 +13,7 @@ from sqlalchemy.engine import Connection
 
 from recognizer.catalogue import QUERIES, REMOVED, Catalogue
 from recognizer.errors import CatalogueError
+from recognizer.files import DRAFT, HERE, beside
 
 _BATCH: Final = 2000
 _OWN: Final = ("alembic_version",)
@@ -134,15 +135,10 @@ def _copy_pictures(source: Catalogue, target: Catalogue, report: TransferReport)
         if (source.folder / name).is_dir():
             (target.folder / name).mkdir(parents=True, exist_ok=True)
             for picture in (source.folder / name).iterdir():
-                if picture.suffix != ".part":
+                if picture.suffix != DRAFT:
                     _copy_whole(picture, target.folder / name / picture.name)
 
 
 def _copy_whole(picture: Path, copy: Path) -> None:
-    beside = copy.with_name(f".{copy.name}.part")
-    try:
-        shutil.copyfile(picture, beside)
-        beside.replace(copy)
-    except OSError as error:
-        beside.unlink(missing_ok=True)
-        raise CatalogueError(f"{copy}: cannot be written ({error.strerror}); make room or allow it") from error
+    with beside(copy, CatalogueError, cure=HERE) as draft:
+        shutil.copyfile(picture, draft)

@@ -16,7 +16,6 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import os
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -29,6 +28,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recognizer.errors import IndexError_, IndexMismatch
+from recognizer.files import DRAFT, HERE, beside, make_folder, write_whole
 from recognizer.types import Float32, Hit, Keypoints, Neighbours, Reference
 
 FORMAT: Final = 1
@@ -254,14 +254,13 @@ def write(folder: Path, manifest: Manifest, vectors: Any, descriptors: Any) -> N
     """
     sums: dict[str, str] = {}
     for name, part in ((manifest.vectors, vectors), (manifest.descriptors, descriptors)):
-        draft = folder / f"{name}.part"
-        faiss.write_index(part, str(draft))
-        with draft.open("rb") as file:
-            sums[name] = hashlib.file_digest(file, "sha256").hexdigest()
-        draft.replace(folder / name)
+        with beside(folder / name, IndexError_, cure=HERE) as draft:
+            faiss.write_index(part, str(draft))
+            with draft.open("rb") as file:
+                sums[name] = hashlib.file_digest(file, "sha256").hexdigest()
     about = asdict(replace(manifest, sums=sums))
     _write_beside(folder / "index.json", (json.dumps(about, ensure_ascii=False) + "\n").encode())
-    for path in [*folder.glob("*.faiss"), *folder.glob("*.part")]:
+    for path in [*folder.glob("*.faiss"), *folder.glob(f"*{DRAFT}")]:
         if path.name not in (manifest.vectors, manifest.descriptors):
             path.unlink(missing_ok=True)
 
@@ -375,7 +374,5 @@ def _short(settings: str) -> str:
 
 
 def _write_beside(path: Path, content: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f".{path.name}.{os.getpid()}.part")
-    draft.write_bytes(content)
-    draft.replace(path)
+    make_folder(path.parent, IndexError_, cure=HERE)
+    write_whole(path, content, IndexError_, cure=HERE)

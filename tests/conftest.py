@@ -96,7 +96,8 @@ StopAt = Callable[[int, bool], AbstractContextManager[None]]
 def stop_at() -> StopAt:
     """Gives a context in which change number `step` of the index's files, from 0, fails: before or after it was made.
 
-    The context swallows the failure; it raises LookupError where there were fewer changes.
+    No change after it is made, so that nothing is tidied up, as after a kill. The context swallows the failure; it
+    raises LookupError where there were fewer changes.
     """
 
     @contextmanager
@@ -107,11 +108,11 @@ def stop_at() -> StopAt:
 
         def watched(change: Callable[..., object]) -> Callable[..., object]:
             def instead(*arguments: object, **named: object) -> object:
-                now = next(made) == step
-                if now and not after:
+                at = next(made)
+                if at > step or (at == step and not after):
                     raise Stopped
                 found = change(*arguments, **named)
-                if now:
+                if at == step:
                     raise Stopped
                 return found
 

@@ -120,7 +120,7 @@ def test_a_killed_run_goes_on_and_ends_as_one_that_was_not(
 ) -> None:
     jobs = [job_of(tmp_path / f"job{shot}", [(str(shot), lot)]) for shot, lot in lots_of.items()]
     discover.gather(tmp_path / "whole", jobs, model)
-    writes = discover._write
+    writes = discover.write_whole
     for stop in (3, 6, 7):
         made = iter(range(stop))
 
@@ -130,7 +130,7 @@ def test_a_killed_run_goes_on_and_ends_as_one_that_was_not(
             writes(path, content)
 
         with monkeypatch.context() as patch:
-            patch.setattr(discover, "_write", cut_off)
+            patch.setattr(discover, "write_whole", cut_off)
             with pytest.raises(KeyboardInterrupt):
                 discover.gather(tmp_path / "cut", jobs, model)
     discover.gather(tmp_path / "cut", jobs, model)

@@ -21,12 +21,13 @@ EVERYWHERE = {"types", "errors"}
 
 # part -> the parts that it may import beside EVERYWHERE; a part that is not named may import no other
 MAY_IMPORT: dict[str, set[str]] = {
+    "files": set(),
     # drawn pins
     "emblems": {"lettering"},
     "plate": {"emblems", "lettering"},
     "drawing": {"plate", "emblems", "lettering"},
     "scenes": {"drawing", "lettering"},
-    "sample": {"scenes", "drawing", "plate"},
+    "sample": {"files", "scenes", "drawing", "plate"},
     "pictures": {"lettering"},
     # the catalogue
     "migrations": {"numbers", "words"},
@@ -35,29 +36,32 @@ MAY_IMPORT: dict[str, set[str]] = {
     "history": {"database", "tables", "numbers", "words"},
     "finding": {"tables", "numbers", "words"},
     "merging": {"tables", "history"},
-    "picture_files": set(),
-    "catalogue": {"database", "tables", "history", "finding", "merging", "picture_files", "numbers", "words"},
+    "picture_files": {"files"},
+    "catalogue": {
+        *("database", "tables", "history", "finding", "merging", "files", "picture_files", "numbers", "words"),
+    },
     "condition": set(),
-    "collection": {"catalogue", "condition", "tables", "words"},
-    "corrections": {"catalogue", "picture_files", "tables", "photos"},
-    "sheet": {"catalogue", "collection", "photos"},
-    "transfer": {"catalogue", "database", "tables"},
-    "archive": set(),
+    "collection": {"catalogue", "condition", "files", "tables", "words"},
+    "corrections": {"catalogue", "files", "picture_files", "tables", "photos"},
+    "sheet": {"catalogue", "collection", "files", "photos"},
+    "transfer": {"catalogue", "database", "files", "tables"},
+    "archive": {"files"},
     "program": set(),
     "backup": {"program", "archive", "catalogue", "corrections", "database", "transfer"},
     "bundle": {"program", "archive", "catalogue", "database", "photos", "tables", "transfer", "vectors"},
     "wanted": {"catalogue", "tables"},
     "finished": {"catalogue", "tables"},
-    "imports": {"program", "catalogue", "photos", "numbers", "words", "wanted", "finished"},
+    "imports": {"program", "catalogue", "files", "photos", "numbers", "words", "wanted", "finished"},
     "fetching": {"program", "catalogue", "photos", "wanted"},
-    "exports": {"catalogue", "imports"},
+    "exports": {"catalogue", "files", "imports"},
     # from a photo to matches
     "outlines": {"processor"},
     "texts": set(),
     "embedder": {"processor", "texts"},
     "lots": {"outlines"},
     "reverses": {*("catalogue", "embedder", "keypoints", "lots", "photos", "verdict", "verify")},
-    "calibration": {"vectors", "verdict"},
+    "vectors": {"files"},
+    "calibration": {"files", "vectors", "verdict"},
     "identify": {
         *("photos", "lots", "embedder", "keypoints", "sightings", "vectors", "verify", "verdict", "catalogue"),
         *("calibration", "checks", "inscriptions", "reverses"),
@@ -67,21 +71,25 @@ MAY_IMPORT: dict[str, set[str]] = {
     "audit": {
         *("catalogue", "vectors", "verify", "verdict", "photos", "lots", "embedder", "pairs"),
     },
-    "audit_report": {"audit", "catalogue", "photos", "pictures", "report"},
+    "audit_report": {"audit", "catalogue", "files", "photos", "pictures", "report"},
     "discover": {
-        *("catalogue", "vectors", "photos", "lots", "embedder", "keypoints", "pairs", "jobs"),
+        *("catalogue", "files", "vectors", "photos", "lots", "embedder", "keypoints", "pairs", "jobs"),
     },
-    "discover_report": {"discover", "report"},
+    "discover_report": {"discover", "files", "report"},
     "searching": {"catalogue", "embedder", "vectors"},
     # what is made of answers
     "answers": {"checks", "numbers", "verdict"},
-    "report": {"answers", "checks", "differences", "verdict", "catalogue", "photos", "pictures", "numbers"},
+    "report": {
+        *("answers", "checks", "differences", "files", "verdict", "catalogue", "photos", "pictures", "numbers"),
+    },
     "metrics": set(),
     "listings": {"condition", "photos"},
-    "jobs": {"listings"},
+    "jobs": {"files", "listings"},
     "lot_measures": {"photos"},
     "lot_marks": {"collection", "condition"},
-    "lot_report": {"answers", "checks", "catalogue", "jobs", "listings", "lot_marks", "photos", "pictures", "report"},
+    "lot_report": {
+        *("answers", "checks", "catalogue", "files", "jobs", "listings", "lot_marks", "photos", "pictures", "report"),
+    },
 }
 FACES = {"cli", "commands", "web"}
 """The parts that people touch: they may import everything below, and nothing below imports them."""

@@ -7,7 +7,6 @@ of it that depend on seed, step and place alone, so that a run that was killed g
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Iterator, Mapping, Sequence, Set
 from pathlib import Path
 from typing import Final, Protocol
@@ -21,7 +20,8 @@ from torch.utils.data import IterableDataset
 from recognizer import lots
 from recognizer.catalogue import Catalogue
 from recognizer.corrections import corrected_queries
-from recognizer.photos import open_photo
+from recognizer.files import HERE, make_folder, write_whole
+from recognizer.photos import encode_png, open_photo
 from recognizer.types import CatalogueEntry, Role, UInt8Image
 from training import augment, render
 from training.designs import Design
@@ -187,10 +187,8 @@ def cutout(photo: Path, folder: Path) -> UInt8Image:
     factor = min(1.0, KEPT / max(mask.shape))
     shape = (max(8, round(mask.shape[1] * factor)), max(8, round(mask.shape[0] * factor)))
     small: UInt8Image = np.asarray(cv2.resize(picture, shape, interpolation=cv2.INTER_AREA), np.uint8)
-    folder.mkdir(parents=True, exist_ok=True)
-    draft = folder / f"{photo.stem}.{os.getpid()}.part.png"
-    cv2.imwrite(str(draft), np.ascontiguousarray(small[:, :, [2, 1, 0, 3]]))
-    draft.replace(kept)
+    make_folder(folder, cure=HERE)
+    write_whole(kept, encode_png(small), cure=HERE)
     return small
 
 

@@ -23,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recognizer.errors import ModelError
+from recognizer.files import HERE, write_whole
 from recognizer.types import UInt8Image
 
 SIDE = 256
@@ -178,9 +179,8 @@ def build(folder: Path, sources: Sequence[Source] = SOURCES, workers: int = 2) -
                     if data is not None and data[0] not in found:
                         found[data[0]] = {"name": name, "package": source.package, "licence": source.licence}
                         (folder / "png" / f"{data[0]}.png").write_bytes(data[1])
-        part = listing.with_suffix(".part")
-        part.write_text(json.dumps(found, indent=0, ensure_ascii=False), encoding="utf-8")
-        part.rename(listing)
+        text = json.dumps(found, indent=0, ensure_ascii=False)
+        write_whole(listing, text.encode(), ModelError, cure=HERE)
     return load(folder)
 
 

@@ -9,7 +9,6 @@ index changes, and counts only once the index names its model.
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,9 +16,9 @@ from typing import Any, Final
 
 from recognizer import embedder
 from recognizer.errors import ModelError
+from recognizer.files import HERE, make_folder, write_whole
 from recognizer.photos import encode_jpeg
 from recognizer.pictures import Neighbour, draw_beside
-from recognizer.report import write_whole
 from recognizer.vectors import Manifest, read_manifest
 from training.evaluate import Exam, Marks, exam_of, marked
 
@@ -138,10 +137,9 @@ def note(data: Path, model: str, fingerprint: str, **about: Any) -> None:
         **about,
     }
     path = data / "models" / _HISTORY
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f".{path.name}.{os.getpid()}.part")
-    draft.write_text(json.dumps([*history(data), line], ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
-    draft.replace(path)
+    make_folder(path.parent, ModelError, cure=HERE)
+    text = json.dumps([*history(data), line], ensure_ascii=False, indent=1) + "\n"
+    write_whole(path, text.encode(), ModelError, cure=HERE)
 
 
 def previous(data: Path) -> str:
@@ -159,7 +157,7 @@ _HISTORY: Final = "history.json"
 
 def draw_changed(found: Comparison, folder: Path) -> None:
     """Draw every changed answer into `folder`: the current model's entry, the query, and the candidate's entry."""
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     exam, marks = found.exam, found.marks
     for number, row in enumerate(found.changed, 1):
         query = exam.queries[row]

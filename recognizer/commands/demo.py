@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from recognizer.commands import folder_option, json_option, model_option, plural, print_json, progress_bar
-from recognizer.errors import CatalogueError, ZnachkiError
+from recognizer.errors import CatalogueError
 
 if TYPE_CHECKING:
     from recognizer.answers import Answer
     from recognizer.identify import Recognizer
-    from recognizer.sample import SampleFiles
     from recognizer.types import CatalogueEntry
 
 DEMO: Final = Path("out/demo")
@@ -21,15 +20,6 @@ DEMO: Final = Path("out/demo")
 
 RIGHT: Final = "right"
 """The outcome of an answer whose verdict and first entry are those of the pin on the photo."""
-
-
-def _write(folder: Path, count: int, seed: int, known: int, lacking: int) -> SampleFiles:
-    from recognizer import sample
-
-    try:
-        return sample.write(folder, count, seed, known, lacking)
-    except OSError as error:
-        raise ZnachkiError(f"{folder}: cannot be written ({error.strerror}); choose another folder") from error
 
 
 @click.command()
@@ -45,7 +35,9 @@ def sample(folder: Path | None, count: int, known: int, lacking: int, seed: int,
 
     DIR (without it, `sample` in the data folder) gets catalogue.csv, queries.csv and photos/. Every pin is invented.
     """
-    files = _write(folder or data / "sample", count, seed, known, lacking)
+    from recognizer.sample import write
+
+    files = write(folder or data / "sample", count, seed, known, lacking)
     if as_json:
         print_json(
             {
@@ -90,11 +82,12 @@ def demo(data: Path, count: int, photos: int, model: str | None, as_json: bool) 
     from recognizer.commands.indexing import index_lines
     from recognizer.identify import Recognizer
     from recognizer.imports import import_csv, read_queries
+    from recognizer.sample import write
 
     say = (lambda text: None) if as_json else click.echo
     _refuse_a_collectors_catalogue(data)
     say(f"Drawing {plural(count, 'pin')} (invented, not photographed) into {data}")
-    files = _write(data / "sample", count, 0, photos, 1)
+    files = write(data / "sample", count, 0, photos, 1)
     with Catalogue.open(data, create=True) as catalogue, progress_bar("import") as progress:
         imported = import_csv(catalogue, files.catalogue, progress)
     say(import_lines(imported))

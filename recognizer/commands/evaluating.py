@@ -144,11 +144,11 @@ def _evaluate_lots(
 
 
 def _draw_lot(folder: Path, photo: Photo, found: Sequence[Recognition]) -> None:
+    from recognizer.files import make_folder, write_whole
     from recognizer.lot_report import draw_found
     from recognizer.photos import encode_jpeg
-    from recognizer.report import write_whole
 
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     write_whole(folder / f"{Path(photo.source).stem}.jpg", encode_jpeg(draw_found(photo, found)))
 
 

@@ -218,16 +218,12 @@ def split(pictures: tuple[Path, ...], out: Path | None, data: Path, as_json: boo
     Needs no catalogue. A crop is named by its picture and its number in reading order.
     """
     from recognizer import listings, lots
-    from recognizer.errors import ZnachkiError
+    from recognizer.files import make_folder, write_whole
     from recognizer.photos import encode_png, open_photo
-    from recognizer.report import write_whole
 
     out = out or data / "crops"
     found, unread = listings.read(pictures)
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ZnachkiError(f"{out}: cannot be made ({error.strerror}); name a folder where you may write") from None
+    make_folder(out)
     written: list[dict[str, Any]] = []
     with progress_bar("split") as progress:
         for done, one in enumerate(found, 1):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sqlite3
 from collections.abc import Iterable
 from contextlib import closing
@@ -11,6 +10,7 @@ from typing import Any, Final
 
 from recognizer.catalogue import Catalogue
 from recognizer.errors import CatalogueError
+from recognizer.files import HERE, beside
 from recognizer.imports.cells import OF_ENTRY, shown
 from recognizer.imports.opennumismat import PICTURES, SCHEME, WRITTEN
 from recognizer.types import CatalogueEntry, CatalogueImage
@@ -79,17 +79,13 @@ def write_opennumismat(catalogue: Catalogue, path: Path) -> int:
     """
     if path.exists():
         raise CatalogueError(f"{path}: there already; choose another name, or move it away")
-    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        with closing(sqlite3.connect(beside)) as connection, connection:
-            _make_tables(connection, path.stem)
-            count = _write_coins(connection, catalogue)
-        beside.replace(path)
-    except (sqlite3.Error, OSError) as error:
-        raise CatalogueError(f"{path}: cannot be written ({error}); make room or allow it") from error
-    finally:
-        beside.unlink(missing_ok=True)
-    return count
+    with beside(path, CatalogueError, cure=HERE) as draft:
+        try:
+            with closing(sqlite3.connect(draft)) as connection, connection:
+                _make_tables(connection, path.stem)
+                return _write_coins(connection, catalogue)
+        except sqlite3.Error as error:
+            raise CatalogueError(f"{path}: cannot be written ({error}); {HERE}") from error
 
 
 def _make_tables(connection: sqlite3.Connection, title: str) -> None:

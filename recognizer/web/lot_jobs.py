@@ -27,6 +27,7 @@ from recognizer import lot_report
 from recognizer.answers import Answer
 from recognizer.catalogue import Catalogue
 from recognizer.errors import EntryNotFound, PhotoError, ZnachkiError
+from recognizer.files import beside
 from recognizer.jobs import Job, Task
 from recognizer.listings import Listing
 from recognizer.photos import open_photo
@@ -287,11 +288,10 @@ def _forget_uploads(job: Job) -> None:
             state = task.picture.stat()
             if state.st_blocks == 0:
                 continue
-            beside = task.picture.with_suffix(".part")
-            with beside.open("wb") as file:
-                file.truncate(state.st_size)
-            os.utime(beside, ns=(state.st_atime_ns, state.st_mtime_ns))
-            beside.replace(task.picture)
+            with beside(task.picture, None) as draft:
+                with draft.open("wb") as file:
+                    file.truncate(state.st_size)
+                os.utime(draft, ns=(state.st_atime_ns, state.st_mtime_ns))
         except FileNotFoundError:
             continue
 

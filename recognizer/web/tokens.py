@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-import os
 import secrets
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -17,9 +16,11 @@ from pathlib import Path
 from typing import Final
 
 from recognizer.errors import ZnachkiError
+from recognizer.files import beside, make_folder
 
 _FILE: Final = "tokens.json"
 _PREFIX: Final = "znachki_"
+_CURE: Final = "allow it or choose another --data"
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,17 +94,10 @@ class Tokens:
 
 def write_private(path: Path, text: str) -> None:
     """Write a file that only its owner reads, beside its place and renamed; raises ZnachkiError."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        beside.unlink(missing_ok=True)
-        with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
-            file.write(text)
-        beside.replace(path)
-    except OSError as error:
-        raise ZnachkiError(
-            f"{path}: cannot be written ({error.strerror}); allow it or choose another --data"
-        ) from error
+    make_folder(path.parent, cure=_CURE)
+    with beside(path, cure=_CURE) as draft:
+        draft.touch(mode=0o600, exist_ok=False)  # before a byte of it is there to be read
+        draft.write_text(text, encoding="utf-8")
 
 
 def _hash(secret: str) -> str:

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Final
 
 from recognizer.errors import EntryNotFound, PhotoTooBig
+from recognizer.files import write_whole
 from recognizer.photos import encode_jpeg, open_photo, photo_size
 from recognizer.types import Photo
 from recognizer.web.problems import Busy
@@ -88,9 +89,7 @@ class Store:
             self._folder.mkdir(parents=True, exist_ok=True)
             # What names the photo first: cut off between the two, nothing is there that could not be deleted.
             for ending, content in ((".json", json.dumps(asdict(kept)).encode()), (".jpg", data)):
-                beside = self._folder / f".{kept.upload_id}.{os.getpid()}.part"
-                beside.write_bytes(content)
-                beside.replace(self._folder / f"{kept.upload_id}{ending}")
+                write_whole(self._folder / f"{kept.upload_id}{ending}", content, None)
         return kept
 
     def find(self, upload_id: str) -> Kept:
