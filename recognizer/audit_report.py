@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import base64
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from recognizer.audit import Audit, Finding, Kind
 from recognizer.catalogue import Catalogue
 from recognizer.files import write_whole
-from recognizer.photos import encode_jpeg
 from recognizer.pictures import thumbnail
-from recognizer.report import catalogue_picture, template
+from recognizer.report import Inlined, catalogue_picture, inlined, template
 
 SIDE: Final = 110
 """Long side in pixels of the photos in a row."""
@@ -33,17 +30,10 @@ WORDS: Final = {
 """What each kind is called, in English and Russian."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Picture:
-    uri: str
-    width: int
-    height: int
-
-
 def write_audit(path: Path, found: Audit, catalogue: Catalogue) -> None:
     """Write what an audit found as one HTML file, beside `path` and renamed; raises ZnachkiError where that fails."""
     groups = [(kind, [one for one in found.findings if one.kind is kind]) for kind in Kind]
-    pictures: dict[int, _Picture | None] = {}
+    pictures: dict[int, Inlined | None] = {}
     for _, rows in groups:
         for row in rows[:MOST_SHOWN]:
             _show(row, catalogue, pictures)
@@ -51,12 +41,8 @@ def write_audit(path: Path, found: Audit, catalogue: Catalogue) -> None:
     write_whole(path, html.encode())
 
 
-def _show(row: Finding, catalogue: Catalogue, pictures: dict[int, _Picture | None]) -> None:
+def _show(row: Finding, catalogue: Catalogue, pictures: dict[int, Inlined | None]) -> None:
     for image_id in row.image_ids:
         if image_id not in pictures:
             image = catalogue_picture(catalogue, image_id)
-            small = None if image is None else thumbnail(image, SIDE)
-            pictures[image_id] = None
-            if small is not None:
-                uri = f"data:image/jpeg;base64,{base64.b64encode(encode_jpeg(small, quality=80)).decode()}"
-                pictures[image_id] = _Picture(uri, small.shape[1], small.shape[0])
+            pictures[image_id] = None if image is None else inlined(thumbnail(image, SIDE))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import io
 import re
@@ -137,6 +138,11 @@ def encode_jpeg(image: UInt8Image, quality: int = 85) -> bytes:
     buffer = io.BytesIO()
     Image.fromarray(image).save(buffer, "JPEG", quality=quality)
     return buffer.getvalue()
+
+
+def jpeg_uri(image: UInt8Image, quality: int = 85) -> str:
+    """Encode a picture as `encode_jpeg` does, as a data URI: a page that holds it needs no file beside it."""
+    return f"data:image/jpeg;base64,{base64.b64encode(encode_jpeg(image, quality)).decode()}"
 
 
 def encode_png(image: UInt8Image) -> bytes:

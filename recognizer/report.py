@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -20,7 +19,7 @@ from recognizer.catalogue import Catalogue
 from recognizer.checks import in_words
 from recognizer.errors import CatalogueError, PhotoError
 from recognizer.files import make_folder, write_whole
-from recognizer.photos import encode_jpeg, open_photo
+from recognizer.photos import encode_jpeg, jpeg_uri, open_photo
 from recognizer.pictures import Neighbour, draw_beside, draw_boxes, thumbnail
 from recognizer.types import Box, CatalogueEntry, Float32, Match, Photo, Recognition, Role, UInt8Image, Verdict
 from recognizer.verdict import Ranking
@@ -148,17 +147,24 @@ def catalogue_picture(catalogue: Catalogue, image_id: int) -> UInt8Image | None:
 
 
 @dataclass(frozen=True, slots=True)
-class _Picture:
+class Inlined:
+    """A picture that stands in a page itself, as a data URI, with its size in pixels."""
+
     uri: str
     width: int
     height: int
+
+
+def inlined(image: UInt8Image) -> Inlined:
+    """Make a picture, (height, width, 3) uint8 RGB, one that stands in a page itself."""
+    return Inlined(jpeg_uri(image, 80), image.shape[1], image.shape[0])
 
 
 @dataclass(frozen=True, slots=True)
 class _Candidate:
     match: Match
     percent: str
-    picture: _Picture | None
+    picture: Inlined | None
     numbers: tuple[tuple[str, str], ...]
 
 
@@ -167,12 +173,12 @@ class _Pin:
     verdict: Verdict
     verdict_en: str
     verdict_ru: str
-    pair: _Picture
+    pair: Inlined
     best: _Candidate | None
     others: list[_Candidate]
     facts: list[tuple[str, str, str]]
     checks: list[tuple[str, str]]
-    variants: list[tuple[str, _Picture]]
+    variants: list[tuple[str, Inlined]]
     points: int
 
 
@@ -180,7 +186,7 @@ class _Pin:
 class _PhotoCard:
     number: int
     name: str
-    overview: _Picture | None
+    overview: Inlined | None
     pins: list[_Pin]
 
 
@@ -190,13 +196,13 @@ class _Studio:
 
     catalogue: Catalogue
     made: int = 0
-    thumbnails: dict[int, _Picture | None] = field(default_factory=dict)
+    thumbnails: dict[int, Inlined | None] = field(default_factory=dict)
 
     def photo(self, number: int, photo: Photo, recognitions: Sequence[Recognition]) -> _PhotoCard:
         boxes = [recognition.box for recognition in recognitions]
         whole = len(boxes) == 1 and _share(boxes[0], photo) >= WHOLE
         side = (LARGE if self.made < MOST_LARGE else SMALL)[1]
-        overview = None if whole else _encoded(draw_boxes(photo.image, boxes, side=side))
+        overview = None if whole else inlined(draw_boxes(photo.image, boxes, side=side))
         pins = [self.pin(photo, recognition, whole) for recognition in recognitions]
         return _PhotoCard(number, photo.source, overview, pins)
 
@@ -218,7 +224,7 @@ class _Studio:
         return _Pin(
             recognition.verdict,
             *_VERDICTS[recognition.verdict],
-            pair=_encoded(draw_beside(shown, neighbour, box=framed, side=side)),
+            pair=inlined(draw_beside(shown, neighbour, box=framed, side=side)),
             best=_candidate(matches[0], None) if matches else None,
             others=others,
             facts=_facts(matches[0]) if recognition.verdict in (Verdict.MATCH, Verdict.FAMILY) and matches else [],
@@ -227,30 +233,30 @@ class _Studio:
             points=0 if matched is None else len(matched),
         )
 
-    def variants(self, photo: Photo, recognition: Recognition) -> list[tuple[str, _Picture]]:
+    def variants(self, photo: Photo, recognition: Recognition) -> list[tuple[str, Inlined]]:
         """Where the photo of each member of a family differs from the pin: number and map, the likeliest first."""
         box = recognition.box
         crop = photo.image[box.top : box.bottom, box.left : box.right]
         corner = np.array([box.left, box.top], np.float32)
         outline = None if recognition.outline is None else recognition.outline - corner
-        found: list[tuple[str, _Picture]] = []
+        found: list[tuple[str, Inlined]] = []
         for match in recognition.matches:
             if match.entry.entry_id not in recognition.members or match.hit.homography is None:
                 continue
             picture = catalogue_picture(self.catalogue, match.image_id)
             if picture is not None and len(found) < MOST_VARIANTS:
                 warmth = differences.heat(crop, picture, match.hit.homography, outline)
-                found.append((match.entry.number or match.entry.entry_id, _encoded(differences.draw(crop, warmth))))
+                found.append((match.entry.number or match.entry.entry_id, inlined(differences.draw(crop, warmth))))
         return found
 
     def candidate(self, match: Match) -> _Candidate:
         if match.image_id not in self.thumbnails:
             image = catalogue_picture(self.catalogue, match.image_id)
-            self.thumbnails[match.image_id] = None if image is None else _encoded(thumbnail(image))
+            self.thumbnails[match.image_id] = None if image is None else inlined(thumbnail(image))
         return _candidate(match, self.thumbnails[match.image_id])
 
 
-def _candidate(match: Match, picture: _Picture | None) -> _Candidate:
+def _candidate(match: Match, picture: Inlined | None) -> _Candidate:
     hit = match.hit
     values = (hit.similarity, hit.votes, hit.inliers, hit.appearance, hit.colour, hit.overlap)
     numbers = [str(value) if isinstance(value, int) else f"{value:.2f}" for value in values]
@@ -277,11 +283,6 @@ def _facts(match: Match) -> list[tuple[str, str, str]]:
 
 def _share(box: Box, photo: Photo) -> float:
     return box.width * box.height * 3 / photo.image.size
-
-
-def _encoded(image: UInt8Image) -> _Picture:
-    data = base64.b64encode(encode_jpeg(image, quality=80)).decode()
-    return _Picture(f"data:image/jpeg;base64,{data}", image.shape[1], image.shape[0])
 
 
 def costs(ranking: Ranking) -> tuple[str, str, int] | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Final
@@ -14,7 +13,7 @@ from recognizer.catalogue import Catalogue
 from recognizer.collection import Holding
 from recognizer.errors import CatalogueError, PhotoError
 from recognizer.files import write_whole
-from recognizer.photos import encode_jpeg, open_photo
+from recognizer.photos import jpeg_uri, open_photo
 from recognizer.types import CatalogueEntry, CatalogueImage, Role
 
 PICTURE_SIDE: Final = 220
@@ -67,4 +66,4 @@ def _picture(catalogue: Catalogue, faces: Mapping[str, CatalogueImage], entry_id
         photo = open_photo(catalogue.picture_path(faces[entry_id]), max_side=PICTURE_SIDE)
     except PhotoError:
         return ""
-    return "data:image/jpeg;base64," + base64.b64encode(encode_jpeg(photo.image)).decode()
+    return jpeg_uri(photo.image)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -10,7 +9,7 @@ from typing import Any, Final
 import numpy as np
 
 from recognizer.answers import percent
-from recognizer.photos import encode_jpeg
+from recognizer.photos import jpeg_uri
 from recognizer.pictures import thumbnail
 from recognizer.types import CatalogueEntry, Match, Photo, Recognition, Verdict
 from recognizer.web.service import matched_points
@@ -91,8 +90,7 @@ def answered(
 ) -> Answered:
     """Make a photo's answer ready to be shown; `sizes` are those of the catalogue photos."""
     height, width = photo.image.shape[:2]
-    small = encode_jpeg(thumbnail(photo.image, PHOTO_SIDE), 82)
-    uri = f"data:image/jpeg;base64,{base64.b64encode(small).decode()}"
+    uri = jpeg_uri(thumbnail(photo.image, PHOTO_SIDE), 82)
     pins = [_pin(number, one, (width, height), shelf, sizes) for number, one in enumerate(found, 1)]
     return Answered(photo.source, photo.sha256, width, height, uri, pins, upload_id)
 
