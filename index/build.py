@@ -10,16 +10,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-import cv2
 import numpy as np
 
-from recognizer import embedder, keypoints, lots, vectors
+from recognizer import embedder, lots, vectors
 from recognizer.catalogue import Catalogue
 from recognizer.embedder import Embedder
 from recognizer.errors import IndexError_, IndexMismatch, PhotoError
-from recognizer.identify import SETTINGS
+from recognizer.features import SETTINGS, embedding_settings, reference_of
 from recognizer.photos import open_photo
-from recognizer.types import CatalogueImage, Crop, Keypoints, Reference, Role, UInt8Image
+from recognizer.types import CatalogueImage, Crop, Reference, Role
 from recognizer.vectors import Index, Manifest
 
 BATCH: Final = 16
@@ -133,35 +132,18 @@ def _take_features(
             strict=True,
         ):
             if rebuild or not vectors.features_path(folder, SETTINGS, image.sha256).exists():
-                vectors.write_features(folder, SETTINGS, image.sha256, _reference(crop))
-            vectors.write_embeddings(folder, _vector_settings(model), image.sha256, zooms)
+                vectors.write_features(folder, SETTINGS, image.sha256, reference_of(crop))
+            vectors.write_embeddings(folder, embedding_settings(model.fingerprint), image.sha256, zooms)
         if progress:
             progress(min(at + BATCH, len(waiting)), len(waiting))
     return failed
 
 
-def _reference(crop: Crop) -> Reference:
-    """Features of a catalogue photo from its crop, in pixels of the photo."""
-    points = keypoints.extract(crop.image, crop.outline)
-    corner = (float(crop.box.left), float(crop.box.top))
-    moved = Keypoints(points.places + np.array(corner, np.float32), points.scales, points.angles, points.descriptors)
-    height, width = crop.image.shape[:2]
-    factor = min(1.0, vectors.THUMBNAIL / max(height, width))
-    size = (max(1, round(width * factor)), max(1, round(height * factor)))
-    thumbnail: UInt8Image = np.asarray(cv2.resize(crop.image, size, interpolation=cv2.INTER_AREA), np.uint8)
-    return Reference(moved, thumbnail, factor, corner)
-
-
 def _complete(folder: Path, sha256: str, model: Embedder) -> bool:
     return (
         vectors.features_path(folder, SETTINGS, sha256).exists()
-        and vectors.embeddings_path(folder, _vector_settings(model), sha256).exists()
+        and vectors.embeddings_path(folder, embedding_settings(model.fingerprint), sha256).exists()
     )
-
-
-def _vector_settings(model: Embedder) -> str:
-    # The embeddings depend on the crop too, not only on the model.
-    return f"{model.fingerprint}-{lots.SETTINGS}"
 
 
 def _assemble(
@@ -187,7 +169,7 @@ def _assemble(
         embeddings = vectors.new_vectors(model.dim)
         descriptors, trained_on = _new_descriptors(list(points.values()), total)
     for image_id, sha256 in added.items():
-        zooms = vectors.read_embeddings(folder, _vector_settings(model), sha256)
+        zooms = vectors.read_embeddings(folder, embedding_settings(model.fingerprint), sha256)
         vectors.add_image(embeddings, descriptors, image_id, zooms, points[image_id].keypoints)
     generation = _next_generation(folder)
     manifest = Manifest(

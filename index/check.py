@@ -7,7 +7,7 @@ from pathlib import Path
 
 from recognizer import vectors
 from recognizer.catalogue import Catalogue
-from recognizer.identify import SETTINGS
+from recognizer.features import SETTINGS
 from recognizer.types import Role
 from recognizer.vectors import Index
 

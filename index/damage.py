@@ -7,8 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from recognizer import archive, lots, vectors
+from recognizer import archive, vectors
 from recognizer.errors import IndexError_, ModelError
+from recognizer.features import embedding_settings
 from recognizer.types import Float32
 from recognizer.vectors import Index, Manifest
 
@@ -59,7 +60,7 @@ def _of_models(data: Path, manifest: Manifest | None) -> Iterator[tuple[str, str
 
 def _of_index(data: Path, manifest: Manifest, progress: Progress | None) -> Iterator[tuple[str, str]]:
     folder = data / "index"
-    settings = f"{manifest.fingerprint}-{lots.SETTINGS}"  # as `build` names them
+    settings = embedding_settings(manifest.fingerprint)
     index: Index | None = None
     try:
         index = Index.open(folder)

@@ -21,6 +21,7 @@ import numpy as np
 from recognizer import embedder, lots, vectors, verdict
 from recognizer.catalogue import Catalogue
 from recognizer.errors import IndexError_, PhotoError
+from recognizer.features import embedding_settings
 from recognizer.pairs import APART, agreement, as_query, is_copy, nearest
 from recognizer.photos import check_photo, open_photo, photo_size
 from recognizer.types import CatalogueImage, Float32, Hit, Role, Status
@@ -192,7 +193,7 @@ class _Auditor:
     def _few(self) -> Iterable[Finding]:
         count = Counter(one.entry_id for one in self.images if one.role is Role.FACE)
         for entry_id in self.entries:
-            mend = f"znachki correct PHOTO --entry {_quoted(entry_id)} --add-photo"
+            mend = f"znachki correct PHOTO --entry {shlex.quote(entry_id)} --add-photo"
             if count[entry_id] == 0:
                 yield Finding(Kind.NO_PHOTO, (entry_id,), (), "no photo of its face", mend)
             elif count[entry_id] == 1:
@@ -225,7 +226,7 @@ class _Auditor:
                 side = min(side, self._side(image))
             if side < TINY:
                 what = f"the pin is {side:.0f} pixels long, under {TINY}"
-                mend = f"znachki correct PHOTO --entry {_quoted(image.entry_id)} --add-photo"
+                mend = f"znachki correct PHOTO --entry {shlex.quote(image.entry_id)} --add-photo"
                 if image.role is not Role.FACE or len(self.of_entry[image.entry_id]) > 1:
                     mend = f"znachki photo {image.image_id} --remove"
                 yield Finding(Kind.TINY, (image.entry_id,), (image.image_id,), what, mend, TINY - side)
@@ -250,7 +251,7 @@ class _Auditor:
             else:
                 what = (
                     f"photo {other.image_id} of {other.entry_id} is photo {one.image_id} of {one.entry_id}; if they "
-                    f"are one pin: znachki merge {_quoted(other.entry_id)} {_quoted(one.entry_id)}"
+                    f"are one pin: znachki merge {shlex.quote(other.entry_id)} {shlex.quote(one.entry_id)}"
                 )
                 across.append(Finding(Kind.SAME_PHOTO, (other.entry_id, one.entry_id), ids, what, mend, score))
         return across, within
@@ -356,7 +357,7 @@ class _Auditor:
         if score - mine < LEAD:
             return None, None
         what = f"photo {image.image_id} of {image.entry_id} is nearer to photo {image_id} of {owner}"
-        mend = f"znachki photo {image.image_id} --to {_quoted(owner)}"
+        mend = f"znachki photo {image.image_id} --to {shlex.quote(owner)}"
         ids = (image.image_id, image_id)
         return Finding(Kind.NEARER_TO_ANOTHER, (image.entry_id, owner), ids, what, mend, score - mine), None
 
@@ -387,7 +388,7 @@ class _Auditor:
 
     def _looked_at(self, images: Sequence[CatalogueImage]) -> Float32:
         """Embeddings (n, zooms, dim) of photos that the index does not search, kept beside those that it does."""
-        settings = f"{self.index.manifest.fingerprint}-{lots.SETTINGS}"
+        settings = embedding_settings(self.index.manifest.fingerprint)
         model: embedder.Embedder | None = None
         found = []
         for image in images:
@@ -422,8 +423,3 @@ def _related(catalogue: Catalogue, entries: Mapping[str, Any]) -> dict[str, set[
             found[entry_id].add(other)
             found.setdefault(other, set()).add(entry_id)
     return found
-
-
-def _quoted(entry_id: str) -> str:
-    """An entry_id as a shell takes it."""
-    return shlex.quote(entry_id)

@@ -20,13 +20,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
-import cv2
 import numpy as np
 
-from recognizer import keypoints, lots, vectors
+from recognizer import lots, vectors
 from recognizer.catalogue import Catalogue
 from recognizer.embedder import Embedder
 from recognizer.errors import CatalogueError, EntryNotFound, IndexError_, PhotoError, ZnachkiError
+from recognizer.features import SETTINGS, embedding_settings, reference_of
 from recognizer.files import make_folder, write_whole
 from recognizer.jobs import Job
 from recognizer.pairs import Agreement, agreement, is_copy, nearest
@@ -146,12 +146,12 @@ def cluster(folder: Path, catalogue: Catalogue, fingerprint: str, *, progress: P
     Every crop is in one cluster. `fingerprint` names the model that looked at them. Crops that another model looked at
     are left out: gather them again. `progress` is called with the crops compared and all of them.
     """
-    settings = _settings(fingerprint)
+    settings = embedding_settings(fingerprint)
     crops, zooms, references = [], [], []
     for one in crops_of(folder):
         try:
             zooms.append(vectors.read_embeddings(folder, settings, one.crop))
-            references.append(vectors.read_features(folder, _FEATURES, one.crop))
+            references.append(vectors.read_features(folder, SETTINGS, one.crop))
         except IndexError_:
             continue
         crops.append(one)
@@ -275,13 +275,6 @@ def read_cluster(folder: Path, name: str) -> Cluster:
     return fitting[0]
 
 
-_FEATURES: Final = f"{lots.SETTINGS}/{keypoints.SETTINGS}"
-
-
-def _settings(fingerprint: str) -> str:
-    return f"{fingerprint}-{lots.SETTINGS}"
-
-
 @dataclass(frozen=True, slots=True)
 class _Found:
     """An unknown pin of a job: the job's folder, the picture with its key and answer, and the pin from 1."""
@@ -360,21 +353,13 @@ def _keep(folder: Path, crop: Crop, seen: Seen, model: Embedder) -> Seen:
     picture = encode_jpeg(crop.image, _QUALITY)
     name = hashlib.sha256(picture).hexdigest()
     (zooms,) = model.embed_zooms([crop.whole], [lots.lifted(crop)])
-    vectors.write_embeddings(folder, _settings(model.fingerprint), name, zooms)
-    vectors.write_features(folder, _FEATURES, name, _reference(crop))
+    vectors.write_embeddings(folder, embedding_settings(model.fingerprint), name, zooms)
+    vectors.write_features(folder, SETTINGS, name, reference_of(crop))
     make_folder(folder / "crops")
     kept = Seen(name, seen.photo, seen.box, seen.lot, seen.title, seen.picture)
     write_whole(picture_of(folder, kept), picture)
     write_whole(folder / "crops" / f"{name}.json", (json.dumps(asdict(kept), ensure_ascii=False) + "\n").encode())
     return kept
-
-
-def _reference(crop: Crop) -> Reference:
-    height, width = crop.image.shape[:2]
-    factor = min(1.0, vectors.THUMBNAIL / max(height, width))
-    size = (max(1, round(width * factor)), max(1, round(height * factor)))
-    thumbnail = np.asarray(cv2.resize(crop.image, size, interpolation=cv2.INTER_AREA), np.uint8)
-    return Reference(keypoints.extract(crop.image, crop.outline), thumbnail, factor)
 
 
 def _cluster(

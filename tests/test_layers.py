@@ -57,6 +57,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     # from a photo to matches
     "outlines": {"processor"},
     "texts": set(),
+    "features": {"keypoints", "lots", "vectors"},
     "embedder": {"processor", "texts"},
     "lots": {"outlines"},
     "reverses": {*("catalogue", "embedder", "keypoints", "lots", "photos", "verdict", "verify")},
@@ -69,11 +70,11 @@ MAY_IMPORT: dict[str, set[str]] = {
     "pairs": {"verify"},
     "families": {"catalogue", "pairs", "vectors", "verdict", "verify"},
     "audit": {
-        *("catalogue", "vectors", "verify", "verdict", "photos", "lots", "embedder", "pairs"),
+        *("catalogue", "features", "vectors", "verify", "verdict", "photos", "lots", "embedder", "pairs"),
     },
     "audit_report": {"audit", "catalogue", "files", "photos", "pictures", "report"},
     "discover": {
-        *("catalogue", "files", "vectors", "photos", "lots", "embedder", "keypoints", "pairs", "jobs"),
+        *("catalogue", "features", "files", "vectors", "photos", "lots", "embedder", "pairs", "jobs"),
     },
     "discover_report": {"discover", "files", "report"},
     "searching": {"catalogue", "embedder", "vectors"},
@@ -113,7 +114,7 @@ THIRD_PARTY: dict[str, set[str]] = {
         *(
             "keypoints",
             "pairs",
-            "discover",
+            "features",
             "vectors",
             "verify",
             "differences",

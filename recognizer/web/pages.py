@@ -18,10 +18,11 @@ from fastapi.responses import FileResponse, HTMLResponse, PlainTextResponse, Red
 from pydantic import ValidationError
 from starlette.datastructures import FormData, UploadFile
 
-from recognizer import lot_report, lots, vectors
+from recognizer import lot_report, vectors
 from recognizer.answers import percent
 from recognizer.checks import in_words
 from recognizer.errors import EntryNotFound, IndexError_
+from recognizer.features import embedding_settings
 from recognizer.program import program_version
 from recognizer.types import CatalogueEntry, CatalogueImage, Role
 from recognizer.web import counters, views
@@ -377,7 +378,7 @@ def _similar(service: Service, entry_id: str, photos: list[CatalogueImage]) -> l
         return []
     index = now.recognizer.index
     try:
-        settings = f"{index.manifest.fingerprint}-{lots.SETTINGS}"
+        settings = embedding_settings(index.manifest.fingerprint)
         zooms = vectors.read_embeddings(index.folder, settings, face.sha256)
         near = index.similar(zooms, _SIMILAR * 3)
     except IndexError_:
