@@ -57,6 +57,11 @@ def system_of(name: str) -> str:
     return _OTHER_NAMES.get(folded, folded)
 
 
+def systems_in(names: str) -> tuple[str, ...]:
+    """Read the numbering systems that are named with commas between them, each once: "аверс, own"."""
+    return tuple(dict.fromkeys(system_of(name) for name in names.split(",") if name.strip()))
+
+
 def number_key(number: str) -> str:
     """Bring a number to what it has in common with its other writings.
 

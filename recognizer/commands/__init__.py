@@ -141,12 +141,12 @@ def progress_bar(label: str, unit: str = "photos") -> Iterator[Callable[[int, in
         bar.close()
 
 
-def echo(text: str) -> None:
-    """Print a line on stdout without cutting through a progress bar."""
+def echo(text: str, *, err: bool = False) -> None:
+    """Print a line on stdout, or with `err` on stderr, without cutting through a progress bar."""
     from tqdm import tqdm
 
-    with tqdm.external_write_mode(file=sys.stdout):
-        click.echo(text)
+    with tqdm.external_write_mode(file=sys.stderr if err else sys.stdout):
+        click.echo(text, err=err)
 
 
 def plural(count: int, one: str, many: str = "") -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from recognizer.commands import data_option, json_option, print_json, progress_bar, rate_option
+from recognizer.commands import data_option, echo, json_option, print_json, progress_bar, rate_option
 
 if TYPE_CHECKING:
     from recognizer.calibration import Calibration
@@ -43,7 +43,7 @@ def calibrate(queries: Path | None, false_match_rate: float | None, data: Path, 
         corrections.take_in(catalogue)
         asked += corrections.corrected_queries(catalogue)
     with progress_bar("calibrate") as progress:
-        made = fit(data, asked, rate=rate, progress=progress, say=lambda error: click.echo(f"Error: {error}", err=True))
+        made = fit(data, asked, rate=rate, progress=progress, say=lambda error: echo(f"Error: {error}", err=True))
     if as_json:
         print_json(asdict(made) | {"ranking": {"match": made.ranking.match, "family": made.ranking.family}})
     else:

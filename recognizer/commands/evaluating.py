@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterator, Sequence
@@ -15,6 +14,7 @@ import click
 
 from recognizer.commands import (
     data_option,
+    echo,
     json_option,
     model_option,
     open_recognizer,
@@ -218,7 +218,7 @@ def ask_all(
                 results.append(_ask(recognizer, path, entry_id, px, evidence))
             except PhotoError as error:
                 results.append(Result(path, entry_id, error=str(error)))
-                _tell(error)
+                echo(f"Error: {error}", err=True)
             progress(len(results), len(queries))
     return results
 
@@ -265,13 +265,6 @@ def _pixels(photo: Photo, recognition: Recognition | None) -> int:
         height, width = photo.image.shape[:2]
         return max(int(height), int(width))
     return max(recognition.box.width, recognition.box.height)
-
-
-def _tell(error: PhotoError) -> None:
-    from tqdm import tqdm
-
-    with tqdm.external_write_mode(file=sys.stderr):
-        click.echo(f"Error: {error}", err=True)
 
 
 def _outcomes(results: Sequence[Result]) -> Outcomes:

@@ -104,9 +104,9 @@ def further_photos(named: Sequence[str]) -> list[tuple[Photo, Role]]:
 def systems_of(numbers: str) -> tuple[str, ...]:
     """The numbering systems that --numbers names, each once."""
     from recognizer.answers import CSV_COLUMNS
-    from recognizer.numbers import system_of
+    from recognizer.numbers import systems_in
 
-    systems = tuple(dict.fromkeys(system_of(name) for name in numbers.split(",") if name.strip()))
+    systems = systems_in(numbers)
     if taken := [system for system in systems if system in CSV_COLUMNS]:
         raise click.UsageError(f"--numbers {taken[0]}: a column of every answer; name a numbering system")
     return systems
@@ -135,11 +135,8 @@ def _listed(photos: tuple[Path, ...], refused: list[Refused]) -> list[Path]:
 
 def _refuse(refused: list[Refused], photo: str, error: PhotoError) -> None:
     """Note a file that failed and say so on stderr."""
-    from tqdm import tqdm
-
     refused.append(Refused(photo, error))
-    with tqdm.external_write_mode(file=sys.stderr):
-        click.echo(f"Error: {error}", err=True)
+    echo(f"Error: {error}", err=True)
 
 
 def answer_all(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -151,7 +150,7 @@ def _work(job: Job, recognizer: Recognizer, k: int, systems: Sequence[str], *, q
                 photo = open_photo(task.picture, str(task.picture))
             except PhotoError as error:
                 lot_report.refuse(job, task, str(error))
-                _warn(f"Error: {error}")
+                echo(f"Error: {error}", err=True)
             else:
                 answer = Answer(photo, tuple(recognizer.identify([photo], k=k)[0]))
                 lot_report.keep(job, task, answer, recognizer.catalogue, systems)
@@ -159,13 +158,6 @@ def _work(job: Job, recognizer: Recognizer, k: int, systems: Sequence[str], *, q
                     echo(f"{task.picture}: {_counts(lot_report.summary([answer_json(answer)]))}")
             done += 1
             progress(done, len(job.tasks))
-
-
-def _warn(text: str) -> None:
-    from tqdm import tqdm
-
-    with tqdm.external_write_mode(file=sys.stderr):
-        click.echo(text, err=True)
 
 
 def _counts(found: Any) -> str:

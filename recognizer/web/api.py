@@ -16,7 +16,7 @@ from fastapi.responses import JSONResponse
 from recognizer import corrections as corrections_kept
 from recognizer.catalogue import Catalogue
 from recognizer.errors import CatalogueError, PhotoError
-from recognizer.numbers import system_of
+from recognizer.numbers import systems_in
 from recognizer.photos import check_photo
 from recognizer.types import CatalogueEntry, CatalogueImage, Photo, Recognition, Role
 from recognizer.web import schemas
@@ -130,7 +130,7 @@ async def identify(
         raise errors[0][1]
     found = await service.engine.identify([(one, roles[at]) for at, one in opened], k, MOST_PINS)
     sizes = await picture_sizes(request, service, found) if points else {}
-    systems = tuple(dict.fromkeys(system_of(name) for name in numbers.split(",") if name.strip()))
+    systems = systems_in(numbers)
     bodies = []
     for (at, one), pins in zip(opened, found, strict=True):
         body = photo_json(one, roles[at], pins, sizes, systems, points)
