@@ -188,10 +188,15 @@ async def uploads(
     return JSONResponse({"uploads": [asdict(one) for one in page], "total": len(held), "next": after})
 
 
-def paged(path: str, held: Sequence[_One], limit: int, offset: int) -> tuple[Sequence[_One], str | None]:
-    """A page of what there is, and the path of the next one."""
-    after = f"{path}?limit={limit}&offset={offset + limit}" if offset + limit < len(held) else None
-    return held[offset : offset + limit], after
+def paged(
+    path: str, held: Sequence[_One], limit: int, offset: int, asked: Mapping[str, Any] | None = None
+) -> tuple[Sequence[_One], str | None]:
+    """A page of what there is, and the path of the next one, None after the last; `asked` is what else was asked."""
+    if offset + limit >= len(held):
+        return held[offset:], None
+    given = {name: value for name, value in (asked or {}).items() if value not in ("", None)}
+    more = given | {"limit": limit, "offset": offset + limit}
+    return held[offset : offset + limit], f"{path}?{urlencode(more, doseq=True)}"
 
 
 @router.delete("/uploads/{upload_id}", tags=["photos"], status_code=204, responses=documented(401, 404))
@@ -274,11 +279,10 @@ async def entries(
     """Search entries by words or a number, or list those of a theme, series, decade or family; all without either."""
     shelf = service.engine.loaded.shelf
     ids = await chosen_entries(service, q, tuple(theme or ()), series, decade, family)
-    page = [shelf.entries[entry_id] for entry_id in ids[offset : offset + limit] if entry_id in shelf.entries]
-    asked = {"q": q, "theme": theme, "series": series, "decade": decade, "family": family, "limit": limit}
-    more = {name: value for name, value in asked.items() if value not in ("", None)} | {"offset": offset + limit}
-    after = f"/api/v1/entries?{urlencode(more, doseq=True)}" if offset + limit < len(ids) else None
-    bodies = [entry_body(entry, list(shelf.photos.get(entry.entry_id, ()))) for entry in page]
+    asked = {"q": q, "theme": theme, "series": series, "decade": decade, "family": family}
+    page, after = paged("/api/v1/entries", ids, limit, offset, asked)
+    found = [shelf.entries[entry_id] for entry_id in page if entry_id in shelf.entries]
+    bodies = [entry_body(entry, list(shelf.photos.get(entry.entry_id, ()))) for entry in found]
     return JSONResponse({"entries": bodies, "total": len(ids), "next": after})
 
 
