@@ -155,14 +155,6 @@ def scores_of(answers: Sequence[tuple[Match, Recognition]]) -> dict[Hashable, fl
     return scores
 
 
-def best_of_entry(scores: ArrayLike, entries: Sequence[Hashable]) -> dict[Hashable, float]:
-    """Bring scores of photos (n,) to scores of entries: the best photo's; `entries` names the entry of each photo."""
-    best: dict[Hashable, float] = {}
-    for entry, score in zip(entries, np.asarray(scores, np.float64).tolist(), strict=True):
-        best[entry] = max(score, best.get(entry, score))
-    return best
-
-
 def rank_of(entry: Hashable, scores: Mapping[Hashable, float]) -> int:
     """Return the rank of an entry by its score, 1 the best, 0 where it has none.
 

@@ -28,14 +28,9 @@ def recognition(box: Box, *probabilities: tuple[str, float]) -> Recognition:
 # Ranks
 
 
-def test_an_entry_counts_once_by_its_best_photo() -> None:
-    # photos: a .2, b .9, a .7, c .9; the entries have a .7, b .9, c .9
-    assert metrics.best_of_entry([0.2, 0.9, 0.7, 0.9], ["a", "b", "a", "c"]) == {"a": 0.7, "b": 0.9, "c": 0.9}
-
-
 def test_rank_is_by_entry_and_ties_count_against_it() -> None:
-    scores = metrics.best_of_entry([0.9, 0.9, 0.8, 0.7, 0.7], ["a", "a", "b", "c", "d"])
-    assert metrics.rank_of("a", scores) == 1  # two photos of a above b are one entry above b
+    scores = {"a": 0.9, "b": 0.8, "c": 0.7, "d": 0.7}
+    assert metrics.rank_of("a", scores) == 1
     assert metrics.rank_of("b", scores) == 2
     assert metrics.rank_of("c", scores) == 4  # d has the same score and is taken to stand before c
     assert metrics.rank_of("e", scores) == 0
