@@ -42,9 +42,13 @@ def strangers() -> list[Photo]:
 @pytest.fixture(scope="module")
 def answers(recognizer: Recognizer, photos: list[Photo]) -> Answers:
     """What is answered to `photos` by each evidence; a photo of one pin has one crop."""
-    return {
-        evidence: [best(crops) for crops in recognizer.identify(photos, evidence=evidence)] for evidence in Evidence
-    }
+    by_embedder = recognizer.identify(photos, evidence=Evidence.EMBEDDER)
+    told = {Evidence.EMBEDDER: [best(found) for found in by_embedder]}
+    groups = [recognizer.split(photo) for photo in photos]  # the other two find pins alike, so that once will do
+    for evidence in (Evidence.BOTH, Evidence.KEYPOINTS):
+        found = iter(recognizer.answer([crop for crops in groups for crop in crops], evidence=evidence))
+        told[evidence] = [best([next(found) for _ in crops]) for crops in groups]
+    return told
 
 
 def best(recognitions: list[Recognition]) -> Recognition:
@@ -120,17 +124,6 @@ def test_pins_that_the_catalogue_lacks_are_no_match(recognizer: Recognizer, stra
     assert len(called) <= 1, called  # of 20, one was
     # not near where a match begins by the half of them
     assert np.median([one.matches[0].probability for one in found]) < min(recognizer.ranking.match) - 0.1
-
-
-def test_the_drawn_query_files_are_answered(
-    recognizer: Recognizer, query: Callable[[int], tuple[Path, str | None]]
-) -> None:
-    right = 0
-    for at in range(10):
-        path, entry_id = query(at)
-        (one,) = [best(crops) for crops in recognizer.identify([open_photo(path)])]
-        right += one.matches[0].entry.entry_id == entry_id
-    assert right >= 8
 
 
 def test_a_catalogue_photo_finds_itself(recognizer: Recognizer) -> None:

@@ -332,7 +332,7 @@ def test_a_run_that_stops_at_any_step_leaves_the_old_index_or_the_new(
 
 
 def test_a_killed_run_leaves_the_old_index_and_the_next_finishes_what_is_left(own: Path, embedded: list[int]) -> None:
-    new = 2 * BATCH
+    new = BATCH + 4  # more than are embedded together, so that the kill comes before the end
     with Catalogue.open(own) as catalogue:
         for at in range(new):
             turned = np.roll(VIEWS[at % 8], 7 * at + 3, axis=1)
