@@ -6,6 +6,7 @@ import ast
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -195,6 +196,7 @@ def imported(path: Path, module: str) -> Iterator[tuple[int, str]]:
 IMPORTS = [(module, line, name) for module, path in sources() for line, name in imported(path, module)]
 
 
+@cache
 def allowed(part: str) -> set[str]:
     below = set(MAY_IMPORT) | {part_of(module) for module, _ in sources()} | EVERYWHERE
     if part in FACES:
