@@ -125,6 +125,13 @@ def text_of(form: FormData, name: str, most: int = 400) -> str:
     return value[:most].replace("\x00", "") if isinstance(value, str) else ""
 
 
+def _told(request: Request, text: str) -> Response:
+    """A few words as an answer: a page of their own, or bare where a script sent the form and stays on its page."""
+    if request.headers.get("x-quiet"):
+        return PlainTextResponse(said(text, language_of(request)))
+    return page(request, "message.html", heading=text, detail="")
+
+
 # Photos
 
 
@@ -188,18 +195,14 @@ async def correct(request: Request, service: Reads, form: Sent) -> Response:
         raise Problem(422, "; ".join(str(one["msg"]) for one in error.errors())) from None
     writes = token is not None and token.writes
     await keep_correction(service, given, token.name if token else NOBODY, writes=writes)
-    if request.headers.get("x-quiet"):
-        return PlainTextResponse(said("Thank you, noted.", language_of(request)))
-    return page(request, "message.html", heading="Thank you, noted.", detail="")
+    return _told(request, "Thank you, noted.")
 
 
 @router.post("/uploads/{upload_id}/delete")
 async def delete_upload(request: Request, service: Reads, form: Sent, upload_id: str) -> Response:
     """Delete a photo that was kept."""
     await delete_kept(service, upload_id)
-    if request.headers.get("x-quiet"):
-        return PlainTextResponse(said("Deleted.", language_of(request)))
-    return page(request, "message.html", heading="Deleted.", detail="")
+    return _told(request, "Deleted.")
 
 
 @router.get("/kept")
@@ -285,7 +288,7 @@ async def lot_report_file(service: Reads, job_id: str) -> Response:
 async def delete_lot(request: Request, service: Reads, form: Sent, job_id: str) -> Response:
     """Delete a lot."""
     await asyncio.to_thread(service.lots.delete, job_id)
-    return page(request, "message.html", heading="Deleted.", detail="")
+    return _told(request, "Deleted.")
 
 
 def _plain_cell(value: Any) -> Any:
