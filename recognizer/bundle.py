@@ -26,6 +26,7 @@ from recognizer import archive, tables, vectors
 from recognizer.archive import Progress
 from recognizer.catalogue import BUNDLE, DATABASE, PICTURES, Catalogue
 from recognizer.errors import CatalogueError, IndexError_
+from recognizer.files import write_whole
 from recognizer.photos import encode_jpeg
 from recognizer.program import program_version
 from recognizer.transfer import transfer
@@ -112,7 +113,7 @@ def make_bundle(
                 file.put(inside, source, small=inside in (DATABASE, ENTRIES))
             file.finish(**about)
     report.entries, report.images, report.sha256 = entries, len(kept), archive.sha256_of(path)
-    path.with_name(path.name + ".sha256").write_text(f"{report.sha256}  {path.name}\n", encoding="utf-8")
+    write_whole(path.with_name(path.name + ".sha256"), f"{report.sha256}  {path.name}\n".encode(), CatalogueError)
     return report
 
 

@@ -49,7 +49,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "archive": {"files"},
     "program": set(),
     "backup": {"program", "archive", "catalogue", "corrections", "database", "transfer"},
-    "bundle": {"program", "archive", "catalogue", "database", "photos", "tables", "transfer", "vectors"},
+    "bundle": {"program", "archive", "catalogue", "database", "files", "photos", "tables", "transfer", "vectors"},
     "wanted": {"catalogue", "tables"},
     "finished": {"catalogue", "tables"},
     "imports": {"program", "catalogue", "files", "photos", "numbers", "words", "wanted", "finished"},
