@@ -14,7 +14,7 @@ from recognizer.verdict import Ranking
 
 CSV_COLUMNS: Final = (
     *("photo", "pin", "left", "top", "right", "bottom", "verdict", "rank", "entry_id", "number", "title", "title_en"),
-    *("probability", "image_id", "similarity", "votes", "inliers", "appearance", "colour", "overlap"),
+    *("probability", "image_id", "similarity", "votes", "inliers", "appearance", "colour", "overlap", "same"),
 )
 """A row is one entry offered for one pin; a pin without any has one row that ends with its verdict."""
 
@@ -85,6 +85,7 @@ def _match_json(match: Match, systems: Sequence[str]) -> dict[str, Any]:
         "appearance": round(float(match.hit.appearance), 4),
         "colour": round(float(match.hit.colour), 4),
         "overlap": round(float(match.hit.overlap), 4),
+        "same": round(float(match.hit.same), 4),
     }
 
 

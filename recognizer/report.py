@@ -258,9 +258,9 @@ class _Studio:
 
 def _candidate(match: Match, picture: Inlined | None) -> _Candidate:
     hit = match.hit
-    values = (hit.similarity, hit.votes, hit.inliers, hit.appearance, hit.colour, hit.overlap)
+    values = (hit.similarity, hit.votes, hit.inliers, hit.appearance, hit.colour, hit.overlap, hit.same)
     numbers = [str(value) if isinstance(value, int) else f"{value:.2f}" for value in values]
-    names = ("similarity", "votes", "inliers", "appearance", "colour", "overlap")
+    names = ("similarity", "votes", "inliers", "appearance", "colour", "overlap", "same")
     return _Candidate(match, percent(match.probability), picture, tuple(zip(names, numbers, strict=True)))
 
 

@@ -228,10 +228,11 @@ class Hit:
     `similarity` is that of the embeddings (-1 to 1); `votes` what the query's keypoints give the photo, a keypoint (0
     up, see `vectors.Index.vote`); `inliers` how many correspondences agree on one pose. After alignment, `appearance`
     says how alike the pictures are around the matched points and `colour` how alike their colours all over the pin (-1
-    to 1), `overlap` how far the two pins cover one another (0 to 1); 0 where they could not be aligned. `homography` is
-    (3, 3) float64 from pixels of the catalogue photo to pixels of the crop, `matched` is (m, 4) float32 of x, y in the
-    crop and x, y in the catalogue photo for the correspondences behind it, both pictures as `photos.open_photo` returns
-    them; both None where there is no alignment.
+    to 1), `overlap` how far the two pins cover one another (0 to 1), `same` the log-odds that they are one pin and no
+    variants of one another (see `twins`); 0 where they could not be aligned. `homography` is (3, 3) float64 from pixels
+    of the catalogue photo to pixels of the crop, `matched` is (m, 4) float32 of x, y in the crop and x, y in the
+    catalogue photo for the correspondences behind it, both pictures as `photos.open_photo` returns them; both None
+    where there is no alignment.
     """
 
     image_id: int
@@ -241,6 +242,7 @@ class Hit:
     appearance: float = 0.0
     colour: float = 0.0
     overlap: float = 0.0
+    same: float = 0.0
     homography: NDArray[np.float64] | None = None
     matched: Float32 | None = None
 

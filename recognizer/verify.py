@@ -4,8 +4,9 @@ Two steps. Descriptors of crop and catalogue photo are matched directly with Low
 proposes a similarity transform by its places, scales and angles; the matches that agree with the best one are the
 `inliers` (the pose clustering of Lowe 2004, without bins). Then a homography (MAGSAC, Barath et al. 2020, from
 OpenCV) carries the catalogue photo onto the crop, where three things are compared: luminance and colour around the
-matched points, colour all over the pin, and how far the two pins cover one another. Inliers say that the drawing is
-the same; colour parts its platings and enamels; a pin that lies half outside the crop is a neighbour of the one asked.
+matched points, colour all over the pin, and how far the two pins cover one another; and a network (`twins`) looks at
+both for what parts variants. Inliers say that the drawing is the same; colour and `twins` part its platings, enamels
+and words; a pin that lies half outside the crop is a neighbour of the one asked.
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from recognizer.types import Float32, Hit, Keypoints, Reference, UInt8Image
+from recognizer import twins
+from recognizer.types import Float32, Hit, Keypoints, Mask, Reference, UInt8Image
 
 RATIO: Final = 0.8
 """Lowe's ratio of the nearest to the second nearest distance inside one catalogue photo."""
@@ -33,6 +35,8 @@ _EXACT: Final = 0.012  # of the crop's long side: MAGSAC's threshold for the hom
 _STRETCH: Final = 10  # between the areas that two matched places are magnified by; a phone held aslant gives about 3
 _LEAST: Final = 5  # matches behind a homography, one more than define it
 _FEWEST: Final = 50  # pixels that say anything of colour
+_LEAST_SEEN: Final = 0.025  # of the frame of `twins`
+_SURE: Final = 4.0  # log-odds past which it does not matter how sure `twins` is
 _SIDE: Final = 192  # long side in pixels at which aligned pictures are compared: coarser than scratches and grain
 
 
@@ -43,7 +47,7 @@ def verify(
     references: Sequence[Reference],
     outline: Float32 | None = None,
 ) -> list[Hit]:
-    """Return the hits with inliers, appearance, colour, overlap, homography and matched points, in their order.
+    """Return the hits with inliers, appearance, colour, overlap, same, homography and matched points, in their order.
 
     `image` is the crop (h, w, 3), `keypoints` its own and `outline` (n, 2) the pin's contour in it, where it is None
     the hull of the keypoints; `references` belong to `hits` one by one. A hit without enough agreement keeps 0:
@@ -58,6 +62,7 @@ def verify(
     counted = [replace(hit, inliers=len(found)) for hit, found in zip(hits, agreeing, strict=True)]
     order = sorted(range(len(hits)), key=lambda at: -len(agreeing[at]))[:ALIGNED]
     canvas = _Canvas(image, _hull(keypoints.places) if outline is None and len(keypoints) > 2 else outline)
+    pairs_of: dict[int, Float32] = {}
     for at in order:
         aligned = _align(references[at].keypoints, keypoints, pairs[at], _EXACT * side)
         if aligned is None:
@@ -74,7 +79,54 @@ def verify(
             homography=homography,
             matched=np.hstack([here, there]),
         )
+        laid = _laid(image, canvas.outline, references[at], homography)
+        if laid is not None:
+            pairs_of[at] = twins.paired(*laid)
+    if pairs_of:
+        said = twins.load().same(np.stack(list(pairs_of.values())))
+        for at, value in zip(pairs_of, said.tolist(), strict=True):
+            trust = _trust(counted[at].inliers)
+            counted[at] = replace(counted[at], same=float(np.clip(value, -_SURE, _SURE)) * trust)
     return counted
+
+
+def _laid(
+    image: UInt8Image, outline: Float32 | None, reference: Reference, homography: NDArray[np.float64]
+) -> tuple[UInt8Image, UInt8Image, Mask] | None:
+    """Crop and catalogue photo laid over one another for `twins`, and where both pins are seen; None if hardly."""
+    pin = _carried(reference.keypoints.places, homography)
+    place = twins.frame(image.shape[:2], pin)
+    size = (twins.SIDE, twins.SIDE)
+    of_thumbnail = place @ homography @ _from_thumbnail(reference)
+    whole = np.ones(reference.thumbnail.shape[:2], np.uint8)
+    covered = cv2.warpPerspective(whole, of_thumbnail, size, flags=cv2.INTER_NEAREST)
+    inside = np.logical_and(covered, _filled(_moved(pin, place), size))
+    if outline is not None:
+        inside &= _filled(_moved(outline, place), size) > 0
+    if inside.mean() < _LEAST_SEEN:
+        return None
+    return _warped(image, place), _warped(reference.thumbnail, of_thumbnail), inside
+
+
+def _warped(image: UInt8Image, transform: NDArray[np.float64]) -> UInt8Image:
+    """The picture in the frame of `twins`, smoothed before it is made smaller: a plain warp would alias."""
+    centre = np.linalg.inv(transform) @ (twins.SIDE / 2, twins.SIDE / 2, 1)
+    depth = float(transform[2] @ (centre / centre[2]))
+    scale = float(np.sqrt(abs(np.linalg.det(transform) / depth**3)))  # the transform's derivative there
+    if scale < 0.6:
+        image = np.asarray(cv2.GaussianBlur(image, (0, 0), 0.4 / max(scale, 0.05)), np.uint8)
+    return np.asarray(cv2.warpPerspective(image, transform, (twins.SIDE, twins.SIDE)), np.uint8)
+
+
+def _from_thumbnail(reference: Reference) -> NDArray[np.float64]:
+    """The transform from pixels of the reference's thumbnail to pixels of its photo."""
+    transform = np.diag([1 / reference.factor, 1 / reference.factor, 1.0])
+    transform[:2, 2] = reference.corner
+    return transform
+
+
+def _moved(places: Float32, transform: NDArray[np.float64]) -> Float32:
+    return np.asarray(cv2.perspectiveTransform(places[None].astype(np.float64), transform)[0], np.float32)
 
 
 def _matches(query: Keypoints, references: Sequence[Keypoints]) -> list[NDArray[np.intp]]:
@@ -158,6 +210,7 @@ class _Canvas:
         height, width = image.shape[:2]
         self._factor = _SIDE / max(height, width)
         self._size = (max(1, round(width * self._factor)), max(1, round(height * self._factor)))
+        self.outline = outline
         self._lab = _lab(cv2.resize(image, self._size, interpolation=cv2.INTER_AREA))
         if outline is None:
             self._pin = np.ones(self._size[::-1], np.uint8)
@@ -176,9 +229,7 @@ class _Canvas:
         its keypoints.
         """
         to_canvas = np.diag([self._factor, self._factor, 1.0])
-        from_thumbnail = np.diag([1 / reference.factor, 1 / reference.factor, 1.0])
-        from_thumbnail[:2, 2] = reference.corner
-        transform = to_canvas @ homography @ from_thumbnail
+        transform = to_canvas @ homography @ _from_thumbnail(reference)
         warped = _lab(cv2.warpPerspective(reference.thumbnail, transform, self._size, flags=cv2.INTER_AREA))
         covered = cv2.warpPerspective(np.ones(reference.thumbnail.shape[:2], np.uint8), transform, self._size)
         hull = _filled(_hull(places * np.float32(self._factor)), self._size)

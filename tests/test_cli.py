@@ -29,6 +29,7 @@ MATCH_KEYS = {
     "appearance",
     "colour",
     "overlap",
+    "same",
 }
 
 

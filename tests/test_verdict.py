@@ -79,7 +79,7 @@ def test_scores_weigh_by_one_set_apart_and_by_the_other_agreed() -> None:
 
 
 def test_signs_are_worked_against_the_best_photo_of_another_entry() -> None:
-    hits = [Hit(1, 0.5, 0.2, 10, 0.25, 0.75, 0.5), Hit(2, 0.7, 0.1, 3, 0.2), Hit(3, 0.6, 0.05, 2, 0.1)]
+    hits = [Hit(1, 0.5, 0.2, 10, 0.25, 0.75, 0.5, -1.5), Hit(2, 0.7, 0.1, 3, 0.2), Hit(3, 0.6, 0.05, 2, 0.1)]
     found = dict(zip(SIGNS, signs(hits, np.array([2.0, 1.5, 0.5]), ["A", "A", "B"]), strict=True))
     # 10 inliers are half way from 6 to 14; the lead is over the photo of B, the second photo of A is no rival
     assert found["agreement"] == pytest.approx(0.5)
@@ -88,6 +88,7 @@ def test_signs_are_worked_against_the_best_photo_of_another_entry() -> None:
     assert found["agreed_appearance"] == pytest.approx(0.5 * 0.25)
     assert found["agreed_colour"] == pytest.approx(0.5 * 0.75)
     assert found["agreed_overlap"] == pytest.approx(0.5 * 0.5)
+    assert found["agreed_same"] == pytest.approx(0.5 * -1.5)
     assert found["agreed_similarity"] == pytest.approx(0.5 * 0.5)
     assert found["apart_similarity"] == pytest.approx(0.5 * 0.5)
     assert found["apart_inliers"] == pytest.approx(0.5 * math.log(11))

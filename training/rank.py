@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from tqdm import tqdm
 
-from recognizer import lots, metrics, verdict
+from recognizer import lots, metrics, twins, verdict
 from recognizer.identify import SETTINGS, Recognizer
 from recognizer.imports import read_queries
 from recognizer.photos import open_photo
@@ -321,7 +321,7 @@ def as_json(ranking: Ranking, names: Sequence[str], figures: dict[str, dict[str,
         **verdict.as_json(ranking),
         "false_matches": FALSE_MATCHES,
         "fitted_on": list(names),
-        "features": SETTINGS,
+        "features": f"{SETTINGS}/{twins.digest()}",
         "cross_validated": figures,
     }
 

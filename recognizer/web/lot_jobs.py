@@ -324,5 +324,6 @@ def _recognitions(answer: Mapping[str, Any], catalogue: Catalogue) -> list[Recog
 
 
 def _match(held: Mapping[str, Any], entries: Mapping[str, CatalogueEntry]) -> Match:
-    evidence = {name: held[name] for name in ("similarity", "votes", "inliers", "appearance", "colour", "overlap")}
+    names = ("similarity", "votes", "inliers", "appearance", "colour", "overlap", "same")
+    evidence = {name: held.get(name, 0.0) for name in names}
     return Match(entries[held["entry_id"]], held["image_id"], held["probability"], Hit(held["image_id"], **evidence))
