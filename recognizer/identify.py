@@ -26,6 +26,7 @@ from recognizer.catalogue import Catalogue
 from recognizer.checks import checks
 from recognizer.embedder import Embedder
 from recognizer.errors import IndexError_, IndexMismatch
+from recognizer.features import SETTINGS
 from recognizer.types import (
     CatalogueEntry,
     Crop,
@@ -42,9 +43,6 @@ from recognizer.types import (
 from recognizer.vectors import Index
 from recognizer.verdict import Ranking
 from recognizer.verify import verify
-
-SETTINGS: Final = f"{lots.SETTINGS}/{keypoints.SETTINGS}"
-"""What the features of a photo depend on, on both sides: the index refuses queries taken in another way."""
 
 BY_VOTES: Final = 24
 BY_SIMILARITY: Final = 16

@@ -9,8 +9,6 @@ small, once more and larger.
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,11 +19,10 @@ import numpy as np
 import timm
 import torch
 from numpy.typing import NDArray
-from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional
 
-from recognizer.errors import ModelError
+from recognizer import weights
 from recognizer.processor import computes_bfloat16
 from recognizer.types import Box, Float32, Mask, UInt8Image
 
@@ -38,12 +35,6 @@ CLOSER_DEPTH = 0.28
 lots of cut-out pins, .912 and .909 for `coins/`, and found .882 and .849 of the places on `boards/`; with known pins
 that are seen by their keypoints both find .983."""
 MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-
-
-def digest(folder: Path = SHIPPED) -> str:
-    """Return a short fingerprint of the network's weights, "none" where there are no weights."""
-    path = folder / "weights.safetensors"
-    return hashlib.sha256(path.read_bytes()).hexdigest()[:8] if path.exists() else "none"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -120,19 +111,7 @@ class Outliner:
         Raises ModelError when the folder has none or its weights are of another network.
         """
         folder = folder or SHIPPED
-        try:
-            card = json.loads((folder / "model.json").read_text(encoding="utf-8"))
-            weights = load_file(folder / "weights.safetensors")
-            network = OutlineNet()
-            network.load_state_dict({name: value.float() for name, value in weights.items()}, strict=False)
-        except (OSError, ValueError, RuntimeError) as error:
-            raise ModelError(
-                f"{folder}: no usable outline network ({error}); train one or reinstall znachki"
-            ) from error
-        missing = {name for name in network.state_dict() if not name.endswith("num_batches_tracked")} - set(weights)
-        if missing:
-            raise ModelError(f"{folder}: weights of another network, {len(missing)} missing; train it again")
-        return cls(network, card)
+        return cls(weights.fill(OutlineNet(), folder), weights.card(folder))
 
     def find(
         self, image: UInt8Image, max_side: int = 1280, first: Float32 | None = None, pin: float | None = None

@@ -7,7 +7,6 @@ trained on struck designs and their drawn variants (`training/twins.py`), never 
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -16,10 +15,9 @@ from typing import Final
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from recognizer.errors import ModelError
+from recognizer import weights
 from recognizer.processor import computes_bfloat16
 from recognizer.types import Float32, Mask, UInt8Image
 
@@ -112,20 +110,6 @@ class Twins:
 
 @lru_cache(maxsize=2)
 def load(folder: Path = SHIPPED) -> Twins:
-    """Load the network of a folder (weights.safetensors, model.json); raises ModelError where there is none."""
-    network = TwinNet()
-    try:
-        weights = load_file(folder / "weights.safetensors")
-        network.load_state_dict({name: value.float() for name, value in weights.items()}, strict=False)
-    except (OSError, ValueError, RuntimeError) as error:
-        raise ModelError(f"{folder}: no usable network of twins ({error}); train one or reinstall znachki") from error
-    missing = {name for name in network.state_dict() if not name.endswith("num_batches_tracked")} - set(weights)
-    if missing:
-        raise ModelError(f"{folder}: weights of another network, {len(missing)} missing; train it again")
+    """Load the network of a folder; raises ModelError where there is none."""
+    network = weights.fill(TwinNet(), folder)
     return Twins(network.eval().to(memory_format=torch.channels_last))
-
-
-def digest(folder: Path = SHIPPED) -> str:
-    """Return a short fingerprint of the network's weights, "none" where there are no weights."""
-    path = folder / "weights.safetensors"
-    return hashlib.sha256(path.read_bytes()).hexdigest()[:8] if path.exists() else "none"

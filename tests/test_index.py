@@ -20,7 +20,7 @@ import pytest
 
 from index.build import BATCH, build
 from index.check import check
-from recognizer import embedder, identify, keypoints, sample, vectors
+from recognizer import embedder, features, identify, keypoints, sample, vectors
 from recognizer.catalogue import Catalogue
 from recognizer.embedder import ZOOMS, Embedder
 from recognizer.errors import CatalogueError, IndexError_, ModelError
@@ -120,7 +120,7 @@ def test_an_index_holds_the_faces_of_the_catalogue(small: Path, tiny_model: Path
         assert len(catalogue.images()) == 7
     assert list(index.manifest.images) == faces
     assert (index.manifest.model, index.manifest.dim) == (str(tiny_model), 16)
-    assert index.manifest.settings == identify.SETTINGS
+    assert index.manifest.settings == features.SETTINGS
     embeddings, descriptors = index.parts
     assert embeddings.ntotal == 6 * len(ZOOMS)
     assert descriptors.ntotal == sum(len(index.reference(image_id).keypoints) for image_id, _ in faces)

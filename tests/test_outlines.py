@@ -79,7 +79,7 @@ def test_a_model_is_written_and_loaded_and_answers_for_any_shape(tmp_path: Path)
 
 
 def test_a_folder_without_model_or_with_other_weights_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match="no usable outline network"):
+    with pytest.raises(ModelError, match="no usable weights"):
         outlines.Outliner.load(tmp_path)
     folder_with_model(tmp_path)
     save_file({"other": torch.zeros(1)}, tmp_path / "weights.safetensors")

@@ -25,8 +25,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 from tqdm import tqdm
 
-from recognizer import lots, metrics, twins, verdict
-from recognizer.identify import SETTINGS, Recognizer
+from recognizer import lots, metrics, twins, verdict, weights
+from recognizer.features import SETTINGS
+from recognizer.files import write_whole
+from recognizer.identify import Recognizer
 from recognizer.imports import read_queries
 from recognizer.photos import open_photo
 from recognizer.types import Hit, Photo, Verdict
@@ -321,7 +323,7 @@ def as_json(ranking: Ranking, names: Sequence[str], figures: dict[str, dict[str,
         **verdict.as_json(ranking),
         "false_matches": FALSE_MATCHES,
         "fitted_on": list(names),
-        "features": f"{SETTINGS}/{twins.digest()}",
+        "features": f"{SETTINGS}/{weights.digest(twins.SHIPPED)}",
         "cross_validated": figures,
     }
 
@@ -346,9 +348,7 @@ def main(sets: Sequence[tuple[Path, Path, int]], out: Path | None) -> None:
     text = json.dumps(as_json(fit(cases), names, figures), indent=2, ensure_ascii=False)
     click.echo(text)
     if out:
-        draft = out.with_name(f".{out.name}.part")
-        draft.write_text(text + "\n", encoding="utf-8")
-        draft.replace(out)
+        write_whole(out, (text + "\n").encode())
 
 
 if __name__ == "__main__":

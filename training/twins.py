@@ -10,7 +10,6 @@ Run as `python -m training.twins DESIGNS OUT`.
 
 from __future__ import annotations
 
-import json
 import math
 import time
 from collections.abc import Iterator, Sequence
@@ -24,7 +23,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
-from safetensors.torch import save_file
 from torch import Tensor
 from torch.nn import functional
 from torch.utils.data import DataLoader, IterableDataset
@@ -32,6 +30,7 @@ from torch.utils.data import DataLoader, IterableDataset
 from recognizer.metrics import auroc
 from recognizer.twins import SIDE, STRIDE, TwinNet, paired
 from recognizer.types import Mask, UInt8Image
+from recognizer.weights import write
 from training import designs, render
 from training.grounds import Field, colour, noise
 from training.render import ENAMELS, METALS, Pin
@@ -413,10 +412,6 @@ def measure(weights: dict[str, Tensor], held: Sequence[Struck], plan: Plan) -> d
 
 
 def _ship(weights: dict[str, Tensor], plan: Plan, figures: dict[str, float], folder: Path) -> None:
-    half = {n: v.half().contiguous() for n, v in weights.items() if not n.endswith("num_batches_tracked")}
-    save_file(half, folder / "weights.part")
-    (folder / "weights.part").chmod(0o644)
-    (folder / "weights.part").replace(folder / "weights.safetensors")
     card = {
         "name": "twins",
         "network": "eight plain convolutions at strides 2 to 16 over two aligned pictures",
@@ -428,7 +423,7 @@ def _ship(weights: dict[str, Tensor], plan: Plan, figures: dict[str, float], fol
         "plan": asdict(plan),
         "figures": figures,
     }
-    (folder / "model.json").write_text(json.dumps(card, indent=2) + "\n", encoding="utf-8")
+    write(folder, weights, card)
 
 
 @click.command(help=__doc__.split("\n")[0] if __doc__ else "")
