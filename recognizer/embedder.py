@@ -47,6 +47,8 @@ _OURS: Final = Path(__file__).resolve().parent / "models"
 _WEIGHTS: Final = "weights.safetensors"
 _CARD: Final = "model.json"
 _TEXT: Final = "text_tower."  # what the names of the text tower's tensors begin with
+_LAST: Final = "last_map."  # and those of the last map's
+_ROOTED: Final = 1e-6  # squares below are no steeper for a gradient than this
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,19 +60,49 @@ class Preprocessing:
     std: tuple[float, float, float]
 
 
+class LastMap(nn.Module):
+    """What may follow an image tower: the roots of its numbers, then a linear map, see `training.settle`.
+
+    Roots keep the few channels that a picture drives hardest from deciding alone (Perronnin et al. 2010).
+    """
+
+    def __init__(self, dim: int) -> None:
+        super().__init__()
+        self.map = nn.Linear(dim, dim, bias=False)
+
+    def forward(self, rows: Tensor) -> Tensor:
+        """Return the mapped rows (n, dim) float32, not normalised."""
+        with torch.autocast(rows.device.type, enabled=False):
+            mapped: Tensor = self.map(rooted(rows))
+        return mapped
+
+
+def rooted(rows: Tensor) -> Tensor:
+    """Return rows (n, dim) as unit rows float32 of the roots of their numbers, which keep their signs."""
+    even = nn.functional.normalize(rows.float(), dim=1)
+    return nn.functional.normalize(even.sign() * (even.abs() + _ROOTED).sqrt(), dim=1)
+
+
 @dataclass(frozen=True, slots=True)
 class Trunk:
-    """A network to train from, as a model folder describes it; `text` where it has a text tower of ours."""
+    """A network to train from, as a model folder describes it; `text` where it has a text tower of ours, `last` where a
+    map follows its image tower."""
 
     network: Any
     architecture: dict[str, Any]
     form: Preprocessing
     text: TextTower | None = None
+    last: LastMap | None = None
 
     @property
     def visual(self) -> Any:
         """The image tower: the network itself, or a part of an open_clip one."""
         return self.network.visual if self.architecture["kind"] == "open_clip" else self.network
+
+    @property
+    def pictures(self) -> Any:
+        """What turns pictures into rows: the image tower, and the last map where there is one."""
+        return self.visual if self.last is None else nn.Sequential(self.visual, self.last)
 
     @property
     def dim(self) -> int:
@@ -303,7 +335,7 @@ def _folder(folder: Path, name: str) -> Embedder:
     found = _folder_trunk(folder)
     # The same weights compute something else in another architecture.
     digest = json.dumps(found.architecture, sort_keys=True) + _digest(_stored(folder))
-    return Embedder(found.visual, found.dim, found.form, name, digest, found.reads)
+    return Embedder(found.pictures, found.dim, found.form, name, digest, found.reads)
 
 
 def _stored(folder: Path) -> dict[str, Tensor]:
@@ -332,21 +364,27 @@ def _folder_trunk(folder: Path) -> Trunk:
         text = None
         if "text" in card:
             text = TextTower(**card["text"])
-            text.load_state_dict({key.removeprefix(_TEXT): weights.pop(key) for key in _text_keys(weights)})
+            text.load_state_dict(_taken(weights, _TEXT))
             text.eval().requires_grad_(False)
+        last = None
+        if "last_map" in card:
+            last = LastMap(int(card["last_map"]["dim"]))
+            last.load_state_dict(_taken(weights, _LAST))
+            last.eval().requires_grad_(False)
         network.load_state_dict(weights)
         if architecture["kind"] == "open_clip":
             with torch.inference_mode():  # a transformer takes pictures of one size alone
                 network.eval().visual(torch.zeros(1, 3, form.size, form.size))
-        return Trunk(network, architecture, form, text)
+        return Trunk(network, architecture, form, text, last)
     except (LookupError, TypeError, ValueError, AttributeError, RuntimeError, OSError, SafetensorError) as error:
         raise ModelError(
             f"{folder}: {_CARD} and {_WEIGHTS} do not fit together ({error}); train or copy it again"
         ) from error
 
 
-def _text_keys(weights: dict[str, Tensor]) -> list[str]:
-    return [key for key in weights if key.startswith(_TEXT)]
+def _taken(weights: dict[str, Tensor], start: str) -> dict[str, Tensor]:
+    """Take the tensors of one part, whose names begin with `start`, out of all of them."""
+    return {key.removeprefix(start): weights.pop(key) for key in list(weights) if key.startswith(start)}
 
 
 def _preprocessing(held: Any) -> Preprocessing:
@@ -377,6 +415,7 @@ def save(
     form: Preprocessing,
     about: dict[str, Any],
     text: TextTower | None = None,
+    last: LastMap | None = None,
 ) -> None:
     """Write a model folder: weights as float16 safetensors and the card, beside `folder` first and then renamed.
 
@@ -389,7 +428,8 @@ def save(
         raise ModelError(f"{folder}: exists already; choose another name")
     draft = folder.with_name(f".{folder.name}.part")
     draft.mkdir(parents=True, exist_ok=True)
-    held = [(_TEXT + key, value) for key, value in text.state_dict().items()] if text is not None else []
+    parts = [(start, part) for start, part in ((_TEXT, text), (_LAST, last)) if part is not None]
+    held = [(start + key, value) for start, part in parts for key, value in part.state_dict().items()]
     tensors = {
         key: (value.half() if value.is_floating_point() else value).contiguous()
         for key, value in [*network.state_dict().items(), *held]
@@ -399,6 +439,8 @@ def save(
     card = {"format": 1, "architecture": architecture, "preprocessing": asdict(form), **about}
     if text is not None:
         card["text"] = {"dim": text.dim, "buckets": text.buckets, "width": text.width}
+    if last is not None:
+        card["last_map"] = {"dim": last.map.in_features}
     (draft / _CARD).write_text(json.dumps(card, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
     draft.rename(folder)
 
