@@ -13,12 +13,17 @@ import numpy as np
 import pytest
 import timm
 import torch
+from safetensors import safe_open
 
-from recognizer.embedder import Preprocessing, Trunk, load
+from recognizer import sample
+from recognizer.catalogue import Catalogue
+from recognizer.embedder import Preprocessing, Trunk, load, padded, read_card
+from recognizer.embedder import trunk as trunk_of
 from recognizer.errors import ModelError
+from recognizer.imports import import_csv
 from recognizer.texts import TextTower, pieces
 from recognizer.types import CatalogueEntry, UInt8Image
-from training import augment, data, loss, train
+from training import augment, data, loss, settle, train
 from training.train import Plan
 
 FORM = Preprocessing(32, (0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
@@ -165,6 +170,93 @@ def train_weights(folder: Path) -> dict[str, torch.Tensor]:
 def test_it_stops_where_nothing_is_gained(tmp_path: Path) -> None:
     plan = replace(PLAN, steps=40, every=1, patience=2, rate=0.0)
     assert train.train(trunk(), Discs(6), Discs(6), plan, tmp_path)["steps"] == 3
+
+
+def test_the_last_map_evens_out_how_views_differ() -> None:
+    torch.manual_seed(0)
+    turned, _ = torch.linalg.qr(torch.randn(6, 6))
+    scatter = turned @ torch.diag(torch.tensor([50.0, 4.0, 1.0, 1.0, 0.1, 0.0])) @ turned.T
+    found = settle.evening(scatter)
+    before, after = (torch.linalg.eigvalsh(one) for one in (scatter, found @ scatter @ found.T))
+    assert float(after[-1] / after.mean()) < float(before[-1] / before.mean())
+    assert float(torch.linalg.eigvalsh(found)[0]) > 0  # nothing is lost
+    torch.testing.assert_close(settle.evening(3 * torch.eye(4)), torch.eye(4))
+    torch.testing.assert_close(settle.evening(torch.zeros(4, 4)), torch.eye(4) * (4 / 3) ** 0.5)
+
+
+def pairs_of_discs(rank: int = 0, ranks: int = 1) -> data.Views:
+    return data.Views(Discs(12), 6, 32, 2, 2, rank=rank, ranks=ranks)
+
+
+def mean_colours(pictures: torch.Tensor) -> torch.Tensor:
+    return pictures.float().mean(dim=(1, 2))
+
+
+def test_processes_that_share_the_views_find_the_scatter_of_one() -> None:
+    shares = [settle.scatter_of(pairs_of_discs(rank, 2), mean_colours) for rank in range(2)]
+    torch.testing.assert_close(shares[0] + shares[1], settle.scatter_of(pairs_of_discs(), mean_colours))
+
+
+def test_a_killed_run_goes_on_with_the_last_map_that_it_had_found(tmp_path: Path) -> None:
+    def gone(pictures: torch.Tensor) -> torch.Tensor:
+        raise Killed
+
+    first = settle.last_map(pairs_of_discs(), mean_colours, tmp_path / "settled.safetensors")
+    again = settle.last_map(pairs_of_discs(), gone, tmp_path / "settled.safetensors")
+    assert torch.equal(first.map.weight, again.map.weight)
+
+
+def test_a_model_with_a_last_map_comes_back_as_it_was_saved(tmp_path: Path) -> None:
+    plain = trunk()
+    one = train.settled(plain, Discs(12), replace(PLAN, settle=24), tmp_path / "run")
+    found = {"steps": 0, "alpha": 0.0, "recall": {}}
+    folders = [
+        train.ship(which, tmp_path / name, PLAN, found, {}) for which, name in ((plain, "plain"), (one, "mapped"))
+    ]
+    pictures = [Discs(3).cutouts(row, np.random.default_rng(0))[0][:, :, :3] for row in range(3)]
+    models = [load(folder) for folder in folders]
+    with torch.no_grad():
+        inputs = train.prepared(torch.from_numpy(np.stack([padded(picture, 32) for picture in pictures])), FORM)
+        expected = torch.nn.functional.normalize(one.pictures(inputs), dim=1).numpy()
+    plain_rows, rows = (model.embed(pictures) for model in models)
+    assert (rows * expected).sum(axis=1).min() > 0.998  # weights are kept as float16
+    assert (plain_rows * expected).sum(axis=1).max() < 0.9
+    assert models[0].fingerprint != models[1].fingerprint
+
+
+def test_where_words_alone_are_learnt_pictures_are_seen_as_before(tmp_path: Path) -> None:
+    one = train.settled(trunk(), Discs(12), replace(PLAN, settle=24), tmp_path)
+    assert one.last is not None
+    before = {name: weight.clone() for name, weight in weights_of(one).items()}
+    mapped = one.last.map.weight.clone()
+    train.train(one, Discs(12), Discs(6), replace(PLAN, deep=False, part=5), tmp_path)
+    moved = {name for name, weight in weights_of(one).items() if not torch.equal(weight, before[name])}
+    assert moved
+    assert all(name.startswith("1.") for name in moved)
+    assert torch.equal(one.last.map.weight, mapped)
+
+
+def test_the_last_map_is_learnt_with_the_pictures(tmp_path: Path) -> None:
+    one = train.settled(trunk(), Discs(12), replace(PLAN, settle=24), tmp_path)
+    assert one.last is not None
+    mapped = one.last.map.weight.clone()
+    train.train(one, Discs(12), Discs(6), replace(PLAN, deep=True, keep=0.0), tmp_path)
+    with safe_open(tmp_path / "checkpoint.safetensors", "pt") as held:
+        assert not torch.equal(held.get_tensor("model.last.map.weight"), mapped)
+
+
+def test_a_catalogue_brings_a_last_map_to_a_model_of_pins_and_leaves_its_network(tmp_path: Path) -> None:
+    files = sample.write(tmp_path / "sample", 6, 0, 1, 0)
+    with Catalogue.open(tmp_path / "data", create=True) as catalogue:
+        import_csv(catalogue, files.catalogue)
+    plan = replace(PLAN, steps=1, head_steps=0, every=1, settle=6)
+    folder = train.on_catalogue(tmp_path / "data", "mine", plan)
+    base, mine = trunk_of("base"), trunk_of(folder)
+    assert base.last is None
+    assert mine.last is not None
+    for name, value in base.network.state_dict().items():
+        assert torch.equal(value, mine.network.state_dict()[name]), name
+    assert read_card(folder)["plan"]["deep"] is False
 
 
 def test_views_of_a_pin_are_learnt(tmp_path: Path) -> None:

@@ -42,11 +42,12 @@ from training import loss
 from training.data import CatalogueSource, DesignSource, Source, Views, cutout, parted, photos_of
 from training.designs import SOURCES, Design
 from training.segment import thinned
+from training.settle import last_map
 
 ALPHAS: Final = (0.0, 0.25, 0.5, 0.75, 1.0)
 """Shares of the trained weights, the rest being the base's, that are tried on the held-out things."""
 
-HEADS: Final = ("network.conv_head", "network.bn2", ".head.", "visual.proj", "ln_post", "text.")
+HEADS: Final = ("network.conv_head", "network.bn2", ".head.", "visual.proj", "ln_post", "text.", "last.")
 _EVERY: Final = 50  # of the groups of designs, each so-manieth is held out
 _PRINTS: Final = 150
 COSTLY: Final = ("conv_stem", "bn1", "blocks.0.", "blocks.1.")
@@ -60,7 +61,9 @@ class Plan:
 
     `pairs` things a step, two views each of `size` pixels, worked `part` pictures at a time; `late_size` from
     `late_from` of the steps on. `stop` ends the run before its schedule does. `images` and `texts` weigh the two
-    objectives, `entropy` the crowding term.
+    objectives, `entropy` the crowding term. On a catalogue the image tower learns by gradient if `deep`, by default
+    where its base is no model of pins; else it gets a last map from `settle` pairs of views, 0 for none, and only words
+    learn.
     """
 
     steps: int = 600
@@ -76,6 +79,8 @@ class Plan:
     images: float = 1.0
     texts: float = 0.25
     entropy: float = 0.3
+    settle: int = 4800
+    deep: bool | None = None
     keep: float = 0.99
     every: int = 50
     patience: int = 0
@@ -126,6 +131,7 @@ def gradients(trunk: Trunk, pictures: Tensor, texts: Sequence[str], plan: Plan) 
     """
     chunks = list(torch.split(pictures.flatten(0, 1), plan.part))
     whole = len(chunks) == 1
+    learns = any(weight.requires_grad for weight in trunk.pictures.parameters())
     with torch.set_grad_enabled(whole):
         own = torch.cat([_rows(trunk, chunk) for chunk in chunks])
     shared, place = _gathered(own.detach())
@@ -148,7 +154,9 @@ def gradients(trunk: Trunk, pictures: Tensor, texts: Sequence[str], plan: Plan) 
         said.backward(words.grad[words_place])  # type: ignore[no-untyped-call]
     assert shared.grad is not None
     gradient = shared.grad[place]
-    if whole:
+    if not learns:
+        pass  # only the words are brought to the pictures
+    elif whole:
         own.backward(gradient)  # type: ignore[no-untyped-call]
     else:
         for chunk, one in zip(chunks, torch.split(gradient, plan.part), strict=True):
@@ -157,10 +165,14 @@ def gradients(trunk: Trunk, pictures: Tensor, texts: Sequence[str], plan: Plan) 
 
 
 def _rows(trunk: Trunk, pictures: Tensor) -> Tensor:
+    return functional.normalize(_seen(trunk, trunk.pictures, pictures).float(), dim=1)
+
+
+def _seen(trunk: Trunk, tower: nn.Module, pictures: Tensor) -> Tensor:
     device = next(trunk.network.parameters()).device
     with torch.autocast(device.type, torch.bfloat16, enabled=_in_bfloat16(device)):
-        rows = trunk.visual(prepared(pictures.to(device), trunk.form))
-    return functional.normalize(rows.float(), dim=1)
+        rows: Tensor = tower(prepared(pictures.to(device), trunk.form))
+    return rows
 
 
 def _in_bfloat16(device: torch.device) -> bool:
@@ -201,6 +213,22 @@ def held_out(source: Source, size: int, seed: int, prints: Sequence[UInt8Image] 
     return Views(source, min(most, len(source)), size, seed, 1, prints=prints).batch(0)[0]
 
 
+def settled(trunk: Trunk, source: Source, plan: Plan, folder: Path, prints: Sequence[UInt8Image] = ()) -> Trunk:
+    """Return the trunk with a last map found from views of a source, instead of the one that it may have.
+
+    The map is kept in `folder` for a run that is killed. Under `torchrun` the processes share the views.
+    """
+    rank, ranks = _joined()
+    torch.set_num_threads(plan.threads)
+    cv2.setNumThreads(0)
+    folder.mkdir(parents=True, exist_ok=True)
+    trunk.visual.eval().to("cuda" if torch.cuda.is_available() else "cpu").to(memory_format=torch.channels_last)
+    steps = math.ceil(plan.settle / min(plan.pairs, len(source)))
+    views = Views(source, plan.pairs, plan.size, plan.seed + 2, steps, 0, prints, rank, ranks)
+    file = folder / "settled.safetensors"
+    return replace(trunk, last=last_map(views, partial(_seen, trunk, trunk.visual), file, plan.workers))
+
+
 def train(
     trunk: Trunk,
     source: Source,
@@ -222,9 +250,12 @@ def train(
     cv2.setNumThreads(0)  # a forked worker would wait for ever for the threads of its parent
     folder.mkdir(parents=True, exist_ok=True)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    model = nn.ModuleDict({"network": trunk.network} | ({"text": trunk.text} if trunk.text is not None else {}))
+    parts = {"network": trunk.network, "text": trunk.text, "last": trunk.last}
+    model = nn.ModuleDict({name: part for name, part in parts.items() if part is not None})
     model.requires_grad_(True).eval().to(device).to(memory_format=torch.channels_last)  # batch norms stay as they are
     part_frozen(trunk.visual, quick=device.type == "cpu")
+    if plan.deep is False:
+        trunk.pictures.requires_grad_(False)
     learnt = {name: weight for name, weight in model.named_parameters() if weight.requires_grad}
     heads = [name for name in learnt if any(part in name for part in HEADS)]
     first = [learnt[name] for name in heads]
@@ -422,7 +453,8 @@ def ship(
     card = {"plan": asdict(plan), "steps": found["steps"], "alpha": found["alpha"], "held_out_recall": found["recall"]}
     network = trunk.network.cpu()
     text = trunk.text.cpu() if trunk.text is not None else None
-    embedder.save(folder, network, trunk.architecture, form or trunk.form, about | card, text)
+    last = trunk.last.cpu() if trunk.last is not None else None
+    embedder.save(folder, network, trunk.architecture, form or trunk.form, about | card, text, last)
     return folder
 
 
@@ -468,6 +500,9 @@ def on_catalogue(
     fresh = {entry.entry_id for entry in training} - known if known else set()
     sources = [CatalogueSource(part, photos, data / "runs" / "cutouts") for part in (training, validation)]
     sources[0] = CatalogueSource(training, photos, data / "runs" / "cutouts", fresh)
+    plan = _complete(plan, trunk, spec)
+    if plan.settle:
+        trunk = settled(trunk, CatalogueSource(training, photos, data / "runs" / "cutouts"), plan, run)
     found = train(trunk, sources[0], sources[1], plan, run, progress=progress)
     about = {
         "name": name,
@@ -515,6 +550,17 @@ def on_designs(
     }
     form = replace(trunk.form, size=size) if size else None
     return ship(trunk, folder, plan, found, about, form) if _is_first() else folder
+
+
+def _complete(plan: Plan, trunk: Trunk, spec: str) -> Plan:
+    """Fill in what a plan leaves to the base.
+
+    A network of general pictures learns by gradient. A last map is found for one that does not, unless words have a
+    tower of the network's own, whose rows the pictures' must stay beside.
+    """
+    deep = plan.deep if plan.deep is not None else spec == embedder.IMAGENET or spec.startswith("open_clip:")
+    mapped = not deep and trunk.architecture["kind"] != "open_clip"
+    return replace(plan, deep=deep, settle=plan.settle if mapped else 0)
 
 
 def _is_first() -> bool:

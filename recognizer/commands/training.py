@@ -39,6 +39,8 @@ SHOWN: Final = 20
 @click.option("--images", type=float, default=1.0, show_default=True, help="Weight of picture with picture.")
 @click.option("--texts", type=float, default=0.25, show_default=True, help="Weight of picture with words.")
 @click.option("--entropy", type=float, default=0.3, show_default=True, help="Weight of keeping entries apart.")
+@click.option("--settle", type=int, default=4800, show_default=True, help="Pairs of views for the last map; 0: none.")
+@click.option("--deep/--still", default=None, help="Train the picture network itself, or leave it as it is.")
 @click.option("--every", type=click.IntRange(min=1), default=50, show_default=True, help="Steps between checkpoints.")
 @click.option("--patience", type=int, default=0, help="Stop after so many checkpoints without gain; 0 never.")
 @click.option("--stop", type=int, default=0, help="End at this step of the schedule; 0 at its end.")
@@ -56,6 +58,10 @@ def train(
     **settings: Any,
 ) -> None:
     """Train a model on the catalogue's photos and words; it lands in DATA/models/NAME.
+
+    From a model of pins the picture network stays as it is and gets a last map, which evens out how views of one pin
+    differ; then words are brought to the pictures. With --deep, or from another base, the network itself learns the
+    catalogue's pins, and may forget others.
 
     A run that was killed goes on where it stopped when it is started again with the same options. The curve, a picture
     of the views and the checkpoint lie in DATA/runs/NAME. `znachki promote NAME` puts the model to use if it is better.
