@@ -259,6 +259,25 @@ def test_a_catalogue_brings_a_last_map_to_a_model_of_pins_and_leaves_its_network
     assert read_card(folder)["plan"]["deep"] is False
 
 
+@pytest.mark.parametrize(
+    ("kind", "spec", "deep", "learns", "mapped"),
+    [
+        ("timm", "base", None, False, True),
+        ("timm", "/models/mine", None, False, True),
+        ("timm", "base", True, True, False),
+        ("timm", "imagenet", None, True, False),
+        ("timm", "imagenet", False, False, True),
+        ("open_clip", "open_clip:ViT-B-32/openai", None, True, False),
+        ("open_clip", "/models/clip", None, False, False),
+    ],
+)
+def test_a_model_of_pins_gets_a_map_and_a_network_of_general_pictures_learns(
+    kind: str, spec: str, deep: bool | None, learns: bool, mapped: bool
+) -> None:
+    plan = train._complete(replace(PLAN, deep=deep), replace(trunk(), architecture={"kind": kind}), spec)
+    assert (plan.deep, plan.settle > 0) == (learns, mapped)
+
+
 def test_views_of_a_pin_are_learnt(tmp_path: Path) -> None:
     one = trunk()
     plan = replace(PLAN, steps=30, head_steps=2, every=30)

@@ -1,13 +1,14 @@
 """Trains the embedder: contrast of two views of a pin, and of a pin with its words.
 
-A base network is fine-tuned, its batch norms keeping their statistics, so that a batch may be worked in parts and
-shared among processes without changing what is computed. The features of the whole batch are taken first, the loss and
-its gradient on them, and then the network's gradient part by part (gradient caching: Gao et al. 2021). Only the head
-learns at first (Kumar et al. 2022), then all but what costs most and holds least. The weights are averaged while they
-move, and at the end drawn back towards the base by as much as serves the held-out things best (WiSE-FT: Wortsman et al.
-2022).
+From a model of pins the network of a catalogue's model stays as it is, and gets a last map (`settle`), to which the
+words are brought. Else a base network is fine-tuned, its batch norms keeping their statistics, so that a batch may be
+worked in parts and shared among processes without changing what is computed. The features of the whole batch are taken
+first, the loss and its gradient on them, and then the network's gradient part by part (gradient caching: Gao et al.
+2021). Only the head learns at first (Kumar et al. 2022), then all but what costs most and holds least. The weights are
+averaged while they move, and at the end drawn back towards the base by as much as serves the held-out things best
+(WiSE-FT: Wortsman et al. 2022).
 
-    OUT/ checkpoint.safetensors  curve.csv  views.jpg  model/{weights.safetensors, model.json}
+    OUT/ settled.safetensors  checkpoint.safetensors  curve.csv  views.jpg  model/{weights.safetensors, model.json}
 """
 
 from __future__ import annotations
