@@ -192,9 +192,25 @@ def mean_colours(pictures: torch.Tensor) -> torch.Tensor:
     return pictures.float().mean(dim=(1, 2))
 
 
-def test_processes_that_share_the_views_find_the_scatter_of_one() -> None:
-    shares = [settle.scatter_of(pairs_of_discs(rank, 2), mean_colours) for rank in range(2)]
-    torch.testing.assert_close(shares[0] + shares[1], settle.scatter_of(pairs_of_discs(), mean_colours))
+def _map_of_a_share(rank: int, folder: Path) -> None:
+    torch.set_num_threads(1)
+    store = torch.distributed.FileStore(str(folder / "store"), 2)  # type: ignore[attr-defined]
+    torch.distributed.init_process_group("gloo", store=store, rank=rank, world_size=2)
+    settle.last_map(pairs_of_discs(rank, 2), mean_colours, folder / "settled.safetensors")
+    torch.distributed.destroy_process_group()
+
+
+def test_two_processes_find_the_last_map_of_one(tmp_path: Path) -> None:
+    context = multiprocessing.get_context("fork")
+    workers = [context.Process(target=_map_of_a_share, args=(rank, tmp_path)) for rank in range(2)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join(60)
+        assert worker.exitcode == 0
+    whole = settle.evening(settle.scatter_of(pairs_of_discs(), mean_colours))
+    with safe_open(tmp_path / "settled.safetensors", "pt") as held:
+        torch.testing.assert_close(held.get_tensor("weight"), whole, rtol=1e-3, atol=1e-5)
 
 
 def test_a_killed_run_goes_on_with_the_last_map_that_it_had_found(tmp_path: Path) -> None:

@@ -38,28 +38,38 @@ def evening(scatter: Tensor, shrunk: float = SHRUNK) -> Tensor:
     return found.float()
 
 
-def scatter_of(views: Views, rows: Callable[[Tensor], Tensor], workers: int = 0) -> Tensor:
+def scatter_of(
+    views: Views, rows: Callable[[Tensor], Tensor], workers: int = 0, progress: Callable[[int], None] | None = None
+) -> Tensor:
     """Return the scatter (dim, dim) float32 of the differences between the two views of each pair, over all processes.
 
-    `rows` gives what the image tower makes of pictures, one row each.
+    `rows` gives what the image tower makes of pictures, one row each; `progress` is called with the batches done.
     """
     total = torch.zeros(0)
-    for pictures, _ in DataLoader(views, None, num_workers=workers):
+    for done, (pictures, _) in enumerate(DataLoader(views, None, num_workers=workers), 1):
         with torch.no_grad():
             first, second = rooted(rows(pictures.flatten(0, 1))).view(len(pictures), 2, -1).unbind(1)
         apart = first - second
         total = apart.T @ apart + (total if len(total) else 0)
+        if progress:
+            progress(done)
     if distributed.is_initialized() and distributed.get_world_size() > 1:
         distributed.all_reduce(total)
     return total
 
 
-def last_map(views: Views, rows: Callable[[Tensor], Tensor], file: Path, workers: int = 0) -> LastMap:
+def last_map(
+    views: Views,
+    rows: Callable[[Tensor], Tensor],
+    file: Path,
+    workers: int = 0,
+    progress: Callable[[int], None] | None = None,
+) -> LastMap:
     """Find the last map from pairs of views, or read the one that a killed run had found and kept in `file`."""
     if file.exists():
         weight = load_file(file)["weight"]
     else:
-        weight = evening(scatter_of(views, rows, workers).cpu())
+        weight = evening(scatter_of(views, rows, workers, progress).cpu())
         if views.rank == 0:
             draft = file.with_suffix(".part")
             save_file({"weight": weight.contiguous()}, draft)

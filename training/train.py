@@ -80,7 +80,7 @@ class Plan:
     images: float = 1.0
     texts: float = 0.25
     entropy: float = 0.3
-    settle: int = 4800
+    settle: int = 1200
     deep: bool | None = None
     keep: float = 0.99
     every: int = 50
@@ -214,10 +214,13 @@ def held_out(source: Source, size: int, seed: int, prints: Sequence[UInt8Image] 
     return Views(source, min(most, len(source)), size, seed, 1, prints=prints).batch(0)[0]
 
 
-def settled(trunk: Trunk, source: Source, plan: Plan, folder: Path, prints: Sequence[UInt8Image] = ()) -> Trunk:
+def settled(
+    trunk: Trunk, source: Source, plan: Plan, folder: Path, progress: Callable[[int, int], None] | None = None
+) -> Trunk:
     """Return the trunk with a last map found from views of a source, instead of the one that it may have.
 
-    The map is kept in `folder` for a run that is killed. Under `torchrun` the processes share the views.
+    The map is kept in `folder` for a run that is killed. Under `torchrun` the processes share the views, and the first
+    one tells the batches done.
     """
     rank, ranks = _joined()
     torch.set_num_threads(plan.threads)
@@ -225,9 +228,10 @@ def settled(trunk: Trunk, source: Source, plan: Plan, folder: Path, prints: Sequ
     folder.mkdir(parents=True, exist_ok=True)
     trunk.visual.eval().to("cuda" if torch.cuda.is_available() else "cpu").to(memory_format=torch.channels_last)
     steps = math.ceil(plan.settle / min(plan.pairs, len(source)))
-    views = Views(source, plan.pairs, plan.size, plan.seed + 2, steps, 0, prints, rank, ranks)
-    file = folder / "settled.safetensors"
-    return replace(trunk, last=last_map(views, partial(_seen, trunk, trunk.visual), file, plan.workers))
+    views = Views(source, plan.pairs, plan.size, plan.seed + 2, steps, rank=rank, ranks=ranks)
+    tell = (lambda done: progress(done, steps)) if progress and rank == 0 else None
+    last = last_map(views, partial(_seen, trunk, trunk.visual), folder / "settled.safetensors", plan.workers, tell)
+    return replace(trunk, last=last)
 
 
 def train(
@@ -503,7 +507,8 @@ def on_catalogue(
     sources[0] = CatalogueSource(training, photos, data / "runs" / "cutouts", fresh)
     plan = _complete(plan, trunk, spec)
     if plan.settle:
-        trunk = settled(trunk, CatalogueSource(training, photos, data / "runs" / "cutouts"), plan, run)
+        everything = CatalogueSource(training, photos, data / "runs" / "cutouts")
+        trunk = settled(trunk, everything, plan, run, progress)
     found = train(trunk, sources[0], sources[1], plan, run, progress=progress)
     about = {
         "name": name,

@@ -39,7 +39,7 @@ SHOWN: Final = 20
 @click.option("--images", type=float, default=1.0, show_default=True, help="Weight of picture with picture.")
 @click.option("--texts", type=float, default=0.25, show_default=True, help="Weight of picture with words.")
 @click.option("--entropy", type=float, default=0.3, show_default=True, help="Weight of keeping entries apart.")
-@click.option("--settle", type=int, default=4800, show_default=True, help="Pairs of views for the last map; 0: none.")
+@click.option("--settle", type=int, default=1200, show_default=True, help="Pairs of views for the last map; 0: none.")
 @click.option("--deep/--still", default=None, help="Train the picture network itself, or leave it as it is.")
 @click.option("--every", type=click.IntRange(min=1), default=50, show_default=True, help="Steps between checkpoints.")
 @click.option("--patience", type=int, default=0, help="Stop after so many checkpoints without gain; 0 never.")
