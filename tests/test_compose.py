@@ -75,13 +75,40 @@ def test_a_finger_over_a_pin_hides_that_part() -> None:
     assert 0 < (ids == 0).mean() < 0.9
 
 
+def test_a_pin_that_hangs_is_one_piece_and_its_gap_is_seen_through() -> None:
+    for seed in range(6):
+        pin = compose.hanging([drawing(seed), drawing(seed + 50)], np.random.default_rng(seed))
+        assert pin.shape == (render.SIDE, render.SIDE, 4)
+        assert cv2.connectedComponents((pin[:, :, 3] > 128 * compose.NECK).astype(np.uint8))[0] == 2
+        faint = (pin[:, :, 3] > 128 * compose.NECK) & (pin[:, :, 3] < 255 * 0.3)
+        assert faint.sum() > 20
+
+
+def test_a_hanging_pin_in_a_picture_is_one_pin_with_its_gap() -> None:
+    pins = [compose.hanging([drawing(seed)], np.random.default_rng(seed)) for seed in range(3)]
+    hanging = compose.Bank(np.stack(pins), (), hanging=3)
+    for seed in range(4):
+        _, ids = compose.lot(hanging, np.random.default_rng(seed), 260, 260, 4)
+        assert ids.max() >= 1
+    field, ids = np.full((200, 200, 3), 128, np.float32), np.zeros((200, 200), np.int32)
+    assert compose._put(field, ids, hanging, np.random.default_rng(0), 150.0, (100.0, 100.0), 0.0)
+    assert cv2.connectedComponents((ids == 1).astype(np.uint8))[0] == 2
+
+
+def test_lots_of_like_things_are_made_of_few_sprites(bank: compose.Bank) -> None:
+    whole = compose.Bank(bank.sprites, bank.prints, coins=2, hanging=1)
+    chosen = [compose._alike(whole, np.random.default_rng(seed)) for seed in range(60)]
+    kinds = {(len(set(one)) > 0, max(one, default=-1) < 2, min(one, default=-1) == 5) for one in chosen}
+    assert {(False, True, False), (True, True, False), (True, False, True)} <= kinds
+
+
 def test_a_bank_is_struck_once_and_read_back(tmp_path: Path) -> None:
     cv2.imwrite(str(tmp_path / "a.png"), drawing(1))
     designs = [Design("a", "drawn", tmp_path / "a.png")]
     first = compose.bank(designs, tmp_path, 2)
-    written = (tmp_path / "sprites-2-0.npy").stat().st_mtime_ns
+    written = (tmp_path / "struck-2-0.npy").stat().st_mtime_ns
     second = compose.bank(designs, tmp_path, 2)
-    assert (tmp_path / "sprites-2-0.npy").stat().st_mtime_ns == written
+    assert (tmp_path / "struck-2-0.npy").stat().st_mtime_ns == written
     np.testing.assert_array_equal(first.sprites, second.sprites)
 
 

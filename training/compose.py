@@ -22,25 +22,33 @@ from training.grounds import Field, colour, folds, ground, noise, stamp
 from training.render import camera, drop_shadow, posed
 
 Ids = NDArray[np.int32]
+NECK = 0.1  # coverage of what joins the parts of a pin that hangs and is yet no metal: the gap around its ring
 SKIN = np.array([[236, 188, 164], [214, 158, 128], [180, 120, 90], [140, 90, 66], [95, 62, 48]], np.float32)
 
 
 @dataclass(frozen=True, slots=True)
 class Bank:
-    """What scenes are composed of: `sprites` (n, s, s, 4) uint8 lit pins, and `prints`, RGBA drawings to print flat."""
+    """What scenes are composed of: `sprites` (n, s, s, 4) uint8 lit pins, and `prints`, RGBA drawings to print flat.
+
+    The first `coins` sprites are coins, the last `hanging` ones a bar with a pendant, whose gap is faintly covered.
+    """
 
     sprites: NDArray[np.uint8]
     prints: tuple[UInt8Image, ...]
+    coins: int = 0
+    hanging: int = 0
 
 
 def bank(designs: Sequence[Design], folder: Path, count: int, seed: int = 0, prints: int = 300) -> Bank:
-    """Strike and light `count` pins, or read what an earlier call left in `folder` as `sprites-<count>-<seed>.npy`.
+    """Strike and light `count` pins, or read what an earlier call left in `folder` as `struck-<count>-<seed>.npy`.
 
-    One in eight is a coin or a button: bare or plain metal and round, to be found like a pin.
+    One in eight is a coin or a button: bare or plain metal and round, to be found like a pin. One in ten hangs from a
+    bar.
     """
-    file = folder / f"sprites-{count}-{seed}.npy"
+    file = folder / f"struck-{count}-{seed}.npy"
     rng = np.random.default_rng(seed)
     chosen = rng.choice(len(designs), min(prints, len(designs)), replace=False)
+    coins, hangs = count // 8, count // 10
     if not file.exists():
         part = file.with_suffix(".part")
         shape = (count, render.SIDE, render.SIDE, 4)
@@ -48,19 +56,115 @@ def bank(designs: Sequence[Design], folder: Path, count: int, seed: int = 0, pri
         for row in range(count):
             # an illustration of many parts is one pin too: half of the pins show up to six drawings
             drawn = 1 if rng.random() < 0.5 else int(rng.integers(2, 7))
-            sprites[row] = sprite(
-                collage([designs[int(i)].read() for i in rng.integers(len(designs), size=drawn)], rng), rng
-            )
+            drawings = [designs[int(i)].read() for i in rng.integers(len(designs), size=drawn)]
+            if row < coins:
+                sprites[row] = coin(collage(drawings, rng), rng)
+            elif row < count - hangs:
+                sprites[row] = sprite(collage(drawings, rng), rng)
+            else:
+                sprites[row] = hanging(drawings, rng)
         sprites.flush()
         part.rename(file)
-    return Bank(np.load(file, mmap_mode="r"), tuple(designs[int(index)].read() for index in chosen))
+    return Bank(np.load(file, mmap_mode="r"), tuple(designs[int(index)].read() for index in chosen), coins, hangs)
+
+
+def coin(design: UInt8Image, rng: np.random.Generator) -> UInt8Image:
+    """Strike and light one coin or button."""
+    return render.lit(render.strike(design, rng, technique="bare", base="round"), rng)
 
 
 def sprite(design: UInt8Image, rng: np.random.Generator) -> UInt8Image:
-    """Strike and light one pin or, one time in eight, a coin."""
-    if rng.random() < 0.125:
-        return render.lit(render.strike(design, rng, technique="bare", base="round"), rng)
-    return render.lit(render.strike(design, rng), rng)
+    """Strike and light one pin; one in six shows a painted scene behind its drawing, one in sixteen is nearly black."""
+    chance = rng.random()
+    if chance > 0.22:
+        return render.lit(render.strike(design, rng), rng)
+    if chance > 0.06:
+        field = ground(rng, render.SIDE, render.SIDE, plain=0.2)
+    else:
+        dark = rng.uniform(8, 45) + rng.normal(0, 4, 3)
+        field = np.full((render.SIDE, render.SIDE, 3), np.clip(dark, 0, 255), np.uint8)
+    kinds = ("round", "oval", "slab", "slab", "slab", "shield", "polygon")
+    base = kinds[int(rng.integers(len(kinds)))]
+    technique = ("printed", "cloisonne", "mixed")[int(rng.integers(3))]
+    return render.lit(render.strike(design, rng, technique=technique, base=base, field=field), rng)
+
+
+def hanging(drawings: Sequence[UInt8Image], rng: np.random.Generator) -> UInt8Image:
+    """Strike a bar, or a ribbon in a frame, and a pendant that hangs from it by rings, lit alike: RGBA of one pin.
+
+    What can be seen through between the two is covered by `NECK` alone, so that the whole can be told to be one pin.
+    """
+    side = render.SIDE
+    top = ("bar", "bar", "bar", "slab", "round", "flag", "pennant")[int(rng.integers(7))]
+    ribbon = top in ("bar", "slab") and rng.random() < 0.4
+    bar = render.strike(
+        np.zeros_like(drawings[0]) if ribbon else drawings[0],
+        rng,
+        technique="printed" if ribbon else "",
+        base=top,
+        field=_ribbon(rng) if ribbon else None,
+    )
+    pendant = render.strike(collage(drawings[-2:], rng), rng, base="" if rng.random() < 0.5 else "round")
+    light = int(rng.integers(2**31))
+    upper, lower = (_trimmed(render.lit(pin, np.random.default_rng(light))) for pin in (bar, pendant))
+    wide = side * (1.0 if top == "bar" else rng.uniform(0.5, 1.0)) * rng.uniform(0.6, 1.15)
+    upper = _resized(upper, wide / upper.shape[1] if top == "bar" else wide / max(upper.shape[:2]))
+    lower = _resized(lower, side / max(lower.shape[:2]))
+    ring = side * rng.uniform(0.035, 0.09)  # its radius
+    links = 1 if rng.random() < 0.75 else int(rng.integers(2, 4))
+    gap = ring * (rng.uniform(0.6, 1.7) + 1.5 * (links - 1))
+    hang = rng.normal(0, 0.03) * side
+    canvas: Field = np.zeros((int(upper.shape[0] + gap + lower.shape[0]) + 2, 3 * side, 4), np.float32)
+    middle = canvas.shape[1] / 2
+    lay = ((upper, 0.0, middle), (lower, upper.shape[0] + gap, middle + hang))
+    reach = float(rng.uniform(1.0, 2.2)) * ring
+    edge = upper.shape[0]
+    neck = np.s_[max(0, int(edge - 2 * ring)) : int(edge + gap + 2 * ring), int(middle - reach) : int(middle + reach)]
+    canvas[neck][:, :, 3] = 255 * NECK
+    for part, y, x in lay:
+        place = np.s_[int(y) : int(y) + part.shape[0], int(x - part.shape[1] / 2) :]
+        spot = canvas[place][: part.shape[0], : part.shape[1]]
+        weight = part[:, :, 3:] / 255
+        spot[:, :, :3] += (part[:, :, :3] - spot[:, :, :3]) * weight
+        np.maximum(spot[:, :, 3], part[:, :, 3], out=spot[:, :, 3])
+    metal = np.array(list(render.METALS.values())[int(rng.integers(len(render.METALS)))]) * rng.uniform(120, 255)
+    thick = max(2, int(ring * rng.uniform(0.2, 0.5)))
+    pairs = 1 if top != "bar" or rng.random() < 0.8 else 2
+    for link in range(links):
+        for pair in range(pairs):
+            at = (
+                int(middle + hang * (link + 0.5) / links + (pair - (pairs - 1) / 2) * 1.6 * reach),
+                int(edge + gap * (link + 0.5) / links),
+            )
+            axes = (max(2, int(ring * rng.uniform(0.5, 1))), max(2, int(max(ring, 0.6 * gap / links))))
+            cv2.ellipse(canvas, at, axes, 0, 0, 360, (*metal.tolist(), 255.0), thick, cv2.LINE_AA)
+    whole = _trimmed(np.clip(canvas, 0, 255).astype(np.uint8))
+    whole = _resized(whole, side * 0.94 / max(whole.shape[:2]))
+    out: UInt8Image = np.zeros((side, side, 4), np.uint8)
+    y, x = (side - whole.shape[0]) // 2, (side - whole.shape[1]) // 2
+    out[y : y + whole.shape[0], x : x + whole.shape[1]] = whole
+    return out
+
+
+def _ribbon(rng: np.random.Generator) -> UInt8Image:
+    """Draw the stripes of a medal's ribbon."""
+    side = render.SIDE
+    tones = [render.ENAMELS[int(rng.integers(len(render.ENAMELS)))] for _ in range(3)]
+    cuts = np.sort(rng.uniform(0, 0.5, int(rng.integers(1, 5))))
+    across = np.abs(np.linspace(-0.5, 0.5, side))
+    out = np.stack(tones)[np.searchsorted(cuts, across) % 3][None].repeat(side, axis=0)
+    return np.clip(out * (1 + 0.08 * noise(rng, side, side, 2, 0.5))[:, :, None], 0, 255).astype(np.uint8)
+
+
+def _trimmed(picture: UInt8Image) -> UInt8Image:
+    rows, columns = (np.flatnonzero(picture[:, :, 3].max(axis=axis) > 9) for axis in (1, 0))
+    return picture[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+
+
+def _resized(picture: UInt8Image, factor: float) -> UInt8Image:
+    height, width = (max(4, round(length * factor)) for length in picture.shape[:2])
+    out: UInt8Image = cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA)
+    return out
 
 
 def collage(drawings: Sequence[UInt8Image], rng: np.random.Generator) -> UInt8Image:
@@ -101,11 +205,14 @@ def single(bank: Bank, rng: np.random.Generator, size: int) -> tuple[UInt8Image,
         card(field, rng, place + rng.normal(0, 0.03 * extent, 2), reach, float(rng.normal(0, 6)), bank.prints)
     elif holder < 0.6:
         hand(field, rng, place, extent)
-    _put(field, ids, bank, rng, extent, (float(place[0]), float(place[1])), float(_tilted(rng)))
+    hangs = bank.hanging and rng.random() < 0.1
+    chosen = len(bank.sprites) - 1 - int(rng.integers(bank.hanging)) if hangs else None
+    _put(field, ids, bank, rng, extent, (float(place[0]), float(place[1])), float(_tilted(rng)), chosen=chosen)
     if rng.random() < 0.1 and extent < 0.7 * size:  # a charm that dangles from the pin belongs to it
         _dangle(field, ids, bank, rng, extent)
     if holder >= 0.4 and rng.random() < 0.2:
         hand(field, rng, place, extent, ids)
+    _lamp(field, rng)
     return camera(field, rng), ids
 
 
@@ -124,9 +231,12 @@ def lot(bank: Bank, rng: np.random.Generator, height: int, width: int, count: in
             card(field, rng, centre, reach, float(rng.normal(0, 4)), bank.prints if rng.random() < 0.2 else ())
         else:
             board(field, rng, centre, reach)
+    alike = _alike(bank, rng)
+    if rng.random() < 0.12:
+        _hide(field, bank, alike, rng)
     extent = np.sqrt(height * width / count) * rng.uniform(0.35, 1.0)
-    spread = 0.08 if rng.random() < 0.5 else 0.35
-    touching = rng.random() < 1 / 3
+    spread = (0.08, 0.08, 0.35, 0.5)[int(rng.integers(4))]
+    touching = rng.random() < 0.4
     in_rows = rng.random() < 0.35
     carded = rng.random() < 0.12
     places = _places(rng, height, width, count, in_rows)
@@ -139,12 +249,48 @@ def lot(bank: Bank, rng: np.random.Generator, height: int, width: int, count: in
             )
         overlap = float(rng.uniform(0, 0.12)) if touching and rng.random() < 0.3 else 0.0
         pull = touching and ids.any() and rng.random() < 0.8
-        _put(field, ids, bank, rng, span, place, float(_tilted(rng)), overlap, 0 if touching else clear, bool(pull))
+        chosen = int(alike[int(rng.integers(len(alike)))]) if len(alike) else None
+        degrees = float(_tilted(rng))
+        _put(field, ids, bank, rng, span, place, degrees, overlap, 0 if touching else clear, bool(pull), chosen)
     for _ in range(int(rng.integers(0, 3)) if rng.random() < 0.3 else 0):
         _tag(field, rng, ids)
     if rng.random() < 0.08:
         hand(field, rng, rng.uniform(0, 1, 2) * (width, height), extent, ids)
+    _lamp(field, rng)
     return camera(field, rng), _kept(ids)
+
+
+def _alike(bank: Bank, rng: np.random.Generator) -> NDArray[np.int64]:
+    """Choose the few sprites that a lot of like things is made of, coins or any; none for a mixed lot."""
+    chance = rng.random()
+    if chance < 0.1 and bank.coins:
+        return rng.integers(bank.coins, size=int(rng.integers(2, 20)))
+    if chance < 0.16 and bank.hanging:
+        return len(bank.sprites) - 1 - rng.integers(bank.hanging, size=int(rng.integers(2, 20)))
+    return rng.integers(len(bank.sprites), size=int(rng.integers(1, 7)) if chance < 0.28 else 0)
+
+
+def _hide(field: Field, bank: Bank, alike: NDArray[np.int64], rng: np.random.Generator) -> None:
+    """Give the ground, in place, the mean colour of a pin that will lie on it, so that there is little contrast."""
+    pin = bank.sprites[int(alike[0]) if len(alike) else int(rng.integers(len(bank.sprites)))]
+    solid = pin[pin[:, :, 3] > 200][:, :3]
+    if len(solid):
+        tone = solid.mean(axis=0) * rng.uniform(0.7, 1.2)
+        field += (tone.astype(np.float32) - field.mean(axis=(0, 1))) * np.float32(rng.uniform(0.6, 1))
+
+
+def _lamp(field: Field, rng: np.random.Generator) -> None:
+    """Light a scene, in place, as a lamp in a room does, one time in five: warm or cold, dim, mirrored by the table."""
+    if rng.random() >= 0.2:
+        return
+    height, width = field.shape[:2]
+    warm = rng.normal(0, 0.12)
+    field *= np.array([1 + warm, 1, 1 - 1.5 * warm], np.float32) * np.float32(rng.uniform(0.45, 1.05))
+    y, x = np.ogrid[0:height, 0:width]
+    for _ in range(int(rng.integers(0, 4))):
+        at, reach = rng.uniform(0, 1, 2) * (height, width), rng.uniform(0.02, 0.25) * max(height, width)
+        spot = np.exp(-(((y - at[0]) ** 2 + ((x - at[1]) * rng.uniform(0.5, 2)) ** 2) / (2 * reach**2)))
+        field += (rng.uniform(20, 200) * spot.astype(np.float32))[:, :, None] * (0.5 + field / 255)
 
 
 def card(
@@ -263,9 +409,10 @@ def _places(rng: np.random.Generator, height: int, width: int, count: int, in_ro
     columns = max(1, round(np.sqrt(count * width / height)))
     rows = -(-count // columns)
     jitter = rng.uniform(0, 0.12)
+    shift = 0.5 if rng.random() < 0.3 else 0.0  # every other row, as in a honeycomb
     places = []
     for index in range(count):
-        x = (index % columns + 0.5 + rng.normal(0, jitter)) * width / columns
+        x = (index % columns + 0.5 + shift * (index // columns % 2) + rng.normal(0, jitter)) * width / columns
         places.append((float(x), float((index // columns + 0.5 + rng.normal(0, jitter)) * height / rows)))
     return places
 
@@ -285,15 +432,17 @@ def _put(
     overlap: float = 0.0,
     clear: int = 0,
     pull: bool = False,
+    chosen: int | None = None,
 ) -> bool:
     """Paste one pin where it hides at most `overlap` of another pin's or its own area; False where it does not fit.
 
-    With `pull` it is moved towards the nearest pin until they touch.
+    With `pull` it is moved towards the nearest pin until they touch. `chosen` is the sprite, any by default.
     """
     side = int(span * 1.3) + 4
-    chosen = bank.sprites[int(rng.integers(len(bank.sprites)))]
-    patch = posed(chosen, rng, span, degrees, (side, side), float(rng.uniform(0, 0.07)), place=(side / 2, side / 2))
-    solid = patch[:, :, 3] > 0.5
+    row = int(rng.integers(len(bank.sprites))) if chosen is None else chosen
+    tilt = float(rng.uniform(0, 0.07))
+    patch = posed(bank.sprites[row], rng, span, degrees, (side, side), tilt, place=(side / 2, side / 2))
+    solid = patch[:, :, 3] > (0.5 * NECK if row >= len(bank.sprites) - bank.hanging else 0.5)
     corner = np.array([int(place[0]) - side // 2, int(place[1]) - side // 2])
     taken = ids > 0
     if clear:
@@ -312,7 +461,7 @@ def _put(
             return False
     elif _hidden(taken, solid, corner) > allowed:
         return False
-    return _lay(field, ids, patch, corner, rng, span)
+    return _lay(field, ids, patch, solid, corner, rng, span)
 
 
 def _hidden(taken: NDArray[np.bool_], solid: NDArray[np.bool_], corner: NDArray[np.int64]) -> float:
@@ -330,17 +479,22 @@ def _window(
 
 
 def _lay(
-    field: Field, ids: Ids, patch: Field, corner: NDArray[np.int64], rng: np.random.Generator, span: float
+    field: Field,
+    ids: Ids,
+    patch: Field,
+    solid: NDArray[np.bool_],
+    corner: NDArray[np.int64],
+    rng: np.random.Generator,
+    span: float,
 ) -> bool:
     there, here = _window(ids.shape, patch.shape[0], corner)
-    solid = patch[here][:, :, 3] > 0.5
-    if solid.sum() < 0.35 * (patch[:, :, 3] > 0.5).sum():  # more than half outside of the picture
+    if solid[here].sum() < 0.35 * solid.sum():  # more than half outside of the picture
         return False
     part = field[there]
     drop_shadow(part, patch[here][:, :, 3], rng, span)
     part *= 1 - patch[here][:, :, 3:]
     part += patch[here][:, :, :3]
-    ids[there][solid] = ids.max() + 1
+    ids[there][solid[here]] = ids.max() + 1
     return True
 
 

@@ -43,6 +43,7 @@ BASES = {
     "polygon": 0.08,
     "pennant": 0.05,
     "flag": 0.06,
+    "bar": 0.0,  # the upper part of a pin that hangs, see `compose.hanging`
 }
 WORDS = ("СССР", "МОСКВА", "ЛЕНИНГРАД", "1980", "50 ЛЕТ", "КИЕВ", "ГТО", "СЛАВА", "СПОРТ", "МИР", "РИГА", "1917", "XXV",
          "ТУРИСТ", "ВДНХ", "КОСМОС", "ДОСААФ", "I", "2", "USSR", "TALLINN", "VILNIUS")  # fmt: skip
@@ -75,15 +76,22 @@ def views(
     return [photographed(pin, rng, size, prints) for _ in range(count)]
 
 
-def strike(design: UInt8Image, rng: np.random.Generator, side: int = SIDE, technique: str = "", base: str = "") -> Pin:
+def strike(
+    design: UInt8Image,
+    rng: np.random.Generator,
+    side: int = SIDE,
+    technique: str = "",
+    base: str = "",
+    field: UInt8Image | None = None,
+) -> Pin:
     """Make a pin of `side` pixels from an RGBA drawing of any size.
 
     `technique` is one of `TECHNIQUES`, `base` one of `BASES` or "cut out"; empty ones, colours and plating are chosen
-    by chance.
+    by chance. `field`, RGB of any size, is what a base shows behind the drawing, instead of plain enamel.
     """
     base = base or ("cut out" if rng.random() < 0.5 else str(rng.choice(list(BASES), p=list(BASES.values()))))
     technique = technique or str(rng.choice(list(TECHNIQUES), p=list(TECHNIQUES.values())))
-    lay_out = _cut_out(design, rng, side) if base == "cut out" else _on_base(design, rng, side, base)
+    lay_out = _cut_out(design, rng, side) if base == "cut out" else _on_base(design, rng, side, base, field)
     picture, mask, rim = lay_out
     metal_colour = np.array(
         METALS[str(rng.choice(list(METALS), p=[0.3, 0.14, 0.2, 0.14, 0.08, 0.07, 0.07]))], np.float32
@@ -293,7 +301,9 @@ def _cut_out(design: UInt8Image, rng: np.random.Generator, side: int) -> tuple[U
     return picture, mask, rim
 
 
-def _on_base(design: UInt8Image, rng: np.random.Generator, side: int, base: str) -> tuple[UInt8Image, Field, Field]:
+def _on_base(
+    design: UInt8Image, rng: np.random.Generator, side: int, base: str, field: UInt8Image | None = None
+) -> tuple[UInt8Image, Field, Field]:
     big = 2 * side
     shape = np.zeros((big, big), np.uint8)
     cv2.fillPoly(shape, [(_base(base, rng) * (big * 0.47) + big / 2).astype(np.int32)], 255, cv2.LINE_AA)
@@ -304,7 +314,9 @@ def _on_base(design: UInt8Image, rng: np.random.Generator, side: int, base: str)
     filler = _filler(design, rng)
     picture = np.empty((side, side, 4), np.uint8)
     picture[:, :, :3], picture[:, :, 3] = filler, 255
-    if rng.random() < 0.4:  # a second field: band, lower half, or ring
+    if field is not None:
+        picture[:, :, :3] = cv2.resize(field, (side, side), interpolation=cv2.INTER_AREA)
+    elif rng.random() < 0.4:  # a second field: band, lower half, or ring
         second = ENAMELS[rng.integers(len(ENAMELS))]
         kind = rng.integers(3)
         if kind == 0:
@@ -358,6 +370,9 @@ def _base(kind: str, rng: np.random.Generator) -> Field:
         points = np.stack([np.cos(turn), np.sin(turn)], 1)
     elif kind == "pennant":
         points = np.array([[-0.55, -1], [0.55, -1], [0.55, 0.6], [0, 1], [-0.55, 0.6]])
+    elif kind == "bar":
+        power = 2 / rng.uniform(4, 20)
+        points = np.sign(circle) * np.abs(circle) ** power * (1, rng.uniform(0.2, 0.55))
     else:
         x = np.linspace(-1, 1, 30)
         wave = 0.1 * np.sin(x * np.pi)

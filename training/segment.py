@@ -1,6 +1,7 @@
-"""Trains the network that finds the outlines of pins, and measures it on real photos.
+"""Trains the network that finds the outlines of pins, and measures it on composed pictures it has not seen.
 
-Trained on composed pictures alone (`training.compose`). Run as `python -m training.segment train` and `... measure`.
+Trained on composed pictures alone (`training.compose`). Run as `python -m training.segment train` and `... measure`;
+`training.measure_outlines` measures it on real photos.
 """
 
 from __future__ import annotations
@@ -24,8 +25,10 @@ from torch import Tensor
 from torch.nn import functional
 from torch.utils.data import DataLoader, IterableDataset
 
-from recognizer.outlines import OutlineNet, prepared
-from recognizer.types import UInt8Image
+from recognizer.lot_measures import filled, matched
+from recognizer.lots import split
+from recognizer.outlines import OutlineNet, Outliner, prepared
+from recognizer.types import Photo, UInt8Image
 from training import compose, designs
 
 STRIDE = 4
@@ -173,7 +176,8 @@ def train(
     """Train, or go on where a killed run stopped, and write weights.safetensors (float16) and model.json to `folder`.
 
     Starts from ImageNet or, with `base`, from the weights of that model folder; ends early at step `until`.
-    `folder` also gets `checkpoint.safetensors` and `curve.csv` (step, loss, seconds) while it runs.
+    `folder` also gets `checkpoint.safetensors`, `curve.csv` (step, loss, seconds) and, every fifth time, a usable model
+    in `step-<number>` while it runs.
     """
     torch.manual_seed(plan.seed)
     torch.set_num_threads(plan.threads)
@@ -218,6 +222,8 @@ def train(
         recent += float(loss.detach())
         if (step + 1) % every == 0 or step + 1 == plan.steps:
             _save(folder, step + 1, network, average, optimiser)
+            if (step + 1) % (5 * every) == 0:
+                ship(average, plan, folder / f"step-{step + 1}")
             with (folder / "curve.csv").open("a") as curve:
                 curve.write(f"{step + 1},{recent / every:.4f},{time.monotonic() - began:.0f}\n")
             print(
@@ -231,6 +237,7 @@ def train(
 
 def ship(weights: dict[str, Tensor], plan: Plan, folder: Path) -> Path:
     """Write the averaged weights as float16 and the card beside them; returns the folder."""
+    folder.mkdir(parents=True, exist_ok=True)
     half = {n: v.half().contiguous() for n, v in weights.items() if not n.endswith("num_batches_tracked")}
     save_file(half, folder / "weights.part")
     (folder / "weights.part").chmod(0o644)
@@ -339,8 +346,42 @@ def _average(out: Path, models: tuple[Path, ...]) -> None:
     """Write to OUT the mean of the weights of MODELS that grew out of one another (Wortsman et al. 2022)."""
     held = [load_file(model / "weights.safetensors") for model in models]
     mean = {name: torch.stack([one[name].float() for one in held]).mean(dim=0) for name in held[0]}
-    out.mkdir(parents=True, exist_ok=True)
     ship(mean, Plan(), out)
+
+
+@main.command("measure")
+@click.argument("folder_of_designs", type=click.Path(path_type=Path))
+@click.option("--model", type=click.Path(exists=True, path_type=Path), help="The shipped one by default.")
+@click.option("--sprites", default=200, show_default=True, help="Pins to strike for composing.")
+@click.option("--seed", default=77, show_default=True, help="Another one than the training's.")
+@click.option("--scenes", default=40, show_default=True, help="Pictures of each kind.")
+def _measure(folder_of_designs: Path, model: Path | None, sprites: int, seed: int, scenes: int) -> None:
+    """Print how composed pictures that no training saw fare, as JSON."""
+    torch.set_num_threads(1)
+    bank = compose.bank(designs.build(folder_of_designs), folder_of_designs, sprites, seed)
+    print(json.dumps(measured(bank, Outliner.load(model), seed, scenes)))
+
+
+def measured(bank: compose.Bank, outliner: Outliner, seed: int, scenes: int, size: int = 640) -> dict[str, float]:
+    """Return the F1 of masks at IoU 0.7 in lots, mixed and hanging, and the share of single pins found as one."""
+    rng = np.random.default_rng(seed)
+    out = {}
+    hanging = compose.Bank(bank.sprites[len(bank.sprites) - bank.hanging :], bank.prints, 0, bank.hanging)
+    for kind, some in (("lots", bank), ("lots of hanging pins", hanging)):
+        right = found = wanted = 0
+        for _ in range(scenes):
+            image, ids = compose.lot(some, rng, size, size, int(rng.integers(3, 40)))
+            masks = [ids == number for number in range(1, int(ids.max()) + 1)]
+            shown = [filled([one.contour], ids.shape) for one in outliner.find(image)]
+            likeness = [[(one & other).sum() / max(1, (one | other).sum()) for other in masks] for one in shown]
+            right += len(matched(np.array(likeness, float).reshape(len(shown), len(masks)), 0.7))
+            found, wanted = found + len(shown), wanted + len(masks)
+        out[kind] = round(2 * right / max(1, found + wanted), 4)
+    for kind, some in (("single", bank), ("single hanging", hanging)):
+        photos = [compose.single(some, rng, size)[0] for _ in range(scenes)]
+        crops = [split(Photo(image, "", ""), outliner) for image in photos]
+        out[kind] = round(sum(len(each) == 1 and each[0].outline is not None for each in crops) / scenes, 4)
+    return out
 
 
 if __name__ == "__main__":
