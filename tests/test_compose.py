@@ -86,29 +86,33 @@ def test_a_pin_that_hangs_is_one_piece_and_its_gap_is_seen_through() -> None:
 
 def test_a_hanging_pin_in_a_picture_is_one_pin_with_its_gap() -> None:
     pins = [compose.hanging([drawing(seed)], np.random.default_rng(seed)) for seed in range(3)]
-    hanging = compose.Bank(np.stack(pins), (), hanging=3)
+    hanging = compose.Bank(compose.NONE, (), hanging=np.stack(pins))
     for seed in range(4):
         _, ids = compose.lot(hanging, np.random.default_rng(seed), 260, 260, 4)
         assert ids.max() >= 1
     field, ids = np.full((200, 200, 3), 128, np.float32), np.zeros((200, 200), np.int32)
-    assert compose._put(field, ids, hanging, np.random.default_rng(0), 150.0, (100.0, 100.0), 0.0)
+    chosen = compose.Picked(pins[0], hangs=True)
+    assert compose._put(field, ids, np.random.default_rng(0), chosen, 150.0, (100.0, 100.0), 0.0)
     assert cv2.connectedComponents((ids == 1).astype(np.uint8))[0] == 2
 
 
 def test_lots_of_like_things_are_made_of_few_sprites(bank: compose.Bank) -> None:
-    whole = compose.Bank(bank.sprites, bank.prints, coins=2, hanging=1)
-    chosen = [compose._alike(whole, np.random.default_rng(seed)) for seed in range(60)]
-    kinds = {(len(set(one)) > 0, max(one, default=-1) < 2, min(one, default=-1) == 5) for one in chosen}
-    assert {(False, True, False), (True, True, False), (True, False, True)} <= kinds
+    one, two, three = bank.sprites[:1], bank.sprites[1:2], bank.sprites[2:3]
+    whole = compose.Bank(bank.sprites, bank.prints, one, two, three)
+    lots = [compose._alike(whole, np.random.default_rng(seed)) for seed in range(80)]
+    assert any(not pins for pins, _ in lots)
+    assert any(pins and all((pin.picture == one[0]).all() for pin in pins) for pins, _ in lots)
+    assert any(turn is not None and all((pin.picture == two[0]).all() for pin in pins) for pins, turn in lots)
+    assert any(pins and all(pin.hangs for pin in pins) for pins, _ in lots)
 
 
 def test_a_bank_is_struck_once_and_read_back(tmp_path: Path) -> None:
     cv2.imwrite(str(tmp_path / "a.png"), drawing(1))
     designs = [Design("a", "drawn", tmp_path / "a.png")]
     first = compose.bank(designs, tmp_path, 2)
-    written = (tmp_path / "struck-2-0.npy").stat().st_mtime_ns
+    written = (tmp_path / "sprites-2-0.npy").stat().st_mtime_ns
     second = compose.bank(designs, tmp_path, 2)
-    assert (tmp_path / "struck-2-0.npy").stat().st_mtime_ns == written
+    assert (tmp_path / "sprites-2-0.npy").stat().st_mtime_ns == written
     np.testing.assert_array_equal(first.sprites, second.sprites)
 
 

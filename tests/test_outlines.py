@@ -132,7 +132,7 @@ def test_a_network_is_measured_on_composed_pictures() -> None:
     plain = np.zeros((8, 64, 64, 4), np.uint8)
     for row in range(8):
         cv2.circle(plain[row], (32, 32), 28, (20 * row, 40, 200, 255), -1)
-    bank = segment.compose.Bank(plain, (), hanging=2)
+    bank = segment.compose.Bank(plain[2:], (), hanging=plain[:2])
     figures = segment.measured(bank, outlines.Outliner.load(), seed=3, scenes=2, size=256)
     assert set(figures) == {"lots", "lots of hanging pins", "single", "single hanging"}
     assert all(0 <= value <= 1 for value in figures.values())

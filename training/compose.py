@@ -6,8 +6,8 @@ from a bank of lit sprites, apart, touching or slightly overlapping, each with i
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import cv2
@@ -22,71 +22,92 @@ from training.grounds import Field, colour, folds, ground, noise, stamp
 from training.render import camera, drop_shadow, posed
 
 Ids = NDArray[np.int32]
+Strike = Callable[[Sequence[UInt8Image], np.random.Generator], UInt8Image]
 NECK = 0.1  # coverage of what joins the parts of a pin that hangs and is yet no metal: the gap around its ring
 SKIN = np.array([[236, 188, 164], [214, 158, 128], [180, 120, 90], [140, 90, 66], [95, 62, 48]], np.float32)
 
 
+NONE = np.zeros((0, render.SIDE, render.SIDE, 4), np.uint8)
+
+
 @dataclass(frozen=True, slots=True)
 class Bank:
-    """What scenes are composed of: `sprites` (n, s, s, 4) uint8 lit pins, and `prints`, RGBA drawings to print flat.
+    """What scenes are composed of: lit pins, (n, s, s, 4) uint8 each kind, and `prints`, RGBA drawings to print flat.
 
-    The first `coins` sprites are coins, the last `hanging` ones a bar with a pendant, whose gap is faintly covered.
+    `sprites` are pins of all kinds but two: `painted` ones show a scene to their rim, `hanging` ones are a bar with a
+    pendant, whose gap is faintly covered. `coins` are what lots of coins are made of.
     """
 
     sprites: NDArray[np.uint8]
     prints: tuple[UInt8Image, ...]
-    coins: int = 0
-    hanging: int = 0
+    coins: NDArray[np.uint8] = field(default_factory=NONE.copy)
+    painted: NDArray[np.uint8] = field(default_factory=NONE.copy)
+    hanging: NDArray[np.uint8] = field(default_factory=NONE.copy)
 
 
 def bank(designs: Sequence[Design], folder: Path, count: int, seed: int = 0, prints: int = 300) -> Bank:
-    """Strike and light `count` pins, or read what an earlier call left in `folder` as `struck-<count>-<seed>.npy`.
+    """Strike and light `count` pins, or read what an earlier call left in `folder` as `sprites-<count>-<seed>.npy`.
 
-    One in eight is a coin or a button: bare or plain metal and round, to be found like a pin. One in ten hangs from a
-    bar.
+    One in eight is a coin or a button: bare or plain metal and round, to be found like a pin. Beside them, in files of
+    their own, a fortieth as many coins, a sixteenth painted to the rim, and a twenty-fifth that hang from a bar.
     """
-    file = folder / f"struck-{count}-{seed}.npy"
     rng = np.random.default_rng(seed)
     chosen = rng.choice(len(designs), min(prints, len(designs)), replace=False)
-    coins, hangs = count // 8, count // 10
-    if not file.exists():
-        part = file.with_suffix(".part")
-        shape = (count, render.SIDE, render.SIDE, 4)
-        sprites = np.lib.format.open_memmap(part, mode="w+", dtype=np.uint8, shape=shape)
-        for row in range(count):
-            # an illustration of many parts is one pin too: half of the pins show up to six drawings
-            drawn = 1 if rng.random() < 0.5 else int(rng.integers(2, 7))
-            drawings = [designs[int(i)].read() for i in rng.integers(len(designs), size=drawn)]
-            if row < coins:
-                sprites[row] = coin(collage(drawings, rng), rng)
-            elif row < count - hangs:
-                sprites[row] = sprite(collage(drawings, rng), rng)
-            else:
-                sprites[row] = hanging(drawings, rng)
-        sprites.flush()
-        part.rename(file)
-    return Bank(np.load(file, mmap_mode="r"), tuple(designs[int(index)].read() for index in chosen), coins, hangs)
+
+    def struck(kind: str, number: int, strike: Strike, rng: np.random.Generator) -> NDArray[np.uint8]:
+        file = folder / f"{kind}-{number}-{seed}.npy"
+        if not file.exists():
+            part = file.with_suffix(".part")
+            shape = (number, render.SIDE, render.SIDE, 4)
+            sprites = np.lib.format.open_memmap(part, mode="w+", dtype=np.uint8, shape=shape)
+            for row in range(number):
+                # an illustration of many parts is one pin too: half of the pins show up to six drawings
+                drawn = 1 if rng.random() < 0.5 else int(rng.integers(2, 7))
+                drawings = [designs[int(i)].read() for i in rng.integers(len(designs), size=drawn)]
+                sprites[row] = strike(drawings, rng)
+            sprites.flush()
+            part.rename(file)
+        held: NDArray[np.uint8] = np.load(file, mmap_mode="r")
+        return held
+
+    shares: tuple[tuple[str, int, Strike], ...] = (
+        ("coins", 40, coin),
+        ("painted", 16, painted),
+        ("hanging", 25, hanging),
+    )
+    return Bank(
+        struck("sprites", count, sprite, rng),
+        tuple(designs[int(index)].read() for index in chosen),
+        *(
+            struck(kind, max(1, count // share), strike, np.random.default_rng((seed, share)))
+            for kind, share, strike in shares
+        ),
+    )
 
 
-def coin(design: UInt8Image, rng: np.random.Generator) -> UInt8Image:
+def sprite(drawings: Sequence[UInt8Image], rng: np.random.Generator) -> UInt8Image:
+    """Strike and light one pin or, one time in eight, a coin."""
+    design = collage(drawings, rng)
+    if rng.random() < 0.125:
+        return render.lit(render.strike(design, rng, technique="bare", base="round"), rng)
+    return render.lit(render.strike(design, rng), rng)
+
+
+def coin(drawings: Sequence[UInt8Image], rng: np.random.Generator) -> UInt8Image:
     """Strike and light one coin or button."""
-    return render.lit(render.strike(design, rng, technique="bare", base="round"), rng)
+    return render.lit(render.strike(collage(drawings, rng), rng, technique="bare", base="round"), rng)
 
 
-def sprite(design: UInt8Image, rng: np.random.Generator) -> UInt8Image:
-    """Strike and light one pin; one in six shows a painted scene behind its drawing, one in sixteen is nearly black."""
-    chance = rng.random()
-    if chance > 0.22:
-        return render.lit(render.strike(design, rng), rng)
-    if chance > 0.06:
-        field = ground(rng, render.SIDE, render.SIDE, plain=0.2)
-    else:
+def painted(drawings: Sequence[UInt8Image], rng: np.random.Generator) -> UInt8Image:
+    """Strike and light one pin with a painted scene to its rim, or nearly black all over, behind its drawing."""
+    field = ground(rng, render.SIDE, render.SIDE, plain=0.2)
+    if rng.random() < 0.25:
         dark = rng.uniform(8, 45) + rng.normal(0, 4, 3)
-        field = np.full((render.SIDE, render.SIDE, 3), np.clip(dark, 0, 255), np.uint8)
-    kinds = ("round", "oval", "slab", "slab", "slab", "shield", "polygon")
+        field[:] = np.clip(dark, 0, 255).astype(np.uint8)
+    kinds = ("round", "oval", "slab", "slab", "slab", "slab", "shield", "polygon")
     base = kinds[int(rng.integers(len(kinds)))]
     technique = ("printed", "cloisonne", "mixed")[int(rng.integers(3))]
-    return render.lit(render.strike(design, rng, technique=technique, base=base, field=field), rng)
+    return render.lit(render.strike(collage(drawings, rng), rng, technique=technique, base=base, field=field), rng)
 
 
 def hanging(drawings: Sequence[UInt8Image], rng: np.random.Generator) -> UInt8Image:
@@ -163,8 +184,7 @@ def _trimmed(picture: UInt8Image) -> UInt8Image:
 
 def _resized(picture: UInt8Image, factor: float) -> UInt8Image:
     height, width = (max(4, round(length * factor)) for length in picture.shape[:2])
-    out: UInt8Image = cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA)
-    return out
+    return np.asarray(cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def collage(drawings: Sequence[UInt8Image], rng: np.random.Generator) -> UInt8Image:
@@ -205,9 +225,8 @@ def single(bank: Bank, rng: np.random.Generator, size: int) -> tuple[UInt8Image,
         card(field, rng, place + rng.normal(0, 0.03 * extent, 2), reach, float(rng.normal(0, 6)), bank.prints)
     elif holder < 0.6:
         hand(field, rng, place, extent)
-    hangs = bank.hanging and rng.random() < 0.1
-    chosen = len(bank.sprites) - 1 - int(rng.integers(bank.hanging)) if hangs else None
-    _put(field, ids, bank, rng, extent, (float(place[0]), float(place[1])), float(_tilted(rng)), chosen=chosen)
+    chosen = _picked(bank, rng)
+    _put(field, ids, rng, chosen, extent, (float(place[0]), float(place[1])), float(_tilted(rng)))
     if rng.random() < 0.1 and extent < 0.7 * size:  # a charm that dangles from the pin belongs to it
         _dangle(field, ids, bank, rng, extent)
     if holder >= 0.4 and rng.random() < 0.2:
@@ -231,13 +250,13 @@ def lot(bank: Bank, rng: np.random.Generator, height: int, width: int, count: in
             card(field, rng, centre, reach, float(rng.normal(0, 4)), bank.prints if rng.random() < 0.2 else ())
         else:
             board(field, rng, centre, reach)
-    alike = _alike(bank, rng)
+    alike, shared = _alike(bank, rng)
     if rng.random() < 0.12:
-        _hide(field, bank, alike, rng)
+        _hide(field, (alike[0] if alike else _picked(bank, rng)).picture, rng)
     extent = np.sqrt(height * width / count) * rng.uniform(0.35, 1.0)
     spread = (0.08, 0.08, 0.35, 0.5)[int(rng.integers(4))]
-    touching = rng.random() < 0.4
-    in_rows = rng.random() < 0.35
+    touching = rng.random() < (0.4 if shared is None else 0.7)
+    in_rows = rng.random() < (0.35 if shared is None else 0.8)
     carded = rng.random() < 0.12
     places = _places(rng, height, width, count, in_rows)
     clear = int(rng.integers(1, 8))
@@ -249,9 +268,9 @@ def lot(bank: Bank, rng: np.random.Generator, height: int, width: int, count: in
             )
         overlap = float(rng.uniform(0, 0.12)) if touching and rng.random() < 0.3 else 0.0
         pull = touching and ids.any() and rng.random() < 0.8
-        chosen = int(alike[int(rng.integers(len(alike)))]) if len(alike) else None
-        degrees = float(_tilted(rng))
-        _put(field, ids, bank, rng, span, place, degrees, overlap, 0 if touching else clear, bool(pull), chosen)
+        chosen = alike[int(rng.integers(len(alike)))] if alike else _picked(bank, rng)
+        degrees = float(_tilted(rng)) if shared is None else shared + rng.normal(0, 2)
+        _put(field, ids, rng, chosen, span, place, degrees, overlap, 0 if touching else clear, bool(pull))
     for _ in range(int(rng.integers(0, 3)) if rng.random() < 0.3 else 0):
         _tag(field, rng, ids)
     if rng.random() < 0.08:
@@ -260,19 +279,43 @@ def lot(bank: Bank, rng: np.random.Generator, height: int, width: int, count: in
     return camera(field, rng), _kept(ids)
 
 
-def _alike(bank: Bank, rng: np.random.Generator) -> NDArray[np.int64]:
-    """Choose the few sprites that a lot of like things is made of, coins or any; none for a mixed lot."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Picked:
+    """A sprite to lay into a scene; `hangs` where its faint parts belong to it."""
+
+    picture: UInt8Image
+    hangs: bool = False
+
+
+def _picked(bank: Bank, rng: np.random.Generator) -> Picked:
+    """Choose a pin: four in five of `sprites`, one in eight painted to the rim, one in twelve hanging from a bar."""
     chance = rng.random()
-    if chance < 0.1 and bank.coins:
-        return rng.integers(bank.coins, size=int(rng.integers(2, 20)))
-    if chance < 0.16 and bank.hanging:
-        return len(bank.sprites) - 1 - rng.integers(bank.hanging, size=int(rng.integers(2, 20)))
-    return rng.integers(len(bank.sprites), size=int(rng.integers(1, 7)) if chance < 0.28 else 0)
+    if len(bank.hanging) and (chance < 0.08 or not len(bank.sprites)):
+        return Picked(bank.hanging[int(rng.integers(len(bank.hanging)))], hangs=True)
+    some = bank.painted if chance < 0.2 and len(bank.painted) else bank.sprites
+    return Picked(some[int(rng.integers(len(some)))])
 
 
-def _hide(field: Field, bank: Bank, alike: NDArray[np.int64], rng: np.random.Generator) -> None:
+def _alike(bank: Bank, rng: np.random.Generator) -> tuple[list[Picked], float | None]:
+    """Choose the few pins that a lot of like things is made of and, for a set in rows, the turn they share.
+
+    Coins, painted pins side by side like tiles, hanging pins, or copies of a few; no pins and None for a mixed lot.
+    """
+    chance = rng.random()
+    if chance < 0.1 and len(bank.coins):
+        return [Picked(bank.coins[row]) for row in rng.integers(len(bank.coins), size=int(rng.integers(2, 20)))], None
+    if chance < 0.22 and len(bank.painted):
+        turn = (0.0, 0.0, 45.0, float(rng.uniform(-180, 180)))[int(rng.integers(4))]
+        rows = rng.integers(len(bank.painted), size=int(rng.integers(4, 40)))
+        return [Picked(bank.painted[row]) for row in rows], turn
+    if chance < 0.28 and len(bank.hanging):
+        rows = rng.integers(len(bank.hanging), size=int(rng.integers(2, 20)))
+        return [Picked(bank.hanging[row], hangs=True) for row in rows], None
+    return [_picked(bank, rng) for _ in range(int(rng.integers(1, 7)) if chance < 0.4 else 0)], None
+
+
+def _hide(field: Field, pin: UInt8Image, rng: np.random.Generator) -> None:
     """Give the ground, in place, the mean colour of a pin that will lie on it, so that there is little contrast."""
-    pin = bank.sprites[int(alike[0]) if len(alike) else int(rng.integers(len(bank.sprites)))]
     solid = pin[pin[:, :, 3] > 200][:, :3]
     if len(solid):
         tone = solid.mean(axis=0) * rng.uniform(0.7, 1.2)
@@ -424,25 +467,23 @@ def _tilted(rng: np.random.Generator) -> float:
 def _put(
     field: Field,
     ids: Ids,
-    bank: Bank,
     rng: np.random.Generator,
+    chosen: Picked,
     span: float,
     place: tuple[float, float],
     degrees: float,
     overlap: float = 0.0,
     clear: int = 0,
     pull: bool = False,
-    chosen: int | None = None,
 ) -> bool:
     """Paste one pin where it hides at most `overlap` of another pin's or its own area; False where it does not fit.
 
-    With `pull` it is moved towards the nearest pin until they touch. `chosen` is the sprite, any by default.
+    With `pull` it is moved towards the nearest pin until they touch.
     """
     side = int(span * 1.3) + 4
-    row = int(rng.integers(len(bank.sprites))) if chosen is None else chosen
     tilt = float(rng.uniform(0, 0.07))
-    patch = posed(bank.sprites[row], rng, span, degrees, (side, side), tilt, place=(side / 2, side / 2))
-    solid = patch[:, :, 3] > (0.5 * NECK if row >= len(bank.sprites) - bank.hanging else 0.5)
+    patch = posed(chosen.picture, rng, span, degrees, (side, side), tilt, place=(side / 2, side / 2))
+    solid = patch[:, :, 3] > (0.5 * NECK if chosen.hangs else 0.5)
     corner = np.array([int(place[0]) - side // 2, int(place[1]) - side // 2])
     taken = ids > 0
     if clear:
@@ -508,7 +549,7 @@ def _dangle(field: Field, ids: Ids, bank: Bank, rng: np.random.Generator, extent
     cv2.line(field, bottom, end, tone, max(2, int(extent * 0.02)), cv2.LINE_AA)
     line = cv2.line(np.zeros(ids.shape, np.uint8), bottom, end, 1, max(2, int(extent * 0.02)))
     span = extent * float(rng.uniform(0.2, 0.4))
-    _put(field, ids, bank, rng, span, (end[0], end[1] + span / 2), 0.0)
+    _put(field, ids, rng, _picked(bank, rng), span, (end[0], end[1] + span / 2), 0.0)
     ids[(line > 0) | (ids > 0)] = 1
 
 

@@ -366,7 +366,7 @@ def measured(bank: compose.Bank, outliner: Outliner, seed: int, scenes: int, siz
     """Return the F1 of masks at IoU 0.7 in lots, mixed and hanging, and the share of single pins found as one."""
     rng = np.random.default_rng(seed)
     out = {}
-    hanging = compose.Bank(bank.sprites[len(bank.sprites) - bank.hanging :], bank.prints, 0, bank.hanging)
+    hanging = compose.Bank(compose.NONE, bank.prints, hanging=bank.hanging)
     for kind, some in (("lots", bank), ("lots of hanging pins", hanging)):
         right = found = wanted = 0
         for _ in range(scenes):
