@@ -315,6 +315,7 @@ def main() -> None:
 @click.option("--sprites", default=Plan().sprites, show_default=True, help="Pins to strike for composing.")
 @click.option("--seed", default=Plan().seed, show_default=True)
 @click.option("--threads", default=Plan().threads, show_default=True)
+@click.option("--workers", default=Plan().workers, show_default=True, help="Processes that compose pictures.")
 @click.option("--rate", default=Plan().rate, show_default=True)
 @click.option("--base", type=click.Path(path_type=Path), help="Model folder to go on from, instead of ImageNet.")
 @click.option("--until", default=0, help="Step to stop at, 0 for the last one.")
@@ -328,13 +329,14 @@ def _train(
     sprites: int,
     seed: int,
     threads: int,
+    workers: int,
     rate: float,
     base: Path | None,
     until: int,
     every: int,
 ) -> None:
     """Train on the designs of FOLDER_OF_DESIGNS and write the model to OUT; a killed run goes on."""
-    plan = Plan(steps, batch, size, rate, sprites, seed=seed, threads=threads)
+    plan = Plan(steps, batch, size, rate, sprites, seed=seed, threads=threads, workers=workers)
     bank = compose.bank(designs.build(folder_of_designs), folder_of_designs, sprites, seed)
     train(bank, plan, out, every, base, until)
 
