@@ -11,6 +11,7 @@ This is where a photo becomes a number; every step is one call to the module tha
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -43,6 +44,8 @@ from recognizer.types import (
 from recognizer.vectors import Index
 from recognizer.verdict import Ranking
 from recognizer.verify import verify
+
+_LOG: Final = logging.getLogger("znachki.identify")
 
 BY_VOTES: Final = 24
 BY_SIMILARITY: Final = 16
@@ -79,6 +82,7 @@ class Recognizer:
         self.ranking = ranking or verdict.ranking()
         self.uncalibrated = ""
         self.seconds: dict[str, float] = {}
+        self._damaged: set[int] = set()
         self._entries = _entries_of_images(catalogue)
 
     @classmethod
@@ -223,12 +227,16 @@ class Recognizer:
             return replace(crop, keypoints=points, neighbours=self.index.neighbours(points.descriptors))
 
     def _reference(self, image_id: int) -> Reference | None:
-        """What the index keeps of a photo, None of one that has left the catalogue since."""
+        """What the index keeps of a photo, None of one that has left the catalogue since, or whose file is damaged.
+
+        One damaged file is no reason to answer nothing: it is told once, with its cure, and the photo left out.
+        """
         try:
             return self.index.reference(image_id)
-        except IndexError_:
-            if not self.index.replaced():
-                raise
+        except IndexError_ as error:
+            if image_id not in self._damaged and not self.index.replaced():
+                self._damaged.add(image_id)
+                _LOG.warning("%s", error)
             return None
 
     def _references(self, head: Sequence[Hit]) -> list[tuple[Hit, Reference]]:

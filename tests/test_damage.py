@@ -69,6 +69,21 @@ def test_a_damaged_file_is_named_and_photos_are_identified_all_the_same(
         assert recognizer.identify([open_photo(query(0)[0])])[0][0].matches
 
 
+def test_photos_whose_features_are_damaged_are_told_once_and_left_out(
+    own_data: Path, query: Callable[[int], tuple[Path, str | None]], caplog: pytest.LogCaptureFixture
+) -> None:
+    for path in sorted((own_data / "index" / "features").rglob("*.npz"))[::2]:
+        flip(path)
+    photo = open_photo(query(0)[0])
+    with Recognizer.open(own_data) as recognizer:
+        answers = [recognizer.identify([photo])[0][0] for _ in range(2)]
+    assert all(answer.matches for answer in answers)
+    told = [record.getMessage() for record in caplog.records if record.name == "znachki.identify"]
+    assert told
+    assert len(set(told)) == len(told)
+    assert all("run `znachki index --rebuild`" in text for text in told)
+
+
 @pytest.mark.parametrize("name", ["index.json", "vectors-*.faiss", "descriptors-*.faiss"])
 def test_a_damaged_index_is_named_and_the_catalogue_answers(own_data: Path, name: str) -> None:
     path = first(own_data / "index", name)

@@ -278,7 +278,7 @@ def test_an_operating_point_needs_unknown_pins_to_be_measured_on() -> None:
 
 
 def test_the_shipped_ranking_tells_a_clear_case_from_a_hopeless_one() -> None:
-    clear = [Hit(1, 0.9, 0.5, 80, 0.9, 0.9, 0.95), Hit(2, 0.5, 0.05, 3, 0.0), Hit(3, 0.4, 0.02, 2, 0.0)]
+    clear = [Hit(1, 0.9, 0.5, 80, 0.9, 0.9, 0.95, 2.0), Hit(2, 0.5, 0.05, 3, 0.0), Hit(3, 0.4, 0.02, 2, 0.0)]
     hopeless = [Hit(1, 0.45, 0.03, 3, 0.0), Hit(2, 0.45, 0.03, 3, 0.0), Hit(3, 0.44, 0.03, 3, 0.0)]
     entries = {1: A, 2: B, 3: C}
     sure, unsure = (answer(hits, entries, verdict.ranking()) for hits in (clear, hopeless))

@@ -25,10 +25,12 @@ from torch import Tensor
 from torch.nn import functional
 from torch.utils.data import DataLoader, IterableDataset
 
+from recognizer.files import HERE, beside
 from recognizer.lot_measures import filled, matched
 from recognizer.lots import split
 from recognizer.outlines import OutlineNet, Outliner, prepared
 from recognizer.types import Photo, UInt8Image
+from recognizer.weights import FILE, fill, write
 from training import compose, designs
 
 STRIDE = 4
@@ -185,9 +187,7 @@ def train(
     folder.mkdir(parents=True, exist_ok=True)
     network = part_frozen(with_imagenet(OutlineNet())).to(memory_format=torch.channels_last)
     if base:
-        network.load_state_dict(
-            {n: v.float() for n, v in load_file(base / "weights.safetensors").items()}, strict=False
-        )
+        fill(network, base)
     groups = [
         {"params": [p for p in network.encoder.parameters() if p.requires_grad], "lr": plan.rate * 0.3},
         {"params": [p for n, p in network.named_parameters() if not n.startswith("encoder")], "lr": plan.rate},
@@ -238,10 +238,6 @@ def train(
 def ship(weights: dict[str, Tensor], plan: Plan, folder: Path) -> Path:
     """Write the averaged weights as float16 and the card beside them; returns the folder."""
     folder.mkdir(parents=True, exist_ok=True)
-    half = {n: v.half().contiguous() for n, v in weights.items() if not n.endswith("num_batches_tracked")}
-    save_file(half, folder / "weights.part")
-    (folder / "weights.part").chmod(0o644)
-    (folder / "weights.part").replace(folder / "weights.safetensors")
     card = {
         "name": "outlines",
         "network": "EfficientNet-Lite0 encoder, feature pyramid of 64 channels at stride 4; maps pin, outline, middle",
@@ -252,7 +248,7 @@ def ship(weights: dict[str, Tensor], plan: Plan, folder: Path) -> Path:
         "rebuild": "python -m training.designs DESIGNS; python -m training.segment train DESIGNS OUT",
         "plan": asdict(plan),
     }
-    (folder / "model.json").write_text(json.dumps(card, indent=2) + "\n", encoding="utf-8")
+    write(folder, weights, card)
     return folder
 
 
@@ -264,8 +260,8 @@ def _save(
     state |= {f"average.{name}": value.contiguous() for name, value in average.items()}
     for index, moments in optimiser.state_dict()["state"].items():
         state |= {f"moments.{index}.{name}": value.contiguous() for name, value in moments.items()}
-    save_file({name: value.clone() for name, value in state.items()}, folder / "checkpoint.part")
-    (folder / "checkpoint.part").replace(folder / "checkpoint.safetensors")
+    with beside(folder / "checkpoint.safetensors", cure=HERE) as draft:
+        save_file({name: value.clone() for name, value in state.items()}, draft)
 
 
 def _resume(
@@ -346,7 +342,7 @@ def _train(
 @click.argument("models", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
 def _average(out: Path, models: tuple[Path, ...]) -> None:
     """Write to OUT the mean of the weights of MODELS that grew out of one another (Wortsman et al. 2022)."""
-    held = [load_file(model / "weights.safetensors") for model in models]
+    held = [load_file(model / FILE) for model in models]
     mean = {name: torch.stack([one[name].float() for one in held]).mean(dim=0) for name in held[0]}
     ship(mean, Plan(), out)
 

@@ -20,6 +20,7 @@ from torch import Tensor, distributed
 from torch.utils.data import DataLoader
 
 from recognizer.embedder import LastMap, rooted
+from recognizer.files import HERE, beside
 from training.data import Views
 
 SHRUNK: Final = 3.0
@@ -71,9 +72,8 @@ def last_map(
     else:
         weight = evening(scatter_of(views, rows, workers, progress).cpu())
         if views.rank == 0:
-            draft = file.with_suffix(".part")
-            save_file({"weight": weight.contiguous()}, draft)
-            draft.replace(file)
+            with beside(file, cure=HERE) as draft:
+                save_file({"weight": weight.contiguous()}, draft)
     last = LastMap(len(weight))
     last.load_state_dict({"map.weight": weight})
     return last

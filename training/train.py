@@ -35,6 +35,7 @@ from recognizer import embedder
 from recognizer.catalogue import Catalogue
 from recognizer.embedder import Preprocessing, Trunk
 from recognizer.errors import CatalogueError, ModelError, PhotoError
+from recognizer.files import HERE, beside
 from recognizer.processor import computes_bfloat16
 from recognizer.texts import TextTower
 from recognizer.types import Role, Status, UInt8Image
@@ -392,8 +393,8 @@ def _save(folder: Path, model: nn.Module, state: State, optimiser: torch.optim.O
     held |= {f"kept.{name}": value for name, value in (state.best_average or {}).items()}
     for index, moments in optimiser.state_dict()["state"].items():
         held |= {f"moments.{index}.{name}": value for name, value in moments.items()}
-    save_file({name: value.clone().contiguous() for name, value in held.items()}, folder / "checkpoint.part")
-    (folder / "checkpoint.part").replace(folder / "checkpoint.safetensors")
+    with beside(folder / "checkpoint.safetensors", cure=HERE) as draft:
+        save_file({name: value.clone().contiguous() for name, value in held.items()}, draft)
 
 
 def _resume(folder: Path, model: nn.Module, state: State, optimiser: torch.optim.Optimizer) -> None:
