@@ -59,6 +59,7 @@ def test_a_sound_catalogue_of_one_photo_each_has_nothing_but_single_photos(data:
     assert (found.entries, found.photos, found.counts()[Kind.ONE_PHOTO]) == (40, 40, 40)
 
 
+@pytest.mark.slow
 def test_each_fault_is_told_once_and_its_command_mends_it(own_data: Path, ids: list[str], query: Queries) -> None:
     again = cv2.resize(sample.catalogue_view(0), None, fx=0.6, fy=0.6, interpolation=cv2.INTER_AREA)
     shared = add(own_data, ids[20], np.asarray(again, np.uint8), quality=70)
@@ -103,6 +104,7 @@ def test_nothing_is_embedded_anew_and_nothing_changed(data: Path, monkeypatch: p
     assert before == {path: path.stat().st_mtime_ns for path in before}
 
 
+@pytest.mark.slow
 def test_faces_among_reverses_and_reverses_among_faces_are_told(own_data: Path, ids: list[str]) -> None:
     for at in range(8):
         add(own_data, ids[at], sample.reverse_view(at), Role.REVERSE)
@@ -134,6 +136,7 @@ def test_twins_of_one_family_are_not_told_as_strays(own_data: Path) -> None:
     assert of(Kind.NEARER_TO_ANOTHER, audit(own_data)) == []
 
 
+@pytest.mark.slow
 def test_the_report_and_the_json_tell_every_finding(own_data: Path, tmp_path: Path, ids: list[str]) -> None:
     twice = add(own_data, ids[3], sample.catalogue_view(3), quality=60)
     build(own_data)

@@ -304,6 +304,7 @@ def test_a_backup_is_brought_back_to_a_server(saved: Path, tmp_path: Path, serve
         assert all(back.picture_path(image).is_file() for image in back.images())
 
 
+@pytest.mark.slow
 def test_restoring_to_a_server_killed_at_any_moment_leaves_nothing_half_and_goes_on(
     tmp_path: Path, server: Callable[[], str], empty: Callable[[str], bool]
 ) -> None:
