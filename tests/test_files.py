@@ -86,7 +86,7 @@ def test_threads_that_write_one_file_leave_that_of_one_of_them(tmp_path: Path) -
         try:
             for _ in range(20):
                 write_whole(path, letter * size)
-        except Exception as error:
+        except Exception as error:  # a thread's error would be lost; the test fails by this list
             failed.append(error)
 
     threads = [threading.Thread(target=write, args=(letter,)) for letter in (b"a", b"b", b"c")]

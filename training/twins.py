@@ -376,7 +376,7 @@ def train(made: Sequence[Struck], held: Sequence[Struck], plan: Plan, folder: Pa
             figures = measure(average, held, plan)
             _ship(average, plan, figures | {"step": step + 1}, folder)
             seconds = time.monotonic() - began
-            line = f"{step + 1},{recent / 100:.4f},{figures['held_out_auroc']:.4f},{seconds:.0f}"
+            line = f"{step + 1},{recent / (step % 100 + 1):.4f},{figures['held_out_auroc']:.4f},{seconds:.0f}"
             with (folder / "curve.csv").open("a") as curve:
                 curve.write(line + "\n")
             print(line, flush=True)
