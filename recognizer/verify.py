@@ -36,6 +36,7 @@ _STRETCH: Final = 10  # between the areas that two matched places are magnified 
 _LEAST: Final = 5  # matches behind a homography, one more than define it
 _FEWEST: Final = 50  # pixels that say anything of colour
 _LEAST_SEEN: Final = 0.025  # of the frame of `twins`
+_MOST_SEEN: Final = 0.5  # overlap from which on `twins` saw enough of both: a neighbour's rim shows no variant
 _SURE: Final = 4.0  # log-odds past which it does not matter how sure `twins` is
 _SIDE: Final = 192  # long side in pixels at which aligned pictures are compared: coarser than scratches and grain
 
@@ -85,7 +86,7 @@ def verify(
     if pairs_of:
         said = twins.load().same(np.stack(list(pairs_of.values())))
         for at, value in zip(pairs_of, said.tolist(), strict=True):
-            trust = _trust(counted[at].inliers)
+            trust = _trust(counted[at].inliers) * min(counted[at].overlap / _MOST_SEEN, 1.0)
             counted[at] = replace(counted[at], same=float(np.clip(value, -_SURE, _SURE)) * trust)
     return counted
 
