@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
-from recognizer import keypoints, sample, vectors
+from recognizer import keypoints, sample, twins, vectors
 from recognizer.types import Hit, Reference, UInt8Image
 from recognizer.verify import verify
 
@@ -118,6 +118,20 @@ def test_a_pin_that_fills_the_crop_overlaps_and_one_that_reaches_into_it_does_no
     (part,) = checked(beside, [own])
     assert part.inliers > 10
     assert part.overlap < 0.6
+
+
+def test_what_tells_variants_apart_counts_as_far_as_both_pins_are_seen(
+    view: UInt8Image, own: Reference, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    height, width = view.shape[:2]
+    monkeypatch.setattr(twins.Twins, "same", lambda self, pairs: np.full(len(pairs), 3.0, np.float32))
+    points = keypoints.extract(view)
+    (whole,) = verify(view, points, [Hit(1)], [own])
+    corner = np.array([[0, 0], [width / 2, 0], [width / 2, height / 2], [0, height / 2]], np.float32)
+    (part,) = verify(view, points, [Hit(1)], [own], corner)
+    assert part.inliers == whole.inliers
+    assert 0 < part.overlap < 0.5
+    assert 0 < part.same < whole.same < 3.0
 
 
 def test_with_an_outline_what_lies_outside_of_it_is_no_pin(view: UInt8Image, own: Reference) -> None:
