@@ -1,4 +1,4 @@
-"""Makes the index of a catalogue: features of the photos that have none yet, then both FAISS indexes."""
+"""Makes the index of a catalogue: features of photos that have none yet, both FAISS indexes, then what is kin."""
 
 from __future__ import annotations
 
@@ -12,11 +12,12 @@ from typing import Any, Final
 
 import numpy as np
 
-from recognizer import embedder, lots, vectors
+from recognizer import embedder, kin, lots, vectors
 from recognizer.catalogue import Catalogue
 from recognizer.embedder import Embedder
 from recognizer.errors import IndexError_, IndexMismatch, PhotoError
 from recognizer.features import SETTINGS, embedding_settings, reference_of
+from recognizer.files import DRAFT
 from recognizer.photos import open_photo
 from recognizer.types import CatalogueImage, Crop, Reference, Role
 from recognizer.vectors import Index, Manifest
@@ -50,10 +51,10 @@ def build(
 ) -> IndexReport:
     """Bring the index of a data folder up to its catalogue, doing only what is missing.
 
-    `model` None keeps the index's model, or takes the base that ships; `rebuild` takes all features anew. `progress` is
-    called with the photos done and all that need work. The old index answers until the new one is complete. A picture
-    that cannot be read is left out and named in `failed`. Raises CatalogueError, ModelError, or IndexError_ when
-    another run is at it.
+    `model` None keeps the index's model, or takes the base that ships; `rebuild` takes all features and kin anew.
+    `progress` is called with the photos done and all that need work, first for features, then for kin. The old index
+    answers until the new one is complete. A picture that cannot be read is left out and named in `failed`. Raises
+    CatalogueError, ModelError, or IndexError_ when another run is at it.
     """
     start = time.perf_counter()
     folder = data / "index"
@@ -70,6 +71,7 @@ def build(
         renamed = old is not None and old.model != loaded.name  # the same weights under another name
         if rebuild or not reusable or fresh or gone or renamed:
             _assemble(folder, old if reusable and not rebuild else None, loaded, wanted, fresh, gone)
+        _find_kin(folder, {image.image_id: image.entry_id for image in images}, rebuild, progress)
         _drop_unused(folder, set(wanted.values()))
     files = {image.sha256: image.file for image in images}
     return IndexReport(
@@ -186,6 +188,29 @@ def _assemble(
     vectors.write(folder, manifest, embeddings, descriptors)
 
 
+def _find_kin(
+    folder: Path, owners: Mapping[int, str], rebuild: bool, progress: Callable[[int, int], None] | None
+) -> None:
+    """Compare the photos that were not compared yet with the others; the index answers meanwhile."""
+    manifest = vectors.read_manifest(folder)
+    assert manifest is not None  # it was just made, or found to be what it should
+    held = {sha256 for _, sha256 in manifest.images}
+    try:
+        known = kin.Kin() if rebuild else kin.read(folder, SETTINGS)
+    except IndexError_:
+        known = kin.Kin()  # damaged: made anew
+    if known.asked == held:
+        return
+
+    def save(found: kin.Kin) -> None:
+        kin.write(folder, SETTINGS, found)
+
+    if held <= known.asked:  # photos are gone
+        save(known.among(held))
+        return
+    kin.completed(Index.open(folder), owners, known, progress, save)
+
+
 def _opened(folder: Path, old: Manifest | None, gone: set[int]) -> tuple[tuple[Any, Any] | None, int]:
     """The old FAISS indexes without the photos that are gone, and what they were trained on; None when unusable."""
     if old is None:
@@ -216,3 +241,5 @@ def _drop_unused(folder: Path, wanted: set[str]) -> None:
     for path in [*folder.glob("features/*/*"), *folder.glob("embeddings/*/*")]:
         if path.stem not in wanted:
             path.unlink(missing_ok=True)
+    for path in folder.glob(f"*{DRAFT}"):
+        path.unlink(missing_ok=True)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from recognizer import archive, vectors
+from recognizer import archive, kin, vectors
 from recognizer.errors import IndexError_, ModelError
 from recognizer.features import embedding_settings
 from recognizer.types import Float32
@@ -73,6 +73,10 @@ def _of_index(data: Path, manifest: Manifest, progress: Progress | None) -> Iter
             yield f"index/{name}", "damaged: its sha256 is another one; run `znachki index --rebuild`"
         if manifest.vectors in changed:
             index = None  # told already
+    try:
+        kin.read(folder, manifest.settings)
+    except IndexError_ as error:
+        yield _told(data, kin.path_of(folder), error)
     for done, (image_id, sha256) in enumerate(manifest.images, 1):
         try:
             vectors.read_features(folder, manifest.settings, sha256)

@@ -22,7 +22,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from recognizer import archive, tables, vectors
+from recognizer import archive, kin, tables, vectors
 from recognizer.archive import Progress
 from recognizer.catalogue import BUNDLE, DATABASE, PICTURES, Catalogue
 from recognizer.errors import CatalogueError, IndexError_
@@ -237,6 +237,7 @@ def _write_index(index: Index, kept: Sequence[CatalogueImage], folder: Path, mod
         descriptors="descriptors-1.faiss",
     )
     vectors.write(folder, own, *parts)
+    kin.write(folder, own.settings, kin.read(index.folder, manifest.settings).among(set(images.values())))
     for sha256 in set(images.values()):
         target = vectors.features_path(folder, manifest.settings, sha256)
         target.parent.mkdir(parents=True, exist_ok=True)

@@ -22,7 +22,7 @@ from typing import Final
 
 import numpy as np
 
-from recognizer import calibration, embedder, inscriptions, keypoints, lots, reverses, sightings, verdict
+from recognizer import calibration, embedder, inscriptions, keypoints, kin, lots, reverses, sightings, verdict
 from recognizer.catalogue import Catalogue
 from recognizer.checks import checks
 from recognizer.embedder import Embedder
@@ -67,6 +67,7 @@ class Recognizer:
     """A catalogue, its index and the index's model, loaded once and asked often.
 
     `seconds` adds up the time of each stage (crop, embed, keypoints, search, verify, rank); a caller may clear it.
+    `families` names the family of every entry by entry_id, the curator's or that of its kin, "" for none.
     """
 
     def __init__(self, catalogue: Catalogue, index: Index, model: Embedder, ranking: Ranking | None = None) -> None:
@@ -84,6 +85,7 @@ class Recognizer:
         self.seconds: dict[str, float] = {}
         self._damaged: set[int] = set()
         self._entries = _entries_of_images(catalogue)
+        self.families = self._families()
 
     @classmethod
     def open(cls, data: Path, *, model: str | None = None, false_match_rate: float | None = None) -> Recognizer:
@@ -172,9 +174,22 @@ class Recognizer:
         found = self.hits(crops, depth=k, evidence=evidence)
         with self._timed("rank"):
             return [
-                placed(crop, _checked(self._read(crop, verdict.decide(crop.box, hits, self._entries, self.ranking, k))))
+                placed(crop, _checked(self._read(crop, self._decided(crop, hits, k))))
                 for crop, hits in zip(crops, found, strict=True)
             ]
+
+    def _decided(self, crop: Crop, hits: Sequence[Hit], k: int) -> Recognition:
+        return verdict.decide(crop.box, hits, self._entries, self.ranking, k, self.families)
+
+    def _families(self) -> Mapping[str, str]:
+        """The family of every entry: its curator's, else that of the kin that the index knows."""
+        manifest = self.index.manifest
+        held = [(sha256, self._entries[one]) for one, sha256 in manifest.images if one in self._entries]
+        try:
+            return kin.families(kin.read(self.index.folder, manifest.settings), held)
+        except IndexError_ as error:
+            _LOG.warning("%s", error)
+            return kin.families(kin.Kin(), held)
 
     def _read(self, crop: Crop, answer: Recognition) -> Recognition:
         """The answer with what is read on the pin, where that may choose between the members of a family."""

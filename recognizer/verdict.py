@@ -240,7 +240,7 @@ def agrees(hits: Sequence[Hit]) -> bool:
 def variants(hits: Sequence[Hit], score: Floats, owners: Sequence[str], families: Mapping[str, str]) -> set[str]:
     """Return the entries whose drawing the first answer's is, itself among them.
 
-    `owners` names the entry of each hit, `families` the family of an entry where a curator gave it one. Where the
+    `owners` names the entry of each hit, `families` the family of an entry where it has one. Where the
     keypoints of the first answer agree, every entry that looks the same in the same place is one.
     """
     first = int(score.argmax())
@@ -263,10 +263,18 @@ def chances(
     return right, max(right, drawn)
 
 
-def decide(box: Box, hits: Sequence[Hit], entries: Mapping[int, CatalogueEntry], model: Ranking, k: int) -> Recognition:
+def decide(
+    box: Box,
+    hits: Sequence[Hit],
+    entries: Mapping[int, CatalogueEntry],
+    model: Ranking,
+    k: int,
+    families: Mapping[str, str] | None = None,
+) -> Recognition:
     """Return the answer for one pin: the best `k` entries by their best photo, probabilities and the verdict.
 
-    `entries` gives the entry of every image_id; hits of photos that it lacks do not count. The probabilities of an
+    `entries` gives the entry of every image_id; hits of photos that it lacks do not count. `families` names the family
+    of an entry, by default the one that a curator gave it. The probabilities of an
     answer add up to at most 1; what is left is that the pin is in no entry, or in one further down.
     """
     known = [hit for hit in hits if hit.image_id in entries]
@@ -274,7 +282,8 @@ def decide(box: Box, hits: Sequence[Hit], entries: Mapping[int, CatalogueEntry],
         return Recognition(box, (), Verdict.UNKNOWN)
     score = scores(known, model)
     owners = [entries[hit.image_id].entry_id for hit in known]
-    families = {entries[hit.image_id].entry_id: entries[hit.image_id].family for hit in known}
+    if families is None:
+        families = {entries[hit.image_id].entry_id: entries[hit.image_id].family for hit in known}
     best: dict[str, int] = {}
     for at in np.argsort(-score, kind="stable"):
         best.setdefault(owners[at], int(at))

@@ -152,7 +152,7 @@ def test_only_a_new_photo_is_worked_on(own: Path, embedded: list[int]) -> None:
     told: list[tuple[int, int]] = []
     report = build(own, progress=lambda done, total: told.append((done, total)))
     assert (report.added, report.removed, report.kept) == (1, 1, 5)
-    assert (embedded, told) == ([1], [(1, 1)])
+    assert (embedded, told) == ([1], [(1, 1), (1, 1)])  # its features, and its kin
     ids = [image_id for image_id, _ in Index.open(own / "index").manifest.images]
     assert gone not in ids
     assert new in ids
@@ -327,8 +327,8 @@ def test_a_run_that_stops_at_any_step_leaves_the_old_index_or_the_new(
         assert json.loads((data / "index" / "index.json").read_text())["images"] == named["images"]
         assert not [path for path in (data / "index").rglob("*") if ".part" in path.name]
         steps += 1
-    assert steps == 14  # 2 x 2 for the new photo, 3 x 2 for the index, 4 old files go
-    assert news == (5 if after else 4)
+    assert steps == 16  # 2 x 2 for the new photo, 3 x 2 for the index, 2 for the kin, 4 old files go
+    assert news == (7 if after else 6)
 
 
 def test_a_killed_run_leaves_the_old_index_and_the_next_finishes_what_is_left(own: Path, embedded: list[int]) -> None:

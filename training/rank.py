@@ -12,8 +12,8 @@ entries: no query is judged by weights that saw its entry.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -60,12 +60,16 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One query: the hits of its candidates, the entry_id of each, and the right one, None for an unknown pin."""
+    """One query: the hits of its candidates, the entry_id of each, and the right one, None for an unknown pin.
+
+    `families` names the family of those entries that have one.
+    """
 
     group: int
     hits: tuple[Hit, ...]
     owners: tuple[str, ...]
     answer: str | None
+    families: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def right(self) -> NDArray[np.bool_]:
@@ -87,7 +91,9 @@ def case_of(recognizer: Recognizer, photo: Photo, answer: str | None, group: int
     """Return the case of a photo of one pin; `answer` is its entry_id, None where the catalogue lacks it."""
     hits = [hit for hit in recognizer.hits([lots.single(photo)])[0] if recognizer.entry_of(hit.image_id) is not None]
     owners = [recognizer.entry_of(hit.image_id) for hit in hits]
-    return Case(group, tuple(hits), tuple(owner.entry_id for owner in owners if owner), answer)
+    ids = tuple(owner.entry_id for owner in owners if owner)
+    families = {entry_id: name for entry_id in ids if (name := recognizer.families.get(entry_id))}
+    return Case(group, tuple(hits), ids, answer, families)
 
 
 def shrunk(photo: Photo, px: int) -> Photo:
@@ -158,7 +164,7 @@ class Judged:
 def judge(case: Case, model: Ranking) -> Judged:
     """Judge a case by a ranking."""
     score = verdict.scores(case.hits, model)
-    same = verdict.variants(case.hits, score, case.owners, {})
+    same = verdict.variants(case.hits, score, case.owners, case.families)
     merged = ["" if owner in same else owner for owner in case.owners]
     return Judged(
         verdict.signs(case.hits, score, case.owners),
@@ -172,7 +178,8 @@ def judge(case: Case, model: Ranking) -> Judged:
 def left_out(case: Case) -> Case:
     """Return the case as it would be if the catalogue lacked the pin: the hits of its entry are gone."""
     kept = [at for at, owner in enumerate(case.owners) if owner != case.answer]
-    return Case(case.group, tuple(case.hits[at] for at in kept), tuple(case.owners[at] for at in kept), None)
+    hits, owners = tuple(case.hits[at] for at in kept), tuple(case.owners[at] for at in kept)
+    return replace(case, hits=hits, owners=owners, answer=None)
 
 
 def _even(cases: Sequence[Case]) -> Floats:
@@ -277,7 +284,7 @@ def figures_of(cases: Sequence[Case], models: Sequence[Ranking]) -> dict[str, fl
             best = score[case.right].max()
             ahead = {owner for owner, value in zip(case.owners, score, strict=True) if value >= best}
             ranks[at] = len(ahead - {case.answer}) + 1
-        words[at] = verdict.word(case.hits, score, case.owners, {}, model)
+        words[at] = verdict.word(case.hits, score, case.owners, case.families, model)
     known = np.array([case.answer is not None for case in cases])
     chances, drawn = np.array([one.chance for one in judged]), np.array([one.drawn for one in judged])
     return _figures(ranks, chances, words, drawn, known)
