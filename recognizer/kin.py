@@ -32,6 +32,10 @@ COMPARED: Final = 3
 """Photos that each is compared with, the first by votes. Of 23 such pairs that a comparison with the first 12 by votes
 and by similarity found in `pins/`, 22 came first by votes and one second."""
 
+ASKED: Final = 300
+"""Keypoints that a photo votes with, of up to 600: the ranks of these pairs were the same, in half the time; with 200
+two of them fell, one to rank 96."""
+
 _SAVED: Final = 64  # photos between two writings; a kill loses at most these
 
 
@@ -114,15 +118,13 @@ def _alike(index: Index, image_id: int, owners: Mapping[int, str]) -> list[tuple
     """The photos of other entries that a photo shows, with how alike they look after alignment."""
     try:
         image, points = as_query(index.reference(image_id))
-        voted = [
-            other for other, _ in index.vote(points.descriptors) if owners.get(other) not in (None, owners[image_id])
-        ]
-        others = voted[:COMPARED]
-        # Its own photo stands first, so that what it shows in full sets the measure.
-        asked = [Hit(image_id), *map(Hit, others)]
-        hits = verify(image, points, asked, [index.reference(hit.image_id) for hit in asked])
+        voted = [other for other, _ in index.vote(points.descriptors[:ASKED])]
+        others = [other for other in voted if owners.get(other, owners[image_id]) != owners[image_id]][:COMPARED]
+        hits = verify(image, points, [Hit(other) for other in others], [index.reference(other) for other in others])
     except IndexError_:
         return []  # damaged features: whoever is asked for this photo says so
+    # Its own photo stands first, which it shows in full.
+    hits = [Hit(image_id, inliers=len(points), overlap=1.0), *hits]
     score = np.array([1.0] + [0.0] * len(others))
     same = verdict.variants(hits, score, [str(hit.image_id) for hit in hits], {})
     return [(hit.image_id, hit.appearance) for hit in hits[1:] if str(hit.image_id) in same]
