@@ -36,6 +36,7 @@ ASKED: Final = 300
 """Keypoints that a photo votes with, of up to 600: the ranks of these pairs were the same, in half the time; with 200
 two of them fell, one to rank 96."""
 
+_MANY: Final = 32  # photos for which it pays to make lists
 _SAVED: Final = 64  # photos between two writings; a kill loses at most these
 
 
@@ -102,6 +103,8 @@ def completed(
     known = known.among(set(held.values()))
     asked, pairs = set(known.asked), dict(known.pairs)
     waiting = [image_id for image_id, sha256 in held.items() if sha256 not in asked and image_id in owners]
+    if len(waiting) >= _MANY:
+        index = index.by_lists()
     for done, image_id in enumerate(waiting, 1):
         for other, alike in _alike(index, image_id, owners):
             pair = (min(held[image_id], held[other]), max(held[image_id], held[other]))

@@ -48,6 +48,7 @@ REGROWN: Final = 4
 THUMBNAIL: Final = 256
 """Long side of the pictures kept for comparison after alignment, a little over what `verify` compares at."""
 
+_LISTS: Final = 128  # of a search by lists of what is else searched exactly
 _ZOOMS: Final = 8
 _KEYPOINTS: Final = 1024
 _CACHED: Final = 2048  # references held in memory, about 200 KB each
@@ -184,6 +185,25 @@ class Index:
             weights[repeated, later] = 0
         numbers = np.where(owners >= 0, keys[:, :-1] % _KEYPOINTS, -1)
         return Neighbours(owners, numbers, np.asarray(weights, np.float32), self.manifest.generation)
+
+    def by_lists(self) -> Index:
+        """Return this index with descriptors that were searched exactly held in lists, to ask for hundreds of photos.
+
+        A search reads PROBED of its lists, a sixteenth of the descriptors, and is that much faster; making the lists
+        takes as long as asking for about ten photos exactly. One that is searched by lists already is returned itself.
+        """
+        total = int(self._descriptors.ntotal)
+        if self.manifest.trained_on or total < _LISTS * 40:
+            return self
+        exact = faiss.downcast_index(self._descriptors.index)
+        rows = faiss.rev_swig_ptr(exact.get_xb(), total * exact.d).reshape(total, exact.d)
+        quantizer = faiss.IndexFlatL2(exact.d)
+        lists = faiss.IndexIVFFlat(quantizer, exact.d, _LISTS)
+        lists.cp.niter, lists.cp.max_points_per_centroid = 10, 40
+        lists.train(rows)
+        lists.add_with_ids(rows, faiss.vector_to_array(self._descriptors.id_map))
+        lists.nprobe = PROBED
+        return Index(self.folder, self.manifest, self._vectors, lists)
 
     def reference(self, image_id: int) -> Reference:
         """Return what verification needs of a photo; IndexError_ when its features are missing or damaged."""

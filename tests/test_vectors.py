@@ -269,6 +269,22 @@ def test_compressed_votes_find_what_exact_votes_find(
     assert shared >= 34
 
 
+def test_exact_descriptors_held_in_lists_give_the_first_photos_by_votes(
+    compressed: Index, index: Index, drawn: Photos, tmp_path: Path
+) -> None:
+    exact = opened(drawn, tmp_path)
+    lists = exact.by_lists()
+    assert type(lists.parts[1]).__name__ == "IndexIVFFlat"
+    assert len(lists) == len(exact)
+    for at in range(0, 16, 2):
+        asked = keypoints.extract(sample.phone_view(at)).descriptors
+        best, found = exact.vote(asked)[:3], lists.vote(asked)[:3]
+        assert [image_id for image_id, _ in found] == [image_id for image_id, _ in best]
+        np.testing.assert_allclose([votes for _, votes in found], [votes for _, votes in best], atol=0.1 * best[0][1])
+    assert compressed.by_lists() is compressed
+    assert index.by_lists() is index  # too few for lists
+
+
 def test_compressed_photos_are_added_and_removed(compressed: Index, drawn: Photos, tmp_path: Path) -> None:
     write(tmp_path, compressed)
     copy = Index.open(tmp_path)
