@@ -339,6 +339,22 @@ def test_alpha_goes_from_the_base_to_the_trained_weights() -> None:
     assert float(train.mixed(base, trained, 0.0)["text.b"][0]) == 1.0
 
 
+@pytest.mark.parametrize("share", [0.0, 0.4, 1.0])
+def test_the_share_that_was_asked_for_is_kept_whatever_the_held_out_things_say(tmp_path: Path, share: float) -> None:
+    one = trunk()
+    base = {name: weight.clone() for name, weight in one.network.state_dict().items()}
+    train.train(one, Discs(12), Discs(6), replace(PLAN, share=1.0), tmp_path)
+    trained = {name: weight.clone() for name, weight in one.network.state_dict().items()}
+    again = trunk()
+    found = train.train(again, Discs(12), Discs(6), replace(PLAN, share=share), tmp_path / "again")
+    assert found["alpha"] == share
+    assert f"{share}" in found["recall"]
+    assert trained.keys() == base.keys()
+    for name, weight in again.network.state_dict().items():
+        if weight.is_floating_point():
+            torch.testing.assert_close(weight, base[name].lerp(trained[name], share))
+
+
 def test_crowded_rows_cost_more() -> None:
     apart = torch.eye(4)
     near = torch.nn.functional.normalize(torch.eye(4) + 3, dim=1)

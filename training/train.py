@@ -63,9 +63,9 @@ class Plan:
 
     `pairs` things a step, two views each of `size` pixels, worked `part` pictures at a time; `late_size` from
     `late_from` of the steps on. `stop` ends the run before its schedule does. `images` and `texts` weigh the two
-    objectives, `entropy` the crowding term. On a catalogue the image tower learns by gradient if `deep`, by default
-    where its base is no model of pins; else it gets a last map from `settle` pairs of views, 0 for none, and only words
-    learn.
+    objectives, `entropy` the crowding term. `share` of the trained weights is kept, by default as much as serves the
+    held-out things. On a catalogue the image tower learns by gradient if `deep`, by default where its base is no model
+    of pins; else it gets a last map from `settle` pairs of views, 0 for none, and only words learn.
     """
 
     steps: int = 600
@@ -83,6 +83,7 @@ class Plan:
     entropy: float = 0.3
     settle: int = 1200
     deep: bool | None = None
+    share: float | None = None
     keep: float = 0.99
     every: int = 50
     patience: int = 0
@@ -309,7 +310,7 @@ def train(
         else:
             continue
         break
-    return {"steps": state.step} | chosen(trunk, model, base, state.best_average or state.average, sample)
+    return {"steps": state.step} | chosen(trunk, model, base, state.best_average or state.average, sample, plan.share)
 
 
 def _validated(trunk: Trunk, model: nn.Module, state: State, sample: Tensor) -> float:
@@ -430,19 +431,21 @@ def chosen(
     base: dict[str, Tensor],
     trained: dict[str, Tensor],
     sample: Tensor,
+    share: float | None = None,
 ) -> dict[str, Any]:
     """Load the mixture to keep; returns its `alpha` and the `recall` of every alpha.
 
-    It is the one nearest to the base that is within a standard error of the best: what training gains on drawn views
-    beyond that is as likely to be lost on photographs. The text tower has no base, and follows the trained weights.
+    It is `share`, by default the one nearest to the base that is within a standard error of the best: what training
+    gains on drawn views beyond that is as likely to be lost on photographs. The text tower has no base, and follows the
+    trained weights.
     """
     found: dict[str, float] = {}
-    for alpha in ALPHAS:
+    for alpha in sorted({*ALPHAS, *([] if share is None else [share])}):
         model.load_state_dict(mixed(base, trained, alpha))
         found[f"{alpha}"] = round(recall(trunk, sample), 4)
     most = max(found.values())
     error = math.sqrt(most * (1 - most) / len(sample))
-    best = next(alpha for alpha in ALPHAS if found[f"{alpha}"] >= most - error)
+    best = share if share is not None else next(alpha for alpha in ALPHAS if found[f"{alpha}"] >= most - error)
     model.load_state_dict(mixed(base, trained, best))
     return {"alpha": best, "recall": found}
 

@@ -41,6 +41,11 @@ SHOWN: Final = 20
 @click.option("--entropy", type=float, default=0.3, show_default=True, help="Weight of keeping entries apart.")
 @click.option("--settle", type=int, default=1200, show_default=True, help="Pairs of views for the last map; 0: none.")
 @click.option("--deep/--still", default=None, help="Train the picture network itself, or leave it as it is.")
+@click.option(
+    "--share",
+    type=click.FloatRange(0, 1),
+    help="Of the trained weights, the rest the base's; by held-out pins if unset.",
+)
 @click.option("--every", type=click.IntRange(min=1), default=50, show_default=True, help="Steps between checkpoints.")
 @click.option("--patience", type=int, default=0, help="Stop after so many checkpoints without gain; 0 never.")
 @click.option("--stop", type=int, default=0, help="End at this step of the schedule; 0 at its end.")
