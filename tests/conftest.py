@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -22,6 +22,52 @@ if TYPE_CHECKING:
 ENTRIES = 40
 KNOWN = 10
 LACKING = 3
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _catalogues_are_made_quickly() -> Iterator[None]:
+    """Hundreds of tests make a catalogue: its tables are made by the statements that the steps ran the first time, and
+    nothing waits for the disk, as in the PostgreSQL below; a killed process loses nothing by that."""
+    import sqlalchemy as sa
+
+    from recognizer import database, migrations
+
+    upgrade, set_up = migrations.upgrade, database._set_up_sqlite
+    made: list[tuple[str, Any]] = []
+
+    def by_statements(connection: sa.Connection, name: str) -> None:
+        if connection.dialect.name != "sqlite" or sa.inspect(connection).get_table_names():
+            upgrade(connection, name)
+            return
+        if made:
+            for statement, values in made:
+                connection.exec_driver_sql(statement, values)
+            return
+
+        def note(_connection: object, _cursor: object, statement: str, values: Any, *_: object) -> None:
+            if not statement.lstrip().upper().startswith(("SELECT", "PRAGMA")):
+                made.append((statement, values))
+
+        sa.event.listen(connection, "before_cursor_execute", note)
+        try:
+            upgrade(connection, name)
+        except BaseException:
+            made.clear()
+            raise
+        finally:
+            sa.event.remove(connection, "before_cursor_execute", note)
+
+    def without_waiting(engine: sa.Engine) -> None:
+        set_up(engine)
+
+        @sa.event.listens_for(engine, "connect")
+        def connected(connection: Any, _record: object) -> None:
+            connection.execute("PRAGMA synchronous = OFF")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(migrations, "upgrade", by_statements)
+        patch.setattr(database, "_set_up_sqlite", without_waiting)
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,8 @@
 """Every change is kept, says who, when and what, and can be undone; numbers outlive merging and withdrawal."""
 
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -289,6 +291,25 @@ def test_a_catalogue_of_the_first_form_is_brought_forward(tmp_path: Path) -> Non
     with Catalogue.open(tmp_path) as catalogue:
         assert catalogue.entry("12").entry_id == catalogue.entry("т. 8 № 1").entry_id == "a"
         catalogue.withdraw("a")
+
+
+def test_the_catalogues_of_these_tests_have_the_tables_that_the_steps_make(tmp_path: Path) -> None:
+    """All but the first are made by the statements that the steps ran for that one, see conftest.py."""
+    (tmp_path / "steps").mkdir()
+    engine = sa.create_engine(f"sqlite:///{tmp_path / 'steps' / DATABASE}")
+    with engine.begin() as connection:
+        config = migrations._config()
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+    engine.dispose()
+    names = ["steps", "first", "second"]
+    made = []
+    for name in names:
+        Catalogue.open(tmp_path / name, create=True).close()
+        with closing(sqlite3.connect(tmp_path / name / DATABASE)) as database:
+            made.append("\n".join(database.iterdump()))
+    assert "CREATE TABLE" in made[0]
+    assert made == [made[0]] * len(names)
 
 
 # The command line
