@@ -77,7 +77,27 @@ def sample_files(tmp_path_factory: pytest.TempPathFactory) -> sample.SampleFiles
 
 
 @pytest.fixture(scope="session")
-def data(sample_files: sample.SampleFiles, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def _base_read_once() -> Iterator[None]:
+    """Every recognizer on drawn pins shares one base model, which nothing writes to, rather than reading its own."""
+    from recognizer import embedder
+
+    read = embedder._folder
+    held: list[embedder.Embedder] = []
+
+    def once(folder: Path, name: str) -> embedder.Embedder:
+        if name != embedder.BASE:
+            return read(folder, name)
+        if not held:
+            held.append(read(folder, name))
+        return held[0]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(embedder, "_folder", once)
+        yield
+
+
+@pytest.fixture(scope="session")
+def data(sample_files: sample.SampleFiles, tmp_path_factory: pytest.TempPathFactory, _base_read_once: None) -> Path:
     """A data folder with the drawn catalogue imported and indexed; read it, and take `own_data` to write to one."""
     from index.build import build
     from recognizer.catalogue import Catalogue
