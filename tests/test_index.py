@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import json
 import os
 import shutil
@@ -10,7 +11,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ import pytest
 
 from index.build import BATCH, build
 from index.check import check
-from recognizer import embedder, features, identify, keypoints, sample, vectors
+from recognizer import embedder, features, identify, keypoints, lots, sample, vectors
 from recognizer.catalogue import Catalogue
 from recognizer.embedder import ZOOMS, Embedder
 from recognizer.errors import CatalogueError, IndexError_, ModelError
@@ -28,12 +29,34 @@ from recognizer.photos import encode_jpeg
 from recognizer.types import Evidence, Float32, Photo, Role
 from recognizer.vectors import Index
 
+pytestmark = pytest.mark.usefixtures("_looked_at_once")
+
 ENTRIES = sample.entries(8)
 VIEWS = [sample.catalogue_view(at) for at in range(8)]
 
 
 @pytest.fixture(scope="module")
-def small(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path) -> Path:
+def _looked_at_once() -> Iterator[None]:
+    """Each picture is cut out and its keypoints are taken once: these tests are about what an index does with them."""
+    found: dict[tuple[str, bytes], Any] = {}
+
+    def once(look: Callable[[Any], Any], picture: Callable[[Any], Any]) -> Callable[[Any], Any]:
+        def remembered(given: Any) -> Any:
+            key = look.__name__, hashlib.sha256(picture(given).tobytes()).digest()
+            if key not in found:
+                found[key] = look(given)
+            return found[key]
+
+        return remembered
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("recognizer.lots.single", once(lots.single, lambda photo: photo.image))
+        patch.setattr("index.build.reference_of", once(features.reference_of, lambda crop: crop.whole))
+        yield
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path, _looked_at_once: None) -> Path:
     """A data folder with six pins and an index by the tiny model; read it, and take `own` to write to one."""
     folder = tmp_path_factory.mktemp("small") / "data"
     with Catalogue.open(folder, create=True) as catalogue:
@@ -331,6 +354,34 @@ def test_a_run_that_stops_at_any_step_leaves_the_old_index_or_the_new(
     assert news == (7 if after else 6)
 
 
+def test_what_a_stopped_run_finished_is_not_done_again(
+    own: Path, embedded: list[int], stop_at: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("index.build.BATCH", 2)
+    with Catalogue.open(own) as catalogue:
+        for at in range(5):
+            catalogue.add_image(ENTRIES[0].entry_id, encode_jpeg(np.roll(VIEWS[at], 40, axis=1)), ".jpg")
+    folder = own / "index"
+    old, before = Index.open(folder).manifest, answers(own)
+    embedded.clear()
+    with stop_at(10, True):  # of 4 changes a photo: while the third is written
+        build(own)
+    assert embedded == [2, 2]
+    finished = {name: file for name, file in state(folder / "embeddings").items() if name.endswith(".npy")}
+    assert len(finished) == 6 + 2
+    assert Index.open(folder).manifest == old
+    assert answers(own) == before
+    assert len(check(own).missing) == 5
+    embedded.clear()
+    report = build(own)
+    assert (report.added, report.kept, embedded) == (5, 6, [2, 1])
+    after = state(folder / "embeddings")
+    assert all(after[name] == file for name, file in finished.items())
+    assert not [path for path in folder.rglob("*") if ".part" in path.name]
+    assert not check(own).stale
+
+
+@pytest.mark.slow
 def test_a_killed_run_leaves_the_old_index_and_the_next_finishes_what_is_left(own: Path, embedded: list[int]) -> None:
     new = BATCH + 4  # more than are embedded together, so that the kill comes before the end
     with Catalogue.open(own) as catalogue:
