@@ -289,14 +289,14 @@ def test_bad_files_are_told_and_the_others_answered(data: Path, query: Query, tm
     (folder / "a.jpg").write_bytes(query(0)[0].read_bytes())
     (folder / "b.jpg").write_bytes(b"no picture")
     (folder / "c.jpg").write_bytes(query(1)[0].read_bytes())
-    done = process("identify", folder, tmp_path / "gone.jpg", "--data", data, "--json")
-    assert done.returncode == 1
+    done = znachki("identify", folder, tmp_path / "gone.jpg", "--data", data, "--json")
+    assert done.exit_code == 1
     told = json.loads(done.stdout)
     assert [Path(one["photo"]).name for one in told["photos"]] == ["a.jpg", "c.jpg"]
     assert [Path(one["photo"]).name for one in told["errors"]] == ["b.jpg", "gone.jpg"]
     assert all(one["error"] for one in told["errors"])
-    assert b"b.jpg" in done.stderr
-    assert b"gone.jpg" in done.stderr
+    assert "b.jpg" in done.stderr
+    assert "gone.jpg" in done.stderr
 
 
 def test_all_good_ends_with_0(data: Path, query: Query) -> None:
