@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,7 @@ from recognizer.texts import TextTower
 from recognizer.types import Photo, UInt8Image
 from recognizer.vectors import read_manifest
 from training import promote, train
-from training.evaluate import exam_of, similarities
+from training.evaluate import Exam, Marks, exam_of, marked, similarities
 
 FORM = embedder.Preprocessing(32, (0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
 
@@ -46,13 +46,17 @@ class Noise:
 
 
 @pytest.fixture(scope="module")
-def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A small drawn catalogue with a model that was trained on noise, and its pins cut out."""
+def prepared(data: Path, sample_files: sample.SampleFiles, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The first 20 pins of `data` with a model that was trained on noise, and its pins cut out."""
     folder = tmp_path_factory.mktemp("promote") / "data"
-    files = sample.write(folder.parent / "sample", 20, 0, 1, 0)
+    rows = sample_files.catalogue.read_text(encoding="utf-8").splitlines()[:21]
+    table = sample_files.folder / "promote.csv"
+    table.write_text("\n".join(rows) + "\n", encoding="utf-8")
     with Catalogue.open(folder, create=True) as catalogue:
-        import_csv(catalogue, files.catalogue)
-    build(folder)
+        import_csv(catalogue, table)
+    for kept in ("features", "embeddings"):  # what was taken of these pictures need not be taken again
+        shutil.copytree(data / "index" / kept, folder / "index" / kept)
+    assert build(folder).added == 20
     torch.manual_seed(1)
     network: Any = timm.create_model("test_efficientnet", num_classes=0)
     trunk = embedder.Trunk(
@@ -62,7 +66,24 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     found = train.train(trunk, Noise(), Noise(), plan, folder / "runs" / "noise")
     train.ship(trunk, folder / "models" / "noise", plan, found, {"base": "chance", "data": "noise"})
     exam_of(folder)
+    for model in ("noise", "base"):  # what the noise makes of the pictures is kept beside what the base does
+        build(folder, model=model)
     return folder
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _asked_once() -> Iterator[None]:
+    """A model is asked the frozen queries once: they are the same in every copy of the folder, as a test below says."""
+    told: dict[str, Marks] = {}
+
+    def once(model: embedder.Embedder, exam: Exam) -> Marks:
+        if model.fingerprint not in told:
+            told[model.fingerprint] = marked(model, exam)
+        return told[model.fingerprint]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(promote, "marked", once)
+        yield
 
 
 @pytest.fixture
