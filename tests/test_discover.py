@@ -1,6 +1,7 @@
 """Pins that the catalogue lacks are put together from lots, counted once a picture, and become entries."""
 
 import json
+import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -74,6 +75,21 @@ def found(folder: Path, data: Path, model: Embedder) -> list[Cluster]:
         return discover.cluster(folder, catalogue, model.fingerprint)
 
 
+@pytest.fixture(scope="module")
+def jobs(lots_of: dict[int, Lot], tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """A job folder for each of the lots, to read."""
+    folder = tmp_path_factory.mktemp("jobs")
+    return [job_of(folder / f"job{shot}", [(str(shot), lot)]) for shot, lot in lots_of.items()]
+
+
+@pytest.fixture(scope="module")
+def gathered(jobs: list[Path], model: Embedder, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The crops of `jobs`; read the folder, and copy it to write to one."""
+    folder = tmp_path_factory.mktemp("gathered") / "out"
+    assert discover.gather(folder, jobs, model) == (11, [])
+    return folder
+
+
 def counts(clusters: Sequence[Cluster]) -> list[tuple[int, int]]:
     return [(one.seen, len(one.lots)) for one in clusters]
 
@@ -83,13 +99,11 @@ def run(data: Path, *arguments: str | Path) -> Result:
 
 
 def test_pins_of_several_lots_are_proposed_with_how_often_and_where_they_were_seen(
-    data: Path, model: Embedder, lots_of: dict[int, Lot], tmp_path: Path
+    data: Path, model: Embedder, gathered: Path, tmp_path: Path
 ) -> None:
-    jobs = [job_of(tmp_path / f"job{shot}", [(str(shot), lot)]) for shot, lot in lots_of.items()]
-    new, notes = discover.gather(tmp_path / "out", jobs, model)
-    assert (new, notes) == (11, [])
-    clusters = found(tmp_path / "out", data, model)
+    clusters = found(gathered, data, model)
     assert counts(clusters) == [(3, 3), (3, 3), (2, 2), (1, 1), (1, 1), (1, 1)]
+    shutil.copytree(gathered, tmp_path / "out")
     proposed = write_discovered(tmp_path / "out", clusters)
     assert counts(proposed) == [(3, 3), (3, 3), (2, 2)]
     html = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
@@ -98,14 +112,13 @@ def test_pins_of_several_lots_are_proposed_with_how_often_and_where_they_were_se
 
 
 def test_no_picture_counts_twice_however_often_it_comes(
-    data: Path, model: Embedder, lots_of: dict[int, Lot], tmp_path: Path
+    data: Path, model: Embedder, lots_of: dict[int, Lot], jobs: list[Path], gathered: Path, tmp_path: Path
 ) -> None:
-    lots = [(str(shot), lot) for shot, lot in lots_of.items()]
-    first = job_of(tmp_path / "first", lots)
-    discover.gather(tmp_path / "out", [first], model)
+    shutil.copytree(gathered, tmp_path / "out")
     before = found(tmp_path / "out", data, model)
-    assert discover.gather(tmp_path / "out", [first], model) == (0, [])
-    same = job_of(tmp_path / "same", lots)  # the very same files in another job
+    assert discover.gather(tmp_path / "out", jobs, model) == (0, [])
+    # the very same files in another job
+    same = job_of(tmp_path / "same", [(str(shot), lot) for shot, lot in lots_of.items()])
     assert discover.gather(tmp_path / "out", [same], model) == (0, [])
     assert found(tmp_path / "out", data, model) == before
     relisted = job_of(tmp_path / "relisted", [("9", lots_of[0])], quality=60)
@@ -116,10 +129,8 @@ def test_no_picture_counts_twice_however_often_it_comes(
 
 
 def test_a_killed_run_goes_on_and_ends_as_one_that_was_not(
-    data: Path, model: Embedder, lots_of: dict[int, Lot], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    data: Path, model: Embedder, jobs: list[Path], gathered: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    jobs = [job_of(tmp_path / f"job{shot}", [(str(shot), lot)]) for shot, lot in lots_of.items()]
-    discover.gather(tmp_path / "whole", jobs, model)
     writes = discover.write_whole
     for stop in (3, 6, 7):
         made = iter(range(stop))
@@ -134,7 +145,7 @@ def test_a_killed_run_goes_on_and_ends_as_one_that_was_not(
             with pytest.raises(KeyboardInterrupt):
                 discover.gather(tmp_path / "cut", jobs, model)
     discover.gather(tmp_path / "cut", jobs, model)
-    assert found(tmp_path / "cut", data, model) == found(tmp_path / "whole", data, model)
+    assert found(tmp_path / "cut", data, model) == found(gathered, data, model)
 
 
 def test_where_the_pictures_are_gone_the_small_ones_of_the_job_serve(
@@ -150,12 +161,10 @@ def test_where_the_pictures_are_gone_the_small_ones_of_the_job_serve(
 
 
 def test_an_accepted_cluster_is_an_entry_with_its_photos_and_proposed_no_more(
-    own_data: Path, model: Embedder, lots_of: dict[int, Lot], tmp_path: Path
+    own_data: Path, jobs: list[Path], tmp_path: Path
 ) -> None:
     out = tmp_path / "out"
-    for shot, lot in lots_of.items():
-        job_of(tmp_path / "jobs" / f"job{shot}", [(str(shot), lot)])
-    done = run(own_data, tmp_path / "jobs", "--out", out)  # a folder of job folders
+    done = run(own_data, jobs[0].parent, "--out", out)  # a folder of job folders
     assert done.exit_code == 0, done.output
     assert "11 new crops, 3 pins proposed" in done.stdout
     best = json.loads((out / "discover.json").read_text(encoding="utf-8"))["clusters"][0]
