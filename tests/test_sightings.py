@@ -124,8 +124,8 @@ def test_what_another_index_said_is_asked_again(recognizer: Recognizer) -> None:
 # Keypoints of a whole picture
 
 
-def test_a_survey_in_tiles_finds_what_one_look_finds() -> None:
-    image = sample.lot_view(SHOWN).image
+def test_a_survey_in_tiles_finds_what_one_look_finds(lot: tuple[UInt8Image, np.ndarray]) -> None:
+    image = lot[0]
     tiled = keypoints.survey(image, keypoints.SIDE, 100_000)
     whole = cv2.SIFT_create(contrastThreshold=keypoints.CONTRAST)  # type: ignore[attr-defined]
     factor = np.sqrt(keypoints.ROOM / (image.shape[0] * image.shape[1]))
@@ -137,15 +137,14 @@ def test_a_survey_in_tiles_finds_what_one_look_finds() -> None:
     assert hits > 0.95 * len(expected)
 
 
-def test_a_survey_keeps_the_strongest_and_no_more_than_asked() -> None:
-    image = sample.lot_view(SHOWN).image
+def test_a_survey_keeps_the_strongest_and_no_more_than_asked(lot: tuple[UInt8Image, np.ndarray]) -> None:
+    image = lot[0]
     assert len(keypoints.survey(image, 200.0, 500)) == 500
     assert len(keypoints.survey(np.full((300, 400, 3), 90, np.uint8), 100.0, 500)) == 0
 
 
-def test_keypoints_are_shared_out_by_outline() -> None:
-    image = sample.lot_view(SHOWN).image
-    points = keypoints.survey(image, 250.0, 8000)
+def test_keypoints_are_shared_out_by_outline(lot: tuple[UInt8Image, np.ndarray], points: Keypoints) -> None:
+    image = lot[0]
     outline = np.array([[300, 200], [700, 200], [700, 600], [300, 600]], np.float32)
     rows = keypoints.inside(points, outline, image.shape)
     assert 20 < len(rows) <= keypoints.MOST

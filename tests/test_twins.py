@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,7 @@ from training import twins as training
 from training.designs import Design
 from training.render import Pin
 
-PLAN = training.Plan(steps=8, batch=8, pins=6, workers=0)
+PLAN = training.Plan(steps=4, batch=8, pins=6, workers=0)
 
 
 def design(side: int = 256) -> UInt8Image:
@@ -95,8 +96,13 @@ def drawn(folder: Path, count: int = 3) -> list[Design]:
     return found
 
 
-def test_pairs_of_one_pin_have_no_difference_and_those_of_two_have_one(tmp_path: Path) -> None:
-    made = training.bank(drawn(tmp_path), PLAN)
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Sequence[training.Struck]:
+    """The pins that a training by PLAN draws."""
+    return training.bank(drawn(tmp_path_factory.mktemp("designs")), PLAN)
+
+
+def test_pairs_of_one_pin_have_no_difference_and_those_of_two_have_one(made: Sequence[training.Struck]) -> None:
     assert len(made) == PLAN.pins
     for at, one in enumerate(made):
         same, nowhere = training.pair(one, np.random.default_rng(at), True)
@@ -107,8 +113,9 @@ def test_pairs_of_one_pin_have_no_difference_and_those_of_two_have_one(tmp_path:
     assert np.isfinite(same).all()
 
 
-def test_training_is_the_same_each_time_and_leaves_a_network_that_loads(tmp_path: Path) -> None:
-    made = training.bank(drawn(tmp_path), PLAN)
+def test_training_is_the_same_each_time_and_leaves_a_network_that_loads(
+    made: Sequence[training.Struck], tmp_path: Path
+) -> None:
     folders = [training.train(made, made[:2], PLAN, tmp_path / name) for name in ("one", "two")]
     first, second = ((folder / "weights.safetensors").read_bytes() for folder in folders)
     assert first == second
@@ -116,8 +123,7 @@ def test_training_is_the_same_each_time_and_leaves_a_network_that_loads(tmp_path
     assert np.isfinite(twins.load(folders[0]).same(pairs)).all()
 
 
-def test_the_loss_falls_on_pairs_that_are_seen_often(tmp_path: Path) -> None:
-    made = training.bank(drawn(tmp_path), PLAN)
+def test_the_loss_falls_on_pairs_that_are_seen_often(made: Sequence[training.Struck]) -> None:
     batch = training.Pairs(made, PLAN).batch(0)
     torch.manual_seed(0)
     network = twins.TwinNet()

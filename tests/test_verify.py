@@ -156,9 +156,9 @@ def test_colours_all_over_the_pin_tell_another_enamel_where_no_points_match(view
 def test_another_plating_or_colour_of_the_drawing_looks_less_alike() -> None:
     asked, told, margins = 0, 0, []
     for members in list(families().values())[:4]:
-        references = [reference(sample.catalogue_view(at)) for at in members]
-        for at, member in enumerate(members):
-            view = sample.catalogue_view(member)
+        views = [sample.catalogue_view(at) for at in members]
+        references = [reference(view) for view in views]
+        for at, view in enumerate(views):
             transform, canvas = pose(view)
             hits = checked(warped(view, transform, canvas), references)
             others = [hit.appearance for hit in hits if hit is not hits[at]]
