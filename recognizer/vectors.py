@@ -195,7 +195,7 @@ class Index:
         total = int(self._descriptors.ntotal)
         if self.manifest.trained_on or total < _LISTS * 40:
             return self
-        exact = faiss.downcast_index(self._descriptors.index)
+        exact: Any = faiss.downcast_index(self._descriptors.index)
         rows = faiss.rev_swig_ptr(exact.get_xb(), total * exact.d).reshape(total, exact.d)
         quantizer = faiss.IndexFlatL2(exact.d)
         lists = faiss.IndexIVFFlat(quantizer, exact.d, _LISTS)
