@@ -14,8 +14,9 @@ import pytest
 import timm
 import torch
 from safetensors import safe_open
+from safetensors.torch import load_file
 
-from recognizer import sample
+from recognizer import embedder, sample
 from recognizer.catalogue import Catalogue
 from recognizer.embedder import Preprocessing, Trunk, load, padded, read_card
 from recognizer.embedder import trunk as trunk_of
@@ -261,12 +262,54 @@ def test_the_last_map_is_learnt_with_the_pictures(tmp_path: Path) -> None:
         assert not torch.equal(held.get_tensor("model.last.map.weight"), mapped)
 
 
-def test_a_catalogue_brings_a_last_map_to_a_model_of_pins_and_leaves_its_network(tmp_path: Path) -> None:
+@pytest.fixture
+def six(tmp_path: Path) -> Path:
+    """A data folder with six drawn pins."""
     files = sample.write(tmp_path / "sample", 6, 0, 1, 0)
     with Catalogue.open(tmp_path / "data", create=True) as catalogue:
         import_csv(catalogue, files.catalogue)
-    plan = replace(PLAN, steps=1, head_steps=0, every=1, settle=6)
-    folder = train.on_catalogue(tmp_path / "data", "mine", plan)
+    return tmp_path / "data"
+
+
+BRIEF = replace(PLAN, steps=1, head_steps=0, every=1, settle=6)
+
+
+def test_a_catalogue_moves_a_model_of_pins_by_a_share_and_brings_it_a_last_map_and_words(six: Path) -> None:
+    folder = train.on_catalogue(six, "mine", BRIEF)
+    base, mine = trunk_of("base"), trunk_of(folder)
+    learnt = load_file(six / "runs" / "mine" / "pictures" / "checkpoint.safetensors")
+    moved = 0
+    for name, value in base.network.state_dict().items():
+        if value.is_floating_point():
+            whole = learnt[f"kept.network.{name}"]
+            moved += not torch.equal(whole, value)
+            torch.testing.assert_close(mine.network.state_dict()[name], value.lerp(whole, 0.25), atol=2e-3, rtol=2e-3)
+    assert moved
+    assert mine.last is not None
+    assert mine.text is not None
+    card = read_card(folder)
+    assert (card["plan"]["deep"], card["plan"]["share"], card["alpha"], card["steps"]) == (True, 0.25, 0.25, 1)
+
+
+def test_a_run_killed_between_its_stages_goes_on_to_the_same_model(six: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = train.on_catalogue(six, "whole", BRIEF)
+    settled, calls = train.settled, []
+
+    def killed(*arguments: Any, **named: Any) -> embedder.Trunk:
+        calls.append(arguments)
+        if len(calls) == 1:
+            raise Killed
+        return settled(*arguments, **named)
+
+    monkeypatch.setattr(train, "settled", killed)
+    with pytest.raises(Killed):
+        train.on_catalogue(six, "cut", BRIEF)
+    cut = train.on_catalogue(six, "cut", BRIEF)
+    assert (whole / "weights.safetensors").read_bytes() == (cut / "weights.safetensors").read_bytes()
+
+
+def test_a_network_that_is_to_stay_gets_a_last_map_alone(six: Path) -> None:
+    folder = train.on_catalogue(six, "mine", replace(BRIEF, deep=False))
     base, mine = trunk_of("base"), trunk_of(folder)
     assert base.last is None
     assert mine.last is not None
@@ -278,20 +321,24 @@ def test_a_catalogue_brings_a_last_map_to_a_model_of_pins_and_leaves_its_network
 @pytest.mark.parametrize(
     ("kind", "spec", "deep", "learns", "mapped"),
     [
-        ("timm", "base", None, False, True),
-        ("timm", "/models/mine", None, False, True),
-        ("timm", "base", True, True, False),
+        ("timm", "base", None, True, True),
+        ("timm", "base", False, False, True),
+        ("timm", "/models/mine", None, True, True),
         ("timm", "imagenet", None, True, False),
         ("timm", "imagenet", False, False, True),
         ("open_clip", "open_clip:ViT-B-32/openai", None, True, False),
-        ("open_clip", "/models/clip", None, False, False),
+        ("open_clip", "/models/clip", None, True, False),
     ],
 )
-def test_a_model_of_pins_gets_a_map_and_a_network_of_general_pictures_learns(
+def test_a_model_of_pins_learns_gently_and_gets_a_map_and_one_of_general_pictures_learns_all(
     kind: str, spec: str, deep: bool | None, learns: bool, mapped: bool
 ) -> None:
     plan = train._complete(replace(PLAN, deep=deep), replace(trunk(), architecture={"kind": kind}), spec)
     assert (plan.deep, plan.settle > 0) == (learns, mapped)
+    gentle = learns and not spec.startswith(("imagenet", "open_clip:"))
+    assert plan.share == (train.GENTLE if gentle else None)
+    asked = train._complete(replace(PLAN, share=0.6), replace(trunk(), architecture={"kind": kind}), spec)
+    assert asked.share == 0.6
 
 
 def test_views_of_a_pin_are_learnt(tmp_path: Path) -> None:

@@ -29,18 +29,18 @@ SHOWN: Final = 20
 @click.option("--designs", type=click.Path(file_okay=False, path_type=Path), help="Train on rendered designs instead.")
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="With --designs: the model's folder.")
 @click.option("--use-size", type=click.IntRange(min=32), help="With --designs: pixels of the input in use.")
-@click.option("--steps", type=click.IntRange(min=1), default=600, show_default=True)
-@click.option("--head-steps", type=click.IntRange(min=0), default=40, show_default=True, help="Only the head learns.")
-@click.option("--pairs", type=click.IntRange(min=2), default=48, show_default=True, help="Entries a step.")
+@click.option("--steps", type=click.IntRange(min=1), default=220, show_default=True)
+@click.option("--head-steps", type=click.IntRange(min=0), default=10, show_default=True, help="Only the head learns.")
+@click.option("--pairs", type=click.IntRange(min=2), default=32, show_default=True, help="Entries a step.")
 @click.option("--part", type=click.IntRange(min=1), default=96, show_default=True, help="Pictures held at a time.")
 @click.option("--size", type=click.IntRange(min=32), default=160, show_default=True, help="Pixels of a view.")
 @click.option("--late-size", type=int, default=0, help="Pixels of a view in the last part of the steps.")
-@click.option("--rate", type=float, default=5e-4, show_default=True)
+@click.option("--rate", type=float, default=3e-4, show_default=True)
 @click.option("--images", type=float, default=1.0, show_default=True, help="Weight of picture with picture.")
 @click.option("--texts", type=float, default=0.25, show_default=True, help="Weight of picture with words.")
 @click.option("--entropy", type=float, default=0.3, show_default=True, help="Weight of keeping entries apart.")
 @click.option("--settle", type=int, default=1200, show_default=True, help="Pairs of views for the last map; 0: none.")
-@click.option("--deep/--still", default=None, help="Train the picture network itself, or leave it as it is.")
+@click.option("--deep/--still", default=None, help="Train the picture network (the default), or leave it.")
 @click.option(
     "--share",
     type=click.FloatRange(0, 1),
@@ -64,9 +64,9 @@ def train(
 ) -> None:
     """Train a model on the catalogue's photos and words; it lands in DATA/models/NAME.
 
-    From a model of pins the picture network stays as it is and gets a last map, which evens out how views of one pin
-    differ; then words are brought to the pictures. With --deep, or from another base, the network itself learns the
-    catalogue's pins, and may forget others.
+    The network learns the catalogue's pins. From a model of pins a quarter of that is kept (--share), for more would
+    forget other pins; then it gets a last map, which evens out how views of one pin differ, and words are brought to
+    the pictures. With --still the network stays as it is.
 
     A run that was killed goes on where it stopped when it is started again with the same options. The curve, a picture
     of the views and the checkpoint lie in DATA/runs/NAME. `znachki promote NAME` puts the model to use if it is better.
