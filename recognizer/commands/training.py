@@ -64,7 +64,7 @@ def train(
 ) -> None:
     """Train a model on the catalogue's photos and words; it lands in DATA/models/NAME.
 
-    The network learns the catalogue's pins. From a model of pins a quarter of that is kept (--share), for more would
+    The network learns the catalogue's pins. From a model of pins a tenth of that is kept (--share), for more would
     forget other pins; then it gets a last map, which evens out how views of one pin differ, and words are brought to
     the pictures. With --still the network stays as it is.
 
