@@ -16,7 +16,7 @@ import numpy as np
 from recognizer import outlines, weights
 from recognizer.types import Box, Crop, Float32, Mask, Photo, UInt8Image
 
-SETTINGS: Final = f"hull-4-{weights.digest(outlines.SHIPPED)}"
+SETTINGS: Final = f"hull-5-{weights.digest(outlines.SHIPPED)}"
 """What the crops depend on, the outline network among it; an index made with other settings is of no use. The number is
 raised with every change of this module that moves a crop."""
 
@@ -28,6 +28,7 @@ _LEAST: Final = 0.015  # of the photo: with less pin than this the whole photo i
 _MARGIN: Final = 0.04  # of the pin's long side, around it
 _DEEP: Final = 0.3  # of the valley between two pins, to tell one pin of many cells from many pins
 _DOMINANT: Final = 0.6  # of all that is pin: with one pin as large as this the photo is of that pin
+_SURE: Final = 0.8  # score of the surest part of a lot: real lots have one over .84, a pin that is seen in pieces none
 _SOLID: Final = 0.8  # of its hull: a pin that fills less may be a heap of pins, which takes a closer look
 _HEAP: Final = 0.2  # of all that is pin: a heap falls into parts that are all smaller, a pin of odd shape does not
 _JOINED: Final = 800  # pixels of the long side at which crops and hulls of known pins are compared
@@ -42,7 +43,8 @@ def split(photo: Photo, outliner: outlines.Outliner | None = None, *, pin: float
 
     Where one pin takes most of what was found, the photo is of that pin: its one crop has the convex hull of the pin
     and its pendants as outline, which never cuts off what the network missed inside. On a lot every crop has the
-    outline of its own pin. `outliner` stands in for the shipped network, to measure another. A photo that is known to
+    outline of its own pin; parts none of which is surely a pin are one that is seen badly, as bare metal on asphalt.
+    `outliner` stands in for the shipped network, to measure another. A photo that is known to
     show many pins is given with `pin`, the pixels that a middling one is long.
     """
     outliner = outliner or _outliner()
@@ -52,7 +54,7 @@ def split(photo: Photo, outliner: outlines.Outliner | None = None, *, pin: float
     first = outliner.first_look(photo.image)
     if not _dominated(photo.image, first, outliner):
         found = outliner.find(photo.image, first=first)
-        if len(found) > 1:
+        if len(found) > 1 and max(one.score for one in found) >= _SURE:
             return [_crop(photo.image, one.contour, alone=False, score=one.score) for one in found]
     return [_single(photo.image, first)]
 

@@ -14,10 +14,11 @@ import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
-from recognizer import jobs, lots, sample
+from recognizer import jobs, lots, outlines, sample
 from recognizer.cli import main
 from recognizer.lot_report import summary
 from recognizer.photos import encode_jpeg, open_photo
+from recognizer.types import Float32, Photo, UInt8Image
 
 SHOWN = (0, 3, 7, 12, 18, 25)
 """Pins of the drawn catalogue that lie on the lot."""
@@ -65,6 +66,26 @@ def test_a_drawn_lot_is_parted_into_its_pins(pictures: Path) -> None:
 
 def test_a_photo_of_one_pin_is_one_crop(pictures: Path) -> None:
     assert len(lots.split(open_photo(pictures / "one.jpg"))) == 1
+
+
+class Seeing(outlines.Outliner):
+    """An outline network that sees four parts on any photo, as surely as it is told."""
+
+    def __init__(self, middle: float) -> None:
+        self.middle = middle
+
+    def maps(self, image: UInt8Image, scale: float) -> Float32:
+        height, width = (max(8, round(side * scale / 2)) for side in image.shape[:2])
+        across, down = np.meshgrid(np.linspace(0, 4, width) % 2 - 1, np.linspace(0, 4, height) % 2 - 1)
+        away = np.hypot(across, down)
+        part = (away < 0.7).astype(np.float32)
+        return np.stack([0.95 * part, 0 * part, self.middle * part * (1 - away.astype(np.float32))])
+
+
+@pytest.mark.parametrize(("middle", "crops"), [(0.9, 4), (0.35, 1)])
+def test_parts_none_of_which_is_surely_a_pin_are_one_pin(middle: float, crops: int) -> None:
+    photo = Photo(np.full((384, 384, 3), 90, np.uint8), "", "")
+    assert len(lots.split(photo, Seeing(middle))) == crops
 
 
 def test_every_pin_of_the_lot_is_told_with_its_entry(done: tuple[Result, Path]) -> None:
