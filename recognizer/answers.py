@@ -12,9 +12,12 @@ from recognizer.numbers import numbers_under
 from recognizer.types import Float32, Match, Photo, Recognition, Verdict
 from recognizer.verdict import Ranking
 
+MEASURED: Final = ("similarity", "votes", "inliers", "appearance", "colour", "overlap", "same", "silhouette")
+"""What is shown of a hit, named as in `types.Hit`."""
+
 CSV_COLUMNS: Final = (
     *("photo", "pin", "left", "top", "right", "bottom", "verdict", "rank", "entry_id", "number", "title", "title_en"),
-    *("probability", "image_id", "similarity", "votes", "inliers", "appearance", "colour", "overlap", "same"),
+    *("probability", "image_id", *MEASURED),
 )
 """A row is one entry offered for one pin; a pin without any has one row that ends with its verdict."""
 
@@ -69,6 +72,10 @@ def _places(places: Float32 | None) -> list[list[int]] | None:
     )
 
 
+def _number(value: float) -> float:
+    return value if isinstance(value, int) else round(float(value), 4)
+
+
 def _match_json(match: Match, systems: Sequence[str]) -> dict[str, Any]:
     numbers = {"numbers": numbers_under(match.entry, systems)} if systems else {}
     return {
@@ -79,13 +86,7 @@ def _match_json(match: Match, systems: Sequence[str]) -> dict[str, Any]:
         "title_en": match.entry.title_en,
         "probability": round(float(match.probability), 4),
         "image_id": match.image_id,
-        "similarity": round(float(match.hit.similarity), 4),
-        "votes": round(float(match.hit.votes), 4),
-        "inliers": int(match.hit.inliers),
-        "appearance": round(float(match.hit.appearance), 4),
-        "colour": round(float(match.hit.colour), 4),
-        "overlap": round(float(match.hit.overlap), 4),
-        "same": round(float(match.hit.same), 4),
+        **{name: _number(getattr(match.hit, name)) for name in MEASURED},
     }
 
 

@@ -13,8 +13,8 @@ import numpy as np
 from recognizer import keypoints, lots, vectors
 from recognizer.types import Crop, Keypoints, Reference, UInt8Image
 
-SETTINGS: Final = f"{lots.SETTINGS}/{keypoints.SETTINGS}"
-"""What the keypoints of a photo are kept under."""
+SETTINGS: Final = f"{lots.SETTINGS}/{keypoints.SETTINGS}/outline"
+"""What the features of a photo are kept under."""
 
 
 def embedding_settings(fingerprint: str) -> str:
@@ -31,4 +31,5 @@ def reference_of(crop: Crop) -> Reference:
     factor = min(1.0, vectors.THUMBNAIL / max(height, width))
     size = (max(1, round(width * factor)), max(1, round(height * factor)))
     thumbnail: UInt8Image = np.asarray(cv2.resize(crop.image, size, interpolation=cv2.INTER_AREA), np.uint8)
-    return Reference(moved, thumbnail, factor, corner)
+    outline = None if crop.outline is None else crop.outline + np.array(corner, np.float32)
+    return Reference(moved, thumbnail, factor, corner, outline)

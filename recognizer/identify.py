@@ -1,7 +1,7 @@
 """Identification: the whole way from a photo to catalogue numbers.
 
     photo -> lots.split -> embedder.embed_zooms + keypoints.extract -> vectors.Index.candidates -> verify.verify
-          -> verdict.decide -> Recognition
+          -> silhouettes.compared, where keypoints agree on none -> verdict.decide -> Recognition
 
 A photo of many pins has keypoints taken and searched once, as a whole; known pins that are seen that way (`sightings`)
 part and complete what lots.split found, and every crop gets its share.
@@ -22,7 +22,18 @@ from typing import Final
 
 import numpy as np
 
-from recognizer import calibration, embedder, inscriptions, keypoints, kin, lots, reverses, sightings, verdict
+from recognizer import (
+    calibration,
+    embedder,
+    inscriptions,
+    keypoints,
+    kin,
+    lots,
+    reverses,
+    sightings,
+    silhouettes,
+    verdict,
+)
 from recognizer.catalogue import Catalogue
 from recognizer.checks import checks
 from recognizer.embedder import Embedder
@@ -228,9 +239,10 @@ class Recognizer:
                 return candidates
             head = _head(candidates)
             held = self._references(head)
-            checked = verify(
-                crop.image, points, [hit for hit, _ in held], [reference for _, reference in held], crop.outline
-            )
+            references = [reference for _, reference in held]
+            checked = verify(crop.image, points, [hit for hit, _ in held], references, crop.outline)
+            if evidence is Evidence.BOTH and not verdict.agrees(checked):
+                checked = silhouettes.compared(crop.image, crop.outline, checked, references)
         shown = {hit.image_id for hit in head}
         return checked + [hit for hit in candidates if hit.image_id not in shown]
 

@@ -14,7 +14,7 @@ import jinja2
 import numpy as np
 
 from recognizer import differences
-from recognizer.answers import percent
+from recognizer.answers import MEASURED, percent
 from recognizer.catalogue import Catalogue
 from recognizer.checks import in_words
 from recognizer.errors import CatalogueError, PhotoError
@@ -258,10 +258,9 @@ class _Studio:
 
 def _candidate(match: Match, picture: Inlined | None) -> _Candidate:
     hit = match.hit
-    values = (hit.similarity, hit.votes, hit.inliers, hit.appearance, hit.colour, hit.overlap, hit.same)
+    values = [getattr(hit, name) for name in MEASURED]
     numbers = [str(value) if isinstance(value, int) else f"{value:.2f}" for value in values]
-    names = ("similarity", "votes", "inliers", "appearance", "colour", "overlap", "same")
-    return _Candidate(match, percent(match.probability), picture, tuple(zip(names, numbers, strict=True)))
+    return _Candidate(match, percent(match.probability), picture, tuple(zip(MEASURED, numbers, strict=True)))
 
 
 def _facts(match: Match) -> list[tuple[str, str, str]]:

@@ -157,14 +157,15 @@ class Crop:
 class Reference:
     """What the index keeps of a catalogue photo beside its embeddings.
 
-    `keypoints` are in pixels of the photo; `thumbnail` (h, w, 3) uint8 is the pin's crop, `factor` times as large, its
-    top left at `corner` (x, y) of the photo.
+    `keypoints` and `outline`, the pin's closed contour (n, 2) float32 or None, are in pixels of the photo; `thumbnail`
+    (h, w, 3) uint8 is the pin's crop, `factor` times as large, its top left at `corner` (x, y) of the photo.
     """
 
     keypoints: Keypoints
     thumbnail: UInt8Image
     factor: float
     corner: tuple[float, float] = (0.0, 0.0)
+    outline: Float32 | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,10 +230,11 @@ class Hit:
     up, see `vectors.Index.vote`); `inliers` how many correspondences agree on one pose. After alignment, `appearance`
     says how alike the pictures are around the matched points and `colour` how alike their colours all over the pin (-1
     to 1), `overlap` how far the two pins cover one another (0 to 1), `same` the log-odds that they are one pin and no
-    variants of one another (see `twins`); 0 where they could not be aligned. `homography` is (3, 3) float64 from pixels
-    of the catalogue photo to pixels of the crop, `matched` is (m, 4) float32 of x, y in the crop and x, y in the
-    catalogue photo for the correspondences behind it, both pictures as `photos.open_photo` returns them; both None
-    where there is no alignment.
+    variants of one another (see `twins`); 0 where they could not be aligned. `silhouette` says how alike the two look
+    with one outline laid over the other (-0.5 to 1, see `silhouettes`), 0 where keypoints agree with some candidate.
+    `homography` is (3, 3) float64 from pixels of the catalogue photo to pixels of the crop, `matched` is (m, 4) float32
+    of x, y in the crop and x, y in the catalogue photo for the correspondences behind it, both pictures as
+    `photos.open_photo` returns them; both None where there is no alignment.
     """
 
     image_id: int
@@ -243,6 +245,7 @@ class Hit:
     colour: float = 0.0
     overlap: float = 0.0
     same: float = 0.0
+    silhouette: float = 0.0
     homography: NDArray[np.float64] | None = None
     matched: Float32 | None = None
 

@@ -4,7 +4,7 @@
       index.json                    what it was made from and with; replaced in one step, and with it the whole index
       vectors-<generation>.faiss    embeddings, exact inner product; key = image_id * 8 + zoom
       descriptors-<generation>.faiss  RootSIFT, exact while few, IVF-PQ later; key = image_id * 1024 + keypoint
-      features/<settings>/<sha256>.npz    keypoints and thumbnail of one photo, for verification and for rebuilding
+      features/<settings>/<sha256>.npz    keypoints, outline and thumbnail of one photo, to verify and rebuild
       embeddings/<fingerprint>/<sha256>.npy    embeddings of one photo by one model
 
 Keys travel with the vectors inside FAISS. Features are named by the photo's content, so a photo is never worked on
@@ -329,6 +329,7 @@ def features_path(folder: Path, settings: str, sha256: str) -> Path:
 def write_features(folder: Path, settings: str, sha256: str, features: Reference) -> None:
     """Keep the features of a photo; descriptors as bytes, a quarter of the size at a loss below that of SIFT itself."""
     points = features.keypoints
+    outline = np.zeros((0, 2), np.float32) if features.outline is None else features.outline
     done, thumbnail = cv2.imencode(".jpg", features.thumbnail[:, :, ::-1], [cv2.IMWRITE_JPEG_QUALITY, 92])
     if not done:
         raise IndexError_(f"{sha256}: its thumbnail of shape {features.thumbnail.shape} could not be encoded")
@@ -340,6 +341,7 @@ def write_features(folder: Path, settings: str, sha256: str, features: Reference
         thumbnail=thumbnail.ravel(),
         factor=np.float64(features.factor),
         corner=np.asarray(features.corner, np.float64),
+        outline=np.asarray(outline, np.float32),
     )
     _write_beside(features_path(folder, settings, sha256), held.getvalue())
 
@@ -352,6 +354,7 @@ def read_features(folder: Path, settings: str, sha256: str) -> Reference:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as held:
             geometry, factor = held["geometry"], float(held["factor"])
             left, top = held["corner"].tolist()
+            outline = np.asarray(held["outline"], np.float32)
             descriptors = held["descriptors"].astype(np.float32)
             thumbnail = cv2.imdecode(held["thumbnail"], cv2.IMREAD_COLOR)
             if thumbnail is None:
@@ -365,7 +368,9 @@ def read_features(folder: Path, settings: str, sha256: str) -> Reference:
         np.ascontiguousarray(geometry[:, 3]),
         descriptors / np.maximum(norms, 1e-9),
     )
-    return Reference(keypoints, np.ascontiguousarray(thumbnail[:, :, ::-1]), factor, (left, top))
+    return Reference(
+        keypoints, np.ascontiguousarray(thumbnail[:, :, ::-1]), factor, (left, top), outline if len(outline) else None
+    )
 
 
 def embeddings_path(folder: Path, fingerprint: str, sha256: str) -> Path:

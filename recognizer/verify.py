@@ -242,12 +242,12 @@ class _Canvas:
         overlap = float(both.sum()) / max(either, 1.0)
         appearance = 0.0
         if near.sum() >= _FEWEST:
-            luminance = _correlation(self._lab[near][:, :1], warped[near][:, :1], noise=1e-3)
-            appearance = (luminance + 2 * _correlation(self._lab[near][:, 1:], warped[near][:, 1:], noise=4.0)) / 3
+            luminance = correlation(self._lab[near][:, :1], warped[near][:, :1], noise=1e-3)
+            appearance = (luminance + 2 * correlation(self._lab[near][:, 1:], warped[near][:, 1:], noise=4.0)) / 3
         inner = both & (covered > 0) & (cv2.erode(self._pin, np.ones((7, 7), np.uint8)) > 0)
         if inner.sum() < _FEWEST:
             return appearance, 0.0, overlap
-        return appearance, _correlation(self._lab[inner][:, 1:], warped[inner][:, 1:], noise=4.0), overlap
+        return appearance, correlation(self._lab[inner][:, 1:], warped[inner][:, 1:], noise=4.0), overlap
 
 
 def _carried(places: Float32, homography: NDArray[np.float64]) -> Float32:
@@ -279,9 +279,11 @@ def _lab(image: cv2.typing.MatLike) -> Float32:
     return np.asarray(cv2.cvtColor(smooth, cv2.COLOR_RGB2LAB), np.float32)
 
 
-def _correlation(first: Float32, second: Float32, noise: float) -> float:
-    """Correlation of two (n, channels) arrays, damped by `noise` (variance) so that two grey pictures do not
-    correlate."""
+def correlation(first: Float32, second: Float32, noise: float) -> float:
+    """Return the correlation of two (n, channels) arrays, -1 to 1.
+
+    It is damped by `noise` (variance), so that two grey pictures do not correlate.
+    """
     first, second = first - first.mean(axis=0), second - second.mean(axis=0)
     scale = np.sqrt(float((first**2).sum()) * float((second**2).sum())) + noise * len(first)
     return float((first * second).sum()) / float(scale)

@@ -55,7 +55,7 @@ class Fake:
                 self.catalogue.entry(entry_id),
                 self.catalogue.images(entry_id=entry_id)[0].image_id,
                 probability,
-                Hit(1, 0.5, 0.1, 8, 0.4, 0.4, 0.4, 0.4, np.eye(3), matched),
+                Hit(1, 0.5, 0.1, 8, 0.4, 0.4, 0.4, 0.4, homography=np.eye(3), matched=matched),
             )
             for entry_id, probability in answers
         ]

@@ -147,6 +147,18 @@ def test_evidences_alone_leave_the_other_out(answers: Answers) -> None:
     assert any(one.matches[0].hit.inliers for one in answers[Evidence.KEYPOINTS])
 
 
+def test_outlines_are_compared_where_no_keypoints_agree(
+    recognizer: Recognizer, photos: list[Photo], strangers: list[Photo]
+) -> None:
+    looked = recognizer.hits([crop for photo in (*photos, *strangers) for crop in recognizer.split(photo)])
+    agreed = [hits for hits in looked if verdict.agrees(hits)]
+    apart = [hits for hits in looked if not verdict.agrees(hits)]
+    assert agreed
+    assert apart
+    assert all(hit.silhouette == 0 for hits in agreed for hit in hits)
+    assert all(max(hit.silhouette for hit in hits) > 0.3 for hits in apart)
+
+
 def test_matches_lie_on_the_crop_and_on_the_catalogue_photo(answers: Answers, recognizer: Recognizer) -> None:
     shown = 0
     for one in answers[Evidence.BOTH]:

@@ -45,7 +45,7 @@ def pixels() -> UInt8Image:
 def match(catalogue: Catalogue, index: int, probability: float, points: int = 12) -> Match:
     image = catalogue.images()[index]
     matched = np.random.default_rng(index).uniform(20, 300, (points, 4)).astype(np.float32) if points else None
-    hit = Hit(image.image_id, 0.71, 0.25, points, 0.5, 0.5, 0.5, 0.5, np.eye(3), matched)
+    hit = Hit(image.image_id, 0.71, 0.25, points, 0.5, 0.5, 0.5, 0.5, homography=np.eye(3), matched=matched)
     return Match(catalogue.entry(image.entry_id), image.image_id, probability, hit)
 
 

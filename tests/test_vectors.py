@@ -472,7 +472,8 @@ def test_another_model_is_a_mismatch_with_both_names_and_the_cure(index: Index) 
 @pytest.fixture
 def reference() -> Reference:
     image = sample.catalogue_view(0)
-    return Reference(keypoints.extract(image), image[::2, ::2], 0.5)
+    outline = np.array([(3, 4), (90, 5), (40, 80.5)], np.float32)
+    return Reference(keypoints.extract(image), image[::2, ::2], 0.5, (3.0, 4.0), outline)
 
 
 def test_features_come_back_as_they_were_kept(reference: Reference, tmp_path: Path) -> None:
@@ -481,7 +482,9 @@ def test_features_come_back_as_they_were_kept(reference: Reference, tmp_path: Pa
     assert np.array_equal(found.keypoints.places, reference.keypoints.places)
     assert np.array_equal(found.keypoints.scales, reference.keypoints.scales)
     assert np.array_equal(found.keypoints.angles, reference.keypoints.angles)
-    assert found.factor == 0.5
+    assert (found.factor, found.corner) == (0.5, (3.0, 4.0))
+    assert found.outline is not None
+    assert np.array_equal(found.outline, reference.outline)
     assert found.thumbnail.shape == reference.thumbnail.shape
     assert np.abs(found.thumbnail.astype(int) - reference.thumbnail).mean() < 4  # it is a JPEG
     cosines = (found.keypoints.descriptors * reference.keypoints.descriptors).sum(axis=1)
@@ -494,6 +497,7 @@ def test_features_of_a_picture_without_keypoints_come_back(tmp_path: Path) -> No
     found = vectors.read_features(tmp_path, "settings", "ab")
     assert len(found.keypoints) == 0
     assert found.keypoints.descriptors.shape == (0, 128)
+    assert found.outline is None
     assert found.thumbnail.shape == (9, 7, 3)
 
 

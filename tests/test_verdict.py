@@ -20,8 +20,8 @@ GOLD, CHROME = (CatalogueEntry(name, family="звезда") for name in ("gold",
 
 
 def ranking(
-    agreed: tuple[float, ...] = (0, 0, 0, 1, 0),
-    apart: tuple[float, ...] = (0, 0, 0, 1, 0),
+    agreed: tuple[float, ...] = (0, 0, 0, 1, 0, 0),
+    apart: tuple[float, ...] = (0, 0, 0, 1, 0, 0),
     lead: float = 0.0,
     bias: float = 0.0,
     drawing_bias: float = -20.0,
@@ -47,12 +47,12 @@ def logit(probability: float) -> float:
 # Evidences and scores
 
 
-def test_evidences_are_similarity_share_of_votes_inliers_appearance_and_colour() -> None:
-    hits = [Hit(1, 0.5, 0.2, 9, 0.25, 0.75), Hit(2, 0.7, 0.05, 0, -0.5, -0.25)]
+def test_evidences_are_similarity_share_of_votes_inliers_appearance_colour_and_silhouette() -> None:
+    hits = [Hit(1, 0.5, 0.2, 9, 0.25, 0.75, silhouette=0.8), Hit(2, 0.7, 0.05, 0, -0.5, -0.25)]
     table, agreement = evidences(hits)
     assert table.shape == (2, len(EVIDENCES))
-    assert table[0] == pytest.approx([0.5, math.log(1 + 0.05), math.log(10), 0.25, 0.75])
-    assert table[1] == pytest.approx([0.7, math.log(0.25 + 0.05), 0, -0.5, -0.25])
+    assert table[0] == pytest.approx([0.5, math.log(1 + 0.05), math.log(10), 0.25, 0.75, 0.8])
+    assert table[1] == pytest.approx([0.7, math.log(0.25 + 0.05), 0, -0.5, -0.25, 0])
     assert 0 < agreement < 1
 
 
@@ -70,9 +70,10 @@ def test_votes_count_by_their_share_whatever_the_size_of_the_catalogue() -> None
 
 
 def test_scores_weigh_by_one_set_apart_and_by_the_other_agreed() -> None:
-    model = ranking(agreed=(0, 0, 1, 0, 0), apart=(1, 0, 0, 0, 0))
+    model = ranking(agreed=(0, 0, 1, 0, 0, 0), apart=(1, 0, 0, 0, 0, 0.5))
     apart = [Hit(1, similarity=0.9), Hit(2, similarity=0.4)]
     assert scores(apart, model) == pytest.approx([0.9, 0.4])
+    assert scores([Hit(1, similarity=0.9, silhouette=0.3), Hit(2)], model) == pytest.approx([1.05, 0.0])
     agreed = [Hit(1, similarity=0.9), Hit(2, similarity=0.4, inliers=60)]
     assert scores(agreed, model) == pytest.approx([0.0, math.log(61)])
     assert scores([], model).shape == (0,)
@@ -266,6 +267,12 @@ def test_a_higher_rate_keeps_more_of_the_right_answers() -> None:
 def test_the_rate_is_spent_where_it_keeps_most() -> None:
     measured = Measured(known=((0.75, 0.78, 0.8), (0.9,)), unknown=((0.85,), (0.95,)))
     assert measured.kept(measured.thresholds(0.5)) == pytest.approx(3 / 4)
+
+
+def test_a_threshold_lies_halfway_to_the_unknown_pin_that_may_pass() -> None:
+    measured = Measured(known=((0.9, 0.99), ()), unknown=((0.8, 0.6, 0.4), ()))
+    assert measured.thresholds(1 / 3)[0] == pytest.approx((0.8 + 0.6) / 2)
+    assert measured.thresholds(0.0)[0] == pytest.approx(0.8)
 
 
 def test_an_operating_point_needs_unknown_pins_to_be_measured_on() -> None:

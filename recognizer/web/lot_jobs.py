@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from recognizer import lot_report
-from recognizer.answers import Answer
+from recognizer.answers import MEASURED, Answer
 from recognizer.catalogue import Catalogue
 from recognizer.errors import EntryNotFound, PhotoError, ZnachkiError
 from recognizer.files import beside
@@ -324,6 +324,5 @@ def _recognitions(answer: Mapping[str, Any], catalogue: Catalogue) -> list[Recog
 
 
 def _match(held: Mapping[str, Any], entries: Mapping[str, CatalogueEntry]) -> Match:
-    names = ("similarity", "votes", "inliers", "appearance", "colour", "overlap", "same")
-    evidence = {name: held.get(name, 0.0) for name in names}
+    evidence = {name: held.get(name, 0.0) for name in MEASURED}
     return Match(entries[held["entry_id"]], held["image_id"], held["probability"], Hit(held["image_id"], **evidence))

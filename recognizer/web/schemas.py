@@ -41,6 +41,7 @@ class MatchBody(_Open):
     colour: float = Field(examples=[0.7412])
     overlap: float = Field(examples=[0.8901])
     same: float = Field(examples=[1.7034])
+    silhouette: float = Field(examples=[0.0])
     status: Status = Field(description="whether the entry is in use")
     picture: str = Field(description="path of the catalogue photo that came nearest", examples=["/pictures/4.jpg"])
     numbers: dict[str, str] | None = Field(None, description="the entry's numbers under the systems asked for")
