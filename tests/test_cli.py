@@ -30,6 +30,7 @@ MATCH_KEYS = {
     "colour",
     "overlap",
     "same",
+    "silhouette",
 }
 
 
