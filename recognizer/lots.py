@@ -16,7 +16,7 @@ import numpy as np
 from recognizer import outlines, weights
 from recognizer.types import Box, Crop, Float32, Mask, Photo, UInt8Image
 
-SETTINGS: Final = f"hull-6-{weights.digest(outlines.SHIPPED)}"
+SETTINGS: Final = f"hull-7-{weights.digest(outlines.SHIPPED)}"
 """What the crops depend on, the outline network among it; an index made with other settings is of no use. The number is
 raised with every change of this module that moves a crop."""
 
