@@ -190,7 +190,8 @@ class Recognizer:
             ]
 
     def _decided(self, crop: Crop, hits: Sequence[Hit], k: int) -> Recognition:
-        return verdict.decide(crop.box, hits, self._entries, self.ranking, k, self.families)
+        answer = verdict.decide(crop.box, hits, self._entries, self.ranking, k, self.families)
+        return answer if lots.holds_pin(crop) else verdict.without_pin(answer, hits)
 
     def _families(self) -> Mapping[str, str]:
         """The family of every entry: its curator's, else that of the kin that the index knows."""

@@ -64,6 +64,11 @@ def single(photo: Photo) -> Crop:
     return _single(photo.image, _outliner().first_look(photo.image))
 
 
+def holds_pin(crop: Crop) -> bool:
+    """Whether a pin was found in a crop of `split`: a photo on which none was is one crop without outline."""
+    return crop.outline is not None or crop.score > 0
+
+
 def shows_several(crop: Crop, known: Sequence[Float32]) -> bool:
     """Whether the hulls (n, 2) of known pins, in pixels of the crop, show that it holds several pins side by side.
 

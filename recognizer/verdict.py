@@ -324,6 +324,16 @@ def decide(
     return Recognition(box, tuple(shown), said, members=members)
 
 
+def without_pin(answer: Recognition, hits: Sequence[Hit]) -> Recognition:
+    """Return the answer for a photo on which no pin was found: `not_a_pin`, unless some entry is likely.
+
+    `hits` are its candidates. One that agrees point by point is a pin that was not found, whichever variant it is.
+    """
+    if answer.verdict is not Verdict.UNKNOWN or agrees(hits):
+        return answer
+    return replace(answer, verdict=Verdict.NOT_A_PIN)
+
+
 def word(
     hits: Sequence[Hit], score: Floats, owners: Sequence[str], families: Mapping[str, str], model: Ranking
 ) -> Verdict:

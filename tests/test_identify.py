@@ -19,6 +19,7 @@ from recognizer.errors import CatalogueError, IndexError_, IndexMismatch, ModelE
 from recognizer.identify import Recognizer
 from recognizer.photos import encode_jpeg, open_photo
 from recognizer.types import Evidence, Photo, Recognition, Verdict
+from training.grounds import ground
 
 ASKED = range(0, 40, 2)
 LACKED = 1_000_003
@@ -132,6 +133,19 @@ def test_a_catalogue_photo_finds_itself(recognizer: Recognizer) -> None:
         assert one.matches[0].image_id == image.image_id
         assert one.matches[0].hit.similarity > 0.95
         assert one.matches[0].hit.appearance > 0.9
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_cloth_with_nothing_on_it_is_not_a_pin(recognizer: Recognizer, seed: int) -> None:
+    cloth = ground(np.random.default_rng(seed), 400, 400, plain=1.0)
+    (answer,) = recognizer.identify([Photo(cloth, "0" * 64, "cloth")])[0]
+    assert answer.verdict is Verdict.NOT_A_PIN
+    assert answer.outline is None
+
+
+def test_a_pin_is_never_called_none(answers: Answers, recognizer: Recognizer, strangers: list[Photo]) -> None:
+    found = [*answers[Evidence.BOTH], *(best(crops) for crops in recognizer.identify(strangers))]
+    assert Verdict.NOT_A_PIN not in {one.verdict for one in found}
 
 
 # What evidences carry

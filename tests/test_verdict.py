@@ -12,7 +12,7 @@ import pytest
 from recognizer import verdict
 from recognizer.errors import ModelError
 from recognizer.types import Box, CatalogueEntry, Hit, Match, Recognition, Verdict
-from recognizer.verdict import EVIDENCES, SIGNS, Measured, Ranking, decide, evidences, scores, signs
+from recognizer.verdict import EVIDENCES, SIGNS, Measured, Ranking, decide, evidences, scores, signs, without_pin
 
 BOX = Box(3, 5, 103, 205)
 A, B, C, D = (CatalogueEntry(name, title=name) for name in "ABCD")
@@ -203,6 +203,15 @@ def test_each_kind_of_answer_has_its_own_threshold() -> None:
     model = replace(ranking(bias=logit(0.8)), match=(0.9, 0.7))
     assert answer([Hit(1, inliers=40), Hit(2)], {1: A, 2: B}, model).verdict is Verdict.FAMILY
     assert answer([Hit(1, inliers=2), Hit(2)], {1: A, 2: B}, model).verdict is Verdict.MATCH
+
+
+def test_a_photo_without_a_pin_is_none_unless_an_entry_is_likely_or_agrees() -> None:
+    box = Box(0, 0, 10, 10)
+    unlike, agreeing = Hit(1, similarity=0.2), Hit(1, similarity=0.2, inliers=40)
+    assert without_pin(Recognition(box, (), Verdict.UNKNOWN), [unlike]).verdict is Verdict.NOT_A_PIN
+    assert without_pin(Recognition(box, (), Verdict.UNKNOWN), [agreeing]).verdict is Verdict.UNKNOWN
+    for said in (Verdict.MATCH, Verdict.FAMILY):
+        assert without_pin(Recognition(box, (), said), [unlike]).verdict is said
 
 
 def test_twins_of_a_curators_family_share_what_the_drawing_has_over_the_first() -> None:

@@ -310,8 +310,9 @@ def _figures(
         "known_matched": float(match[known].mean()),
         "known_answered": float((match | family)[known].mean()),
         "answers_right": _share(good[known & (match | family)]),
-        "misses_in_family": _share((family & drawn)[missed]),
     }
+    if missed.any():
+        found["misses_in_family"] = float((family & drawn)[missed].mean())
     if (~known).any():
         found["auroc"] = metrics.auroc(probability[right], probability[~known])
         found["unknown_matched"] = float(match[~known].mean())
