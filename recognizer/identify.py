@@ -12,8 +12,10 @@ This is where a photo becomes a number; every step is one call to the module tha
 from __future__ import annotations
 
 import logging
+import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -70,6 +72,9 @@ SURVEYED: Final = 400
 """Keypoints a pin that are taken of a picture of many, the strongest first. On the 17 pictures of `boards/`, most of 10
 to 35 pins, 12,000 a picture saw 99 of 101 known pins, as 30,000 did."""
 
+READERS: Final = min(4, os.cpu_count() or 1)
+"""Pins whose inscriptions are read at once, each by a process of its own."""
+
 FEW: Final = 20
 """Pins whose keypoints are taken at least: the ground has some too, and there may be more pins than were found."""
 
@@ -77,7 +82,8 @@ FEW: Final = 20
 class Recognizer:
     """A catalogue, its index and the index's model, loaded once and asked often.
 
-    `seconds` adds up the time of each stage (crop, embed, keypoints, search, verify, rank); a caller may clear it.
+    `seconds` adds up the time of each stage (crop, embed, keypoints, search, verify, rank, read); a caller may clear
+    it.
     `families` names the family of every entry by entry_id, the curator's or that of its kin, "" for none.
     """
 
@@ -184,10 +190,10 @@ class Recognizer:
         time."""
         found = self.hits(crops, depth=k, evidence=evidence)
         with self._timed("rank"):
-            return [
-                placed(crop, _checked(self._read(crop, self._decided(crop, hits, k))))
-                for crop, hits in zip(crops, found, strict=True)
-            ]
+            decided = [self._decided(crop, hits, k) for crop, hits in zip(crops, found, strict=True)]
+        with self._timed("read"), ThreadPoolExecutor(READERS) as readers:
+            read = list(readers.map(self._read, crops, decided))
+        return [placed(crop, _checked(answer)) for crop, answer in zip(crops, read, strict=True)]
 
     def _decided(self, crop: Crop, hits: Sequence[Hit], k: int) -> Recognition:
         answer = verdict.decide(crop.box, hits, self._entries, self.ranking, k, self.families)

@@ -1,17 +1,21 @@
 """Inscriptions: words and years read on a pin, to choose between variants that differ in them.
 
-Reading is done by Tesseract where it is installed together with the extra `ocr` (pip install znachki[ocr]; on Debian
-apt-get install tesseract-ocr tesseract-ocr-rus and other languages of the pins); elsewhere nothing is read. Letters on
+Reading is done by Tesseract where it is installed (on Debian apt-get install tesseract-ocr tesseract-ocr-rus and other
+languages of the pins); elsewhere nothing is read. Letters on
 metal are read badly, so that what is read only speaks for entries which have such a word or year, and never much: on
 twenty drawn photos of near twins that differ in their words, it decided once, rightly.
 """
 
 from __future__ import annotations
 
+import csv
 import difflib
-import importlib.util
+import io
+import logging
+import os
 import re
 import shutil
+import subprocess
 from collections.abc import Iterable, Sequence
 from functools import cache
 from typing import Final
@@ -31,6 +35,9 @@ LANGUAGES: Final = (
 STRONGEST: Final = 2.0
 """Log-odds that what is read may add or take at most: less than a clear difference in colour does."""
 
+_LOG: Final = logging.getLogger("znachki.inscriptions")
+_PROGRAM: Final = "tesseract"
+_PATIENCE: Final = 10  # seconds for one picture
 _SIDE: Final = 450  # pixels that a pin is enlarged or shrunk to for reading
 _SURE: Final = 40  # Tesseract's confidence, of 100, from which a word counts
 _ALIKE: Final = 0.75  # of difflib's ratio, from which a read word is one of the entry's
@@ -40,12 +47,11 @@ _YEAR: Final = re.compile(r"(?<!\d)(?:[17][89]\d\d|20[0-3]\d)(?!\d)")
 
 @cache
 def installed() -> tuple[str, ...]:
-    """Return the languages that can be read, () where Tesseract or the extra is not installed."""
-    if importlib.util.find_spec("pytesseract") is None or shutil.which("tesseract") is None:
+    """Return the languages that can be read, () where Tesseract is not installed."""
+    if shutil.which(_PROGRAM) is None:
         return ()
-    import pytesseract
-
-    held = set(pytesseract.get_languages(config=""))
+    told = subprocess.run([_PROGRAM, "--list-langs"], capture_output=True, text=True, check=False)
+    held = set(told.stdout.split())
     return tuple(language for language in LANGUAGES if language in held)
 
 
@@ -60,19 +66,36 @@ def read(crop: Crop, homography: NDArray[np.float64] | None = None) -> tuple[str
     `homography` (3, 3) carries a catalogue photo, which stands upright, onto the crop: the pin is turned back by it.
     """
     languages = installed()
-    if not languages:
-        return ()
-    import pytesseract
-
     found: dict[str, None] = {}
-    for picture in _pictures(crop.image if homography is None else _upright(crop.image, homography)):
-        told = pytesseract.image_to_data(
-            picture, lang="+".join(languages[:3]), config="--psm 6", output_type=pytesseract.Output.DICT, timeout=10
-        )
-        for word, confidence in zip(told["text"], told["conf"], strict=True):
-            if float(confidence) >= _SURE and len(word.strip()) > 1:
-                found[word.strip()] = None
+    if languages:
+        for picture in _pictures(crop.image if homography is None else _upright(crop.image, homography)):
+            found |= dict.fromkeys(_told(picture, languages[:3]))
     return tuple(found)
+
+
+def _told(picture: UInt8Image, languages: Sequence[str]) -> list[str]:
+    """The words that Tesseract is sure enough of on a grey picture (h, w), none where it fails or takes too long.
+
+    It is given one thread: its own wait for one another, which takes three times as long on pictures of this size. The
+    limit holds for its process alone, for PyTorch and FAISS, which choose their threads before, hang under it.
+    """
+    asked = [_PROGRAM, "stdin", "stdout", "-l", "+".join(languages), "--psm", "6", "tsv"]
+    _, png = cv2.imencode(".png", picture)
+    try:
+        done = subprocess.run(
+            asked,
+            input=png.tobytes(),
+            capture_output=True,
+            timeout=_PATIENCE,
+            check=True,
+            env={**os.environ, "OMP_THREAD_LIMIT": "1"},
+        )
+    except (OSError, subprocess.SubprocessError) as error:
+        _LOG.warning("%s: nothing is read on this pin (%s)", _PROGRAM, error)
+        return []
+    rows = csv.DictReader(io.StringIO(done.stdout.decode("utf-8", "replace")), delimiter="\t", quoting=csv.QUOTE_NONE)
+    words = [(row["text"] or "").strip() for row in rows if float(row["conf"]) >= _SURE]
+    return [word for word in words if len(word) > 1]
 
 
 def said(words: Iterable[str], entries: Sequence[CatalogueEntry]) -> dict[str, float]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageFont
@@ -47,7 +49,7 @@ def test_nothing_is_read_where_the_reader_is_not_installed(monkeypatch: pytest.M
     assert inscriptions.read(crop) == ()
 
 
-@pytest.mark.skipif(not inscriptions.installed(), reason="Tesseract or the extra `ocr` is not installed")
+@pytest.mark.skipif(not inscriptions.installed(), reason="Tesseract is not installed")
 def test_a_year_is_read_on_a_plain_pin() -> None:
     page = Image.new("RGB", (300, 300), (170, 30, 30))
     draw = ImageDraw.Draw(page)
@@ -58,3 +60,24 @@ def test_a_year_is_read_on_a_plain_pin() -> None:
     turned = Crop(np.ascontiguousarray(np.rot90(page)), Box(0, 0, 300, 300))  # to the left, so that y points back
     pose = np.array([[0.0, 1.0, 0.0], [-1.0, 0.0, 300.0], [0.0, 0.0, 1.0]])
     assert "1980" in " ".join(inscriptions.read(turned, pose))
+
+
+def test_a_reader_that_fails_reads_nothing_and_says_so(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(inscriptions, "installed", lambda: ("rus",))
+    monkeypatch.setattr(inscriptions, "_PROGRAM", "false")
+    assert inscriptions.read(Crop(np.zeros((50, 50, 3), np.uint8), Box(0, 0, 50, 50))) == ()
+    assert "nothing is read" in caplog.text
+
+
+def test_words_of_a_readers_table_count_where_it_is_sure(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    reader = tmp_path / "reader"
+    reader.write_text(
+        "#!/bin/sh\ncat > /dev/null\nprintf 'conf\\ttext\\n-1\\t\\n96.1\\tМОСКВА\\n12\\tшум\\n90\\t\"1980\\n'\n",
+        "utf-8",
+    )
+    reader.chmod(0o755)
+    monkeypatch.setattr(inscriptions, "installed", lambda: ("rus",))
+    monkeypatch.setattr(inscriptions, "_PROGRAM", str(reader))
+    assert inscriptions.read(Crop(np.zeros((50, 50, 3), np.uint8), Box(0, 0, 50, 50))) == ("МОСКВА", '"1980')

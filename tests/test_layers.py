@@ -119,7 +119,6 @@ DRAWN = {"drawing", "plate", "scenes", "sample"}
 
 # third-party package -> the parts that may import it
 THIRD_PARTY: dict[str, set[str]] = {
-    "pytesseract": {"inscriptions"},
     "torch": {"embedder", "outlines", "processor", "texts", "twins", "weights", "training"},
     "torchvision": {"embedder", "outlines", "training"},
     "open_clip": {"embedder", "training"},
