@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from index.spread import of_model
 from recognizer import embedder, kin, lots, vectors
 from recognizer.catalogue import Catalogue
 from recognizer.embedder import Embedder
@@ -174,6 +175,7 @@ def _assemble(
         zooms = vectors.read_embeddings(folder, embedding_settings(model.fingerprint), sha256)
         vectors.add_image(embeddings, descriptors, image_id, zooms, points[image_id].keypoints)
     generation = _next_generation(folder)
+    scale = old.scale if old is not None else of_model(model)
     manifest = Manifest(
         model=model.name,
         fingerprint=model.fingerprint,
@@ -184,6 +186,7 @@ def _assemble(
         vectors=f"vectors-{generation}.faiss",
         descriptors=f"descriptors-{generation}.faiss",
         trained_on=trained_on,
+        scale=scale,
     )
     vectors.write(folder, manifest, embeddings, descriptors)
 

@@ -226,7 +226,8 @@ class CatalogueImage:
 class Hit:
     """What the evidences say of one catalogue photo for one query.
 
-    `similarity` is that of the embeddings (-1 to 1); `votes` what the query's keypoints give the photo, a keypoint (0
+    `similarity` is that of the embeddings (-1 to 1, about so where the model is not the base that ships, to whose scale
+    it is brought); `votes` what the query's keypoints give the photo, a keypoint (0
     up, see `vectors.Index.vote`); `inliers` how many correspondences agree on one pose. After alignment, `appearance`
     says how alike the pictures are around the matched points and `colour` how alike their colours all over the pin (-1
     to 1), `overlap` how far the two pins cover one another (0 to 1), `same` the log-odds that they are one pin and no

@@ -29,6 +29,7 @@ from numpy.typing import NDArray
 
 from recognizer.errors import IndexError_, IndexMismatch
 from recognizer.files import DRAFT, HERE, beside, make_folder, write_whole
+from recognizer.scale import OF_BASE, Scale
 from recognizer.types import Float32, Hit, Keypoints, Neighbours, Reference
 
 FORMAT: Final = 1
@@ -60,6 +61,7 @@ class Manifest:
 
     `images` are (image_id, sha256), by image_id. `sums` has the sha256 of each of the two files, by name; nothing reads
     them but who looks for damage. `trained_on` is how many descriptors the IVF-PQ was trained on, 0 while exact.
+    `scale` is that of the model's similarities.
     """
 
     model: str
@@ -72,6 +74,7 @@ class Manifest:
     descriptors: str
     sums: Mapping[str, str] = field(default_factory=dict)
     trained_on: int = 0
+    scale: Scale = OF_BASE
     format: int = FORMAT
 
     @property
@@ -129,7 +132,7 @@ class Index:
 
         The similarity is the best cosine of any zoom of the query with any zoom of the photo, and half of that of the
         whole pictures, over 1.5: the first finds a pin that is small on one of the two, the second keeps pins that fill
-        both from being mistaken for one of their parts.
+        both from being mistaken for one of their parts. It is brought to the scale of the base that ships (`scale`).
         """
         total = int(self._vectors.ntotal)
         if total == 0:
@@ -138,7 +141,7 @@ class Index:
         found = np.unique(keys[keys >= 0] // _ZOOMS)
         stored = self._zooms_of(found, len(zooms))
         cosines = np.einsum("qd,nzd->nqz", zooms, stored)
-        similarity = (cosines.max(axis=(1, 2)) + 0.5 * cosines[:, 0, 0]) / 1.5
+        similarity = self._scaled((cosines.max(axis=(1, 2)) + 0.5 * cosines[:, 0, 0]) / 1.5)
         order = np.argsort(-similarity, kind="stable")[:most]
         return [(int(found[at]), float(similarity[at])) for at in order]
 
@@ -148,7 +151,10 @@ class Index:
             return []
         stored = self._zooms_of(np.asarray(image_ids, np.int64), len(zooms))
         cosines = np.einsum("qd,nzd->nqz", zooms, stored)
-        return [float(value) for value in (cosines.max(axis=(1, 2)) + 0.5 * cosines[:, 0, 0]) / 1.5]
+        return [float(value) for value in self._scaled((cosines.max(axis=(1, 2)) + 0.5 * cosines[:, 0, 0]) / 1.5)]
+
+    def _scaled(self, similarity: Float32) -> Float32:
+        return self.manifest.scale.onto(OF_BASE, similarity)
 
     def zooms(self, image_ids: Sequence[int]) -> Float32:
         """Return the embeddings (n, zooms, dim) of photos that the index holds, in their order."""
@@ -262,7 +268,8 @@ def read_manifest(folder: Path) -> Manifest | None:
         raise IndexMismatch(f"{path}: not of format {FORMAT}; run `znachki index --rebuild`")
     try:
         images = tuple((int(image_id), str(sha256)) for image_id, sha256 in about.pop("images"))
-        return Manifest(images=images, **about)
+        scale = Scale(**{name: float(value) for name, value in about.pop("scale", asdict(OF_BASE)).items()})
+        return Manifest(images=images, scale=scale, **about)
     except (KeyError, TypeError, ValueError) as error:
         raise IndexError_(f"{path}: incomplete ({error}); run `znachki index --rebuild`") from error
 

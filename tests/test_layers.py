@@ -77,7 +77,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "embedder": {"processor", "texts"},
     "lots": {"outlines", "weights"},
     "reverses": {*("catalogue", "embedder", "keypoints", "lots", "photos", "verdict", "verify")},
-    "vectors": {"files"},
+    "scale": set(),
+    "vectors": {"files", "scale"},
     "calibration": {"files", "vectors", "verdict"},
     "identify": {
         *("photos", "lots", "embedder", "keypoints", "sightings", "silhouettes", "vectors", "verify", "verdict"),

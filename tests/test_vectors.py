@@ -16,6 +16,7 @@ import pytest
 
 from recognizer import keypoints, sample, vectors
 from recognizer.errors import IndexError_, IndexMismatch
+from recognizer.scale import OF_BASE, Scale
 from recognizer.types import Float32, Keypoints, Reference
 from recognizer.vectors import Index, Manifest
 
@@ -152,6 +153,18 @@ def test_similarity_of_named_photos_is_that_of_similar_in_their_order(index: Ind
     asked = [BIG, 3, 17, 3]
     assert index.similarity(zooms, asked) == pytest.approx([expected[image_id] for image_id in asked], abs=1e-5)
     assert index.similarity(zooms, []) == []
+
+
+def test_similarities_of_a_model_are_brought_to_the_scale_of_the_base(
+    held: Photos, index: Index, tmp_path: Path
+) -> None:
+    own = Scale(0.5, OF_BASE.spread / 2)
+    other = Index(tmp_path, replace(index.manifest, scale=own), *index.parts)
+    zooms, _ = held[7]
+    plain, moved = dict(index.similar(zooms, 10)), dict(other.similar(zooms, 10))
+    assert list(moved) == list(plain)
+    assert moved == pytest.approx({one: OF_BASE.mean + 2 * (value - 0.5) for one, value in plain.items()}, abs=1e-4)
+    assert other.similarity(zooms, list(moved)) == pytest.approx(list(moved.values()), abs=1e-4)
 
 
 def test_a_photo_is_most_similar_to_itself(index: Index, held: Photos) -> None:
