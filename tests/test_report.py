@@ -194,6 +194,16 @@ def test_a_photo_without_an_answer_has_its_place(
     assert ("No entry comes near" if recognitions else "No pin was found") in page.text
 
 
+def test_what_is_no_pin_says_how_to_take_one(tmp_path: Path, catalogue: Catalogue, pixels: UInt8Image) -> None:
+    near = match(catalogue, 0, 0.05)
+    asked = [
+        (Photo(pixels, "00", f"{verdict}.jpg"), [Recognition(Box(0, 0, 640, 640), (near,), verdict)])
+        for verdict in (Verdict.UNKNOWN, Verdict.NOT_A_PIN)
+    ]
+    page = written(tmp_path, catalogue, asked)
+    assert page.text.count("Take it from nearer, on a plain ground") == 1
+
+
 def test_a_report_on_nothing_is_a_page_too(tmp_path: Path, catalogue: Catalogue) -> None:
     assert "0 photos" in written(tmp_path, catalogue, []).text
 

@@ -29,6 +29,15 @@ Find = Callable[[UInt8Image], list[Outline]]
 Figures = dict[str, float]
 
 
+def finder(outliner: Outliner) -> Find:
+    """Return what finds the pins on a photo (h, w, 3) by their outlines alone."""
+
+    def find(image: UInt8Image) -> list[Outline]:
+        return [found for crop in lots.split(Photo(image, "", ""), outliner) if (found := _outline(crop)) is not None]
+
+    return find
+
+
 def f1(right: int, found: int, wanted: int) -> Figures:
     """Return precision, recall and F1 of so many right ones among the found and the wanted."""
     return {
@@ -228,11 +237,7 @@ def _outline(crop: Crop) -> Outline | None:
 def main(data: Path, model: Path | None, draw: Path | None, only: tuple[str, ...]) -> None:
     """Print precision, recall and counts on the real photos in DATA, as JSON lines."""
     torch.set_num_threads(1)
-    outliner = Outliner.load(model)
-
-    def find(image: UInt8Image) -> list[Outline]:
-        return [found for crop in lots.split(Photo(image, "", ""), outliner) if (found := _outline(crop)) is not None]
-
+    find = finder(Outliner.load(model))
     ways: dict[str, Callable[[], Figures]] = {
         "coins": lambda: on_coins(data / "coins", find, draw),
         "boards": lambda: on_boards(data / "boards", find, draw),

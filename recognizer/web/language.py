@@ -71,6 +71,9 @@ RUSSIAN: Final[Mapping[str, str]] = {
     "probability": "вероятность",
     "Catalogue photo": "Фото из каталога",
     "No pin was found on this photo.": "На этом фото значков не найдено.",
+    "Nothing on this photo has the outline of a pin. Is there one? Take it from nearer, on a plain ground.": (
+        "На снимке не видно контура значка. Он там есть? Снимите ближе, на ровном фоне."
+    ),
     "Nothing in the catalogue comes near.": "Ничего похожего в каталоге нет.",
     "Nearest entries": "Ближайшие записи",
     "Best entries": "Лучшие записи",
