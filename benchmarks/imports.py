@@ -94,7 +94,7 @@ def write_table(path: Path, rows: int, pictures: int) -> None:
 
 def write_pictures(folder: Path, count: int) -> None:
     """Write JPEG files of 640 x 480 that are alike to look at and different in their bytes."""
-    from recognizer.photos import encode_jpeg
+    from recognizer.vision.photos import encode_jpeg
 
     y, x = np.mgrid[0:480, 0:640]
     waves = np.stack([127 + 120 * np.sin(x / (9 + c) + y / (14 - c)) for c in range(3)], axis=-1)

@@ -27,8 +27,8 @@ from recognizer import sample
 from recognizer.catalogue import Catalogue
 from recognizer.identify import Recognizer
 from recognizer.imports import import_csv
-from recognizer.photos import list_photos, open_photo
 from recognizer.types import Photo, UInt8Image
+from recognizer.vision.photos import list_photos, open_photo
 from training.grounds import ground
 from training.render import camera, font
 

@@ -24,8 +24,8 @@ from recognizer.catalogue import Catalogue
 from recognizer.collection import Collection
 from recognizer.identify import Recognizer
 from recognizer.lot_marks import Mark, Marker, seen
-from recognizer.photos import open_photo
 from recognizer.types import Verdict
+from recognizer.vision.photos import open_photo
 
 
 @click.command(help=(__doc__ or "").split("\n")[0])

@@ -109,7 +109,7 @@ def step_index(asked: argparse.Namespace) -> dict[str, Any]:
 def step_identify(asked: argparse.Namespace) -> dict[str, Any]:
     from recognizer.identify import Recognizer
     from recognizer.imports import read_queries
-    from recognizer.photos import open_photo
+    from recognizer.vision.photos import open_photo
 
     paths = [path for path, _ in read_queries(asked.queries)[: asked.limit]]
     start = time.perf_counter()

@@ -18,9 +18,9 @@ from recognizer import sample
 from recognizer.catalogue import Catalogue
 from recognizer.identify import Recognizer
 from recognizer.imports import import_csv, read_queries
-from recognizer.photos import encode_jpeg, open_photo
 from recognizer.pictures import Neighbour, draw_beside
 from recognizer.types import UInt8Image, Verdict
+from recognizer.vision.photos import encode_jpeg, open_photo
 
 PICTURE = Path(__file__).with_name("identified.jpg")
 SHOWN = (1, 5, 13, 20)

@@ -13,15 +13,16 @@ from typing import Any, Final
 import numpy as np
 
 from index.spread import of_model
-from recognizer import embedder, kin, lots, vectors
+from recognizer import embedder, kin, vectors
 from recognizer.catalogue import Catalogue
 from recognizer.embedder import Embedder
 from recognizer.errors import IndexError_, IndexMismatch, PhotoError
 from recognizer.features import SETTINGS, embedding_settings, reference_of
 from recognizer.files import DRAFT
-from recognizer.photos import open_photo
 from recognizer.types import CatalogueImage, Crop, Reference, Role
 from recognizer.vectors import Index, Manifest
+from recognizer.vision.crops import lifted, single
+from recognizer.vision.photos import open_photo
 
 BATCH: Final = 16
 """Photos that are decoded and embedded together; a kill loses at most these."""
@@ -128,10 +129,10 @@ def _take_features(
             except PhotoError as error:
                 failed[image.sha256] = str(error)
                 continue
-            crops.append((image, lots.single(photo)))
+            crops.append((image, single(photo)))
         for (image, crop), zooms in zip(
             crops,
-            model.embed_zooms([crop.whole for _, crop in crops], [lots.lifted(crop) for _, crop in crops]),
+            model.embed_zooms([crop.whole for _, crop in crops], [lifted(crop) for _, crop in crops]),
             strict=True,
         ):
             if rebuild or not vectors.features_path(folder, SETTINGS, image.sha256).exists():

@@ -18,15 +18,16 @@ from typing import Any, Final
 
 import numpy as np
 
-from recognizer import embedder, lots, vectors, verdict
+from recognizer import embedder, vectors, verdict
 from recognizer.catalogue import Catalogue
 from recognizer.errors import IndexError_, PhotoError
 from recognizer.features import embedding_settings
 from recognizer.pairs import APART, agreement, as_query, is_copy, nearest
-from recognizer.photos import check_photo, open_photo, photo_size
 from recognizer.types import CatalogueImage, Float32, Hit, Role, Status
 from recognizer.vectors import Index
-from recognizer.verify import verify
+from recognizer.vision import crops
+from recognizer.vision.alignment import verify
+from recognizer.vision.photos import check_photo, open_photo, photo_size
 
 Progress = Callable[[int, int], None]
 
@@ -398,8 +399,8 @@ class _Auditor:
             except IndexError_:
                 model = model or embedder.load(self.index.manifest.model, self.models)
             self.index.check_model(model.fingerprint, model.name)
-            crop = lots.single(open_photo(self.catalogue.picture_path(image), image.file))
-            (zooms,) = model.embed_zooms([crop.whole], [lots.lifted(crop)])
+            crop = crops.single(open_photo(self.catalogue.picture_path(image), image.file))
+            (zooms,) = model.embed_zooms([crop.whole], [crops.lifted(crop)])
             vectors.write_embeddings(self.index.folder, settings, image.sha256, zooms)
             found.append(zooms)
         return np.stack(found)

@@ -27,11 +27,11 @@ from recognizer.archive import Progress
 from recognizer.catalogue import BUNDLE, DATABASE, PICTURES, Catalogue
 from recognizer.errors import CatalogueError, IndexError_
 from recognizer.files import write_whole
-from recognizer.photos import encode_jpeg
 from recognizer.program import program_version
 from recognizer.transfer import transfer
 from recognizer.types import CatalogueEntry, CatalogueImage, Role
 from recognizer.vectors import Index
+from recognizer.vision.photos import encode_jpeg
 
 KIND: Final = "bundle"
 FORMAT: Final = 1

@@ -27,8 +27,8 @@ from recognizer import picture_files, tables
 from recognizer.catalogue import QUERIES, Catalogue
 from recognizer.errors import CatalogueError, EntryNotFound
 from recognizer.files import make_folder, write_whole
-from recognizer.photos import encode_jpeg
 from recognizer.types import Box, Photo, Role, Status
+from recognizer.vision.photos import encode_jpeg
 
 EARLIER: Final = Path("web") / "corrections.jsonl"
 """Where the page kept its corrections before they came into the database; read in once, then removed."""

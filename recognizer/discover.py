@@ -22,7 +22,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from recognizer import lots, vectors
+from recognizer import vectors
 from recognizer.catalogue import Catalogue
 from recognizer.embedder import Embedder
 from recognizer.errors import CatalogueError, EntryNotFound, IndexError_, PhotoError, ZnachkiError
@@ -30,8 +30,9 @@ from recognizer.features import SETTINGS, embedding_settings, reference_of
 from recognizer.files import make_folder, write_whole
 from recognizer.jobs import Job
 from recognizer.pairs import Agreement, agreement, is_copy, nearest
-from recognizer.photos import encode_jpeg, open_photo, read_photo
 from recognizer.types import Box, CatalogueEntry, CatalogueImage, Crop, Float32, Photo, Reference, Role, Verdict
+from recognizer.vision.crops import lifted, single
+from recognizer.vision.photos import encode_jpeg, open_photo, read_photo
 
 Progress = Callable[[int, int], None]
 
@@ -337,7 +338,7 @@ def _crop(found: _Found) -> Crop:
             return _cut(photo, box, found.pin["outline"], alone=len(found.answer["recognitions"]) == 1)
     except PhotoError:
         pass
-    return lots.single(open_photo(found.folder / "pictures" / f"{found.key}-{found.number}.jpg"))
+    return single(open_photo(found.folder / "pictures" / f"{found.key}-{found.number}.jpg"))
 
 
 def _cut(photo: Photo, box: Box, outline: Sequence[Sequence[float]] | None, *, alone: bool) -> Crop:
@@ -352,7 +353,7 @@ def _keep(folder: Path, crop: Crop, seen: Seen, model: Embedder) -> Seen:
     """Keep a crop with all that is compared of it; what tells that it is there is written last."""
     picture = encode_jpeg(crop.image, _QUALITY)
     name = hashlib.sha256(picture).hexdigest()
-    (zooms,) = model.embed_zooms([crop.whole], [lots.lifted(crop)])
+    (zooms,) = model.embed_zooms([crop.whole], [lifted(crop)])
     vectors.write_embeddings(folder, embedding_settings(model.fingerprint), name, zooms)
     vectors.write_features(folder, SETTINGS, name, reference_of(crop))
     make_folder(folder / "crops")

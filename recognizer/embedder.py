@@ -28,9 +28,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from recognizer.errors import ModelError
-from recognizer.processor import computes_bfloat16
 from recognizer.texts import TextTower
 from recognizer.types import Float32, UInt8Image
+from recognizer.vision.processor import computes_bfloat16
 
 IMAGENET: Final = "imagenet"
 BASE: Final = "base"

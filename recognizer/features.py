@@ -10,16 +10,17 @@ from typing import Final
 import cv2
 import numpy as np
 
-from recognizer import keypoints, lots, vectors
+from recognizer import vectors
 from recognizer.types import Crop, Keypoints, Reference, UInt8Image
+from recognizer.vision import crops, keypoints
 
-SETTINGS: Final = f"{lots.SETTINGS}/{keypoints.SETTINGS}/outline"
+SETTINGS: Final = f"{crops.SETTINGS}/{keypoints.SETTINGS}/outline"
 """What the features of a photo are kept under."""
 
 
 def embedding_settings(fingerprint: str) -> str:
     """Return what embeddings by a model are kept under: they depend on how pins are cut out too."""
-    return f"{fingerprint}-{lots.SETTINGS}"
+    return f"{fingerprint}-{crops.SETTINGS}"
 
 
 def reference_of(crop: Crop) -> Reference:

@@ -22,8 +22,8 @@ import httpx
 
 from recognizer.catalogue import Catalogue
 from recognizer.errors import PhotoError, ZnachkiError
-from recognizer.photos import check_photo
 from recognizer.program import program_version
+from recognizer.vision.photos import check_photo
 from recognizer.wanted import State, WantedPicture, hold, put_off, refuse, wanted
 
 Progress = Callable[[int, int], None]

@@ -24,7 +24,7 @@ from recognizer.files import HERE, write_whole
 from recognizer.pairs import as_query
 from recognizer.types import CatalogueEntry, Hit
 from recognizer.vectors import Index
-from recognizer.verify import verify
+from recognizer.vision.alignment import verify
 
 FORMAT: Final = 1
 

@@ -17,7 +17,7 @@ from typing import Any
 
 from recognizer.condition import condition_of_ebay
 from recognizer.errors import PhotoError
-from recognizer.photos import list_photos
+from recognizer.vision.photos import list_photos
 
 
 @dataclass(frozen=True, slots=True)

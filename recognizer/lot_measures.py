@@ -19,8 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recognizer.errors import CatalogueError
-from recognizer.photos import open_photo
 from recognizer.types import Box, Float32, Mask, Photo, Recognition, UInt8Image, Verdict
+from recognizer.vision.photos import open_photo
 
 Floats = NDArray[np.float64]
 Look = Callable[[Photo], Sequence[Recognition]]

@@ -26,10 +26,10 @@ from recognizer.checks import in_words
 from recognizer.files import write_whole
 from recognizer.jobs import Job, Task
 from recognizer.lot_marks import Marker, ranked, seen, to_own
-from recognizer.photos import encode_jpeg
 from recognizer.pictures import draw_outlines, thumbnail
 from recognizer.report import catalogue_picture, template, verdict_words
 from recognizer.types import Float32, Photo, Recognition, UInt8Image, Verdict
+from recognizer.vision.photos import encode_jpeg
 
 CSV_COLUMNS: Final = (
     *("lot", "title", "price", "currency", "picture", "pin", "left", "top", "right", "bottom"),

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recognizer.types import Float32, Hit, Keypoints, Mask, Reference, UInt8Image
-from recognizer.verify import verify
+from recognizer.vision.alignment import verify
 
 APART: Final = 18.0
 """Levels apart up to which two photos are copies of one picture. 48 copies of photos of `pins/`, encoded anew, halved,
@@ -86,7 +86,7 @@ def is_copy(found: Agreement) -> bool:
 
 
 def as_query(reference: Reference) -> tuple[UInt8Image, Keypoints]:
-    """Return a photo as `verify` takes a query: the picture of its pin, and the keypoints in that picture's pixels."""
+    """Return a photo as `alignment` takes a query: the picture of its pin, the keypoints in its pixels."""
     points, factor = reference.keypoints, np.float32(reference.factor)
     places = (points.places - np.array(reference.corner, np.float32)) * factor
     return reference.thumbnail, Keypoints(places, points.scales * factor, points.angles, points.descriptors)

@@ -13,16 +13,16 @@ from typing import Final
 import jinja2
 import numpy as np
 
-from recognizer import differences
 from recognizer.answers import MEASURED, percent
 from recognizer.catalogue import Catalogue
 from recognizer.checks import in_words
 from recognizer.errors import CatalogueError, PhotoError
 from recognizer.files import make_folder, write_whole
-from recognizer.photos import encode_jpeg, jpeg_uri, open_photo
 from recognizer.pictures import Neighbour, draw_beside, draw_boxes, thumbnail
 from recognizer.types import Box, CatalogueEntry, Float32, Match, Photo, Recognition, Role, UInt8Image, Verdict
 from recognizer.verdict import Ranking
+from recognizer.vision import differences
+from recognizer.vision.photos import encode_jpeg, jpeg_uri, open_photo
 
 MOST_CANDIDATES: Final = 10
 """Entries that are listed for a pin, the best one among them."""

@@ -13,11 +13,10 @@ from typing import Final
 
 import numpy as np
 
-from recognizer import keypoints, lots, verdict
+from recognizer import verdict
 from recognizer.catalogue import Catalogue
 from recognizer.embedder import Embedder
 from recognizer.errors import PhotoError
-from recognizer.photos import open_photo
 from recognizer.types import (
     CatalogueImage,
     Crop,
@@ -29,7 +28,9 @@ from recognizer.types import (
     Role,
 )
 from recognizer.verdict import Ranking
-from recognizer.verify import verify
+from recognizer.vision import crops, keypoints
+from recognizer.vision.alignment import verify
+from recognizer.vision.photos import open_photo
 
 MOST_ENTRIES: Final = 12
 """Entries of the face's answer whose other photos are looked at."""
@@ -56,7 +57,7 @@ def fused(
         if role is Role.FACE:
             continue
         images = [image for entry_id in offered for image in catalogue.images(role, entry_id)]
-        for entry_id, value in _said(lots.single(photo), images, catalogue, model, ranking).items():
+        for entry_id, value in _said(crops.single(photo), images, catalogue, model, ranking).items():
             said[entry_id] += value
     return verdict.moved(answer, said, ranking)
 
@@ -70,7 +71,7 @@ def _said(
         return {}
     zooms = model.embed_zooms(
         [crop.whole, *(other.whole for _, other in held)],
-        [lots.lifted(crop), *(lots.lifted(other) for _, other in held)],
+        [crops.lifted(crop), *(crops.lifted(other) for _, other in held)],
     )
     points = keypoints.extract(crop.image, crop.outline)
     hits = [Hit(image.image_id, _similarity(zooms[0], zooms[at])) for at, (image, _) in enumerate(held, 1)]
@@ -84,7 +85,7 @@ def _said(
 
 def _opened(catalogue: Catalogue, image: CatalogueImage) -> Crop | None:
     try:
-        return lots.single(open_photo(catalogue.picture_path(image)))
+        return crops.single(open_photo(catalogue.picture_path(image)))
     except PhotoError:
         return None
 

@@ -13,8 +13,8 @@ from recognizer.catalogue import Catalogue
 from recognizer.collection import Holding
 from recognizer.errors import CatalogueError, PhotoError
 from recognizer.files import write_whole
-from recognizer.photos import jpeg_uri, open_photo
 from recognizer.types import CatalogueEntry, CatalogueImage, Role
+from recognizer.vision.photos import jpeg_uri, open_photo
 
 PICTURE_SIDE: Final = 220
 """Pixels of a picture on the sheet: 25 mm at 220 dots an inch, about 8 kB."""

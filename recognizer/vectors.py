@@ -47,7 +47,7 @@ REGROWN: Final = 4
 """The IVF-PQ is trained anew when it holds this many times the descriptors that it was trained on."""
 
 THUMBNAIL: Final = 256
-"""Long side of the pictures kept for comparison after alignment, a little over what `verify` compares at."""
+"""Long side of the pictures kept for comparison after alignment, a little over what `alignment` compares at."""
 
 _LISTS: Final = 128  # of a search by lists of what is else searched exactly
 _ZOOMS: Final = 8

@@ -11,8 +11,8 @@ import numpy as np
 from recognizer import sample
 from recognizer.audit import Audit, Kind
 from recognizer.catalogue import Catalogue
-from recognizer.photos import encode_jpeg
 from recognizer.types import Role, UInt8Image
+from recognizer.vision.photos import encode_jpeg
 
 EACH = 10
 ENTRIES = 12 * EACH

@@ -20,9 +20,9 @@ from recognizer.cli import main
 from recognizer.commands.auditing import KINDS, ROLES
 from recognizer.errors import CatalogueError, EntryNotFound
 from recognizer.pairs import APART, agreement, is_copy, nearest
-from recognizer.photos import encode_jpeg
 from recognizer.types import Role
 from recognizer.vectors import Index
+from recognizer.vision.photos import encode_jpeg
 
 Queries = Callable[[int], tuple[Path, str | None]]
 
@@ -98,7 +98,7 @@ def test_nothing_is_embedded_anew_and_nothing_changed(data: Path, monkeypatch: p
         raise AssertionError("a photo was looked at that the index holds")
 
     monkeypatch.setattr("recognizer.embedder.load", forbidden)
-    monkeypatch.setattr("recognizer.lots.single", forbidden)
+    monkeypatch.setattr("recognizer.vision.crops.single", forbidden)
     before = {path: path.stat().st_mtime_ns for path in data.rglob("*") if path.is_file() and path.suffix != ".db"}
     audit(data)
     assert before == {path: path.stat().st_mtime_ns for path in before}

@@ -19,8 +19,8 @@ from recognizer.cli import main
 from recognizer.collection import Collection
 from recognizer.errors import CatalogueError, IndexError_
 from recognizer.identify import Recognizer
-from recognizer.photos import open_photo
 from recognizer.types import CatalogueEntry
+from recognizer.vision.photos import open_photo
 
 Query = Callable[[int], tuple[Path, str | None]]
 

@@ -17,9 +17,9 @@ from recognizer.catalogue import Catalogue
 from recognizer.cli import main
 from recognizer.collection import LIST_COLUMNS, Collection, Holding, Kind, write_list
 from recognizer.errors import CatalogueError, EntryNotFound
-from recognizer.photos import encode_jpeg
 from recognizer.sheet import qr_svg, write_sheet
 from recognizer.types import CatalogueEntry
+from recognizer.vision.photos import encode_jpeg
 
 PINS = [
     CatalogueEntry("1", number="К-1", title="Спутник", theme=("Космос", "Спутники"), series="Восток"),

@@ -16,9 +16,9 @@ from recognizer.cli import main
 from recognizer.corrections import EARLIER, Correction, Query, Said, corrected_queries
 from recognizer.errors import CatalogueError, EntryNotFound
 from recognizer.imports import read_queries
-from recognizer.photos import encode_jpeg, open_photo
 from recognizer.transfer import transfer
 from recognizer.types import CatalogueEntry
+from recognizer.vision.photos import encode_jpeg, open_photo
 from training.data import photos_of
 
 Queries = Callable[[int], tuple[Path, str | None]]

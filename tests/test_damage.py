@@ -12,7 +12,7 @@ from recognizer import vectors
 from recognizer.catalogue import Catalogue
 from recognizer.cli import main
 from recognizer.identify import Recognizer
-from recognizer.photos import open_photo
+from recognizer.vision.photos import open_photo
 
 
 def flip(path: Path, place: float = 0.5) -> None:

@@ -6,8 +6,9 @@ import cv2
 import numpy as np
 import pytest
 
-from recognizer import differences, sample
+from recognizer import sample
 from recognizer.types import UInt8Image
+from recognizer.vision import differences
 
 POSE = np.array([[0.9, -0.2, 60.0], [0.25, 0.95, 10.0], [1e-4, -5e-5, 1.0]])
 

@@ -21,8 +21,8 @@ from recognizer.identify import Recognizer
 from recognizer.jobs import Job
 from recognizer.listings import Listing
 from recognizer.lot_report import write
-from recognizer.photos import encode_jpeg, open_photo
 from recognizer.scenes import Lot
+from recognizer.vision.photos import encode_jpeg, open_photo
 
 LACKING = 1_000_003  # seed of drawn pins that the catalogue of the tests lacks
 

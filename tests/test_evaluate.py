@@ -17,8 +17,8 @@ from recognizer import sample
 from recognizer.catalogue import Catalogue
 from recognizer.cli import main
 from recognizer.metrics import QUALITIES, STAGES
-from recognizer.photos import encode_jpeg
 from recognizer.types import Box, Evidence, Hit, Match, Photo, Recognition, Verdict
+from recognizer.vision.photos import encode_jpeg
 
 ENTRIES = sample.entries(4)
 A, B, C, _ = (entry.entry_id for entry in ENTRIES)

@@ -20,8 +20,8 @@ from recognizer.catalogue import Catalogue
 from recognizer.cli import main
 from recognizer.errors import CatalogueError
 from recognizer.fetching import FetchReport, Manners, fetch, may_fetch
-from recognizer.photos import encode_jpeg
 from recognizer.types import CatalogueEntry, Role
+from recognizer.vision.photos import encode_jpeg
 from recognizer.wanted import State, WantedPicture, want, want_again, wanted
 
 QUICK = Manners(pause=0, back_off=0.01, timeout=0.3, whole=2, private=True)

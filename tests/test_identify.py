@@ -17,8 +17,8 @@ from recognizer import embedder, identify, sample, vectors, verdict
 from recognizer.catalogue import Catalogue
 from recognizer.errors import CatalogueError, IndexError_, IndexMismatch, ModelError
 from recognizer.identify import Recognizer
-from recognizer.photos import encode_jpeg, open_photo
 from recognizer.types import Evidence, Photo, Recognition, Verdict
+from recognizer.vision.photos import encode_jpeg, open_photo
 from training.grounds import ground
 
 ASKED = range(0, 40, 2)

@@ -22,14 +22,15 @@ import pytest
 from index import spread
 from index.build import BATCH, build
 from index.check import check
-from recognizer import embedder, features, identify, keypoints, lots, sample, vectors
+from recognizer import embedder, features, identify, sample, vectors
 from recognizer.catalogue import Catalogue
 from recognizer.embedder import ZOOMS, Embedder
 from recognizer.errors import CatalogueError, IndexError_, ModelError
-from recognizer.photos import encode_jpeg
 from recognizer.scale import OF_BASE
 from recognizer.types import Evidence, Float32, Photo, Role
 from recognizer.vectors import Index
+from recognizer.vision import crops, keypoints
+from recognizer.vision.photos import encode_jpeg
 
 pytestmark = pytest.mark.usefixtures("_looked_at_once")
 
@@ -52,7 +53,7 @@ def _looked_at_once() -> Iterator[None]:
         return remembered
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("recognizer.lots.single", once(lots.single, lambda photo: photo.image))
+        patch.setattr("recognizer.vision.crops.single", once(crops.single, lambda photo: photo.image))
         patch.setattr("index.build.reference_of", once(features.reference_of, lambda crop: crop.whole))
         yield
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageFont
 
-from recognizer import inscriptions
 from recognizer.types import Box, CatalogueEntry, Crop
+from recognizer.vision import inscriptions
 
 EARLY = CatalogueEntry("1", inscriptions=("МОСКВА", "1975"))
 LATE = CatalogueEntry("2", inscriptions=("МОСКВА", "1980"))

@@ -6,8 +6,9 @@ import cv2
 import numpy as np
 import pytest
 
-from recognizer import keypoints, sample
+from recognizer import sample
 from recognizer.types import Keypoints, UInt8Image
+from recognizer.vision import keypoints
 
 
 @pytest.fixture(scope="module")

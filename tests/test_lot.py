@@ -14,11 +14,13 @@ import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
-from recognizer import jobs, lots, outlines, sample
+from recognizer import jobs, sample
 from recognizer.cli import main
 from recognizer.lot_report import summary
-from recognizer.photos import encode_jpeg, open_photo
 from recognizer.types import Float32, Photo, UInt8Image
+from recognizer.vision import outlines
+from recognizer.vision.crops import split
+from recognizer.vision.photos import encode_jpeg, open_photo
 
 SHOWN = (0, 3, 7, 12, 18, 25)
 """Pins of the drawn catalogue that lie on the lot."""
@@ -51,7 +53,7 @@ def found(done: tuple[Result, Path]) -> dict[str, Any]:
 
 
 def test_a_drawn_lot_is_parted_into_its_pins(pictures: Path) -> None:
-    crops = lots.split(open_photo(pictures / "lot.jpg"))
+    crops = split(open_photo(pictures / "lot.jpg"))
     truth = sample.lot_view(SHOWN, touching=False)
     assert len(crops) == len(SHOWN)
     shown = []
@@ -65,7 +67,7 @@ def test_a_drawn_lot_is_parted_into_its_pins(pictures: Path) -> None:
 
 
 def test_a_photo_of_one_pin_is_one_crop(pictures: Path) -> None:
-    assert len(lots.split(open_photo(pictures / "one.jpg"))) == 1
+    assert len(split(open_photo(pictures / "one.jpg"))) == 1
 
 
 class Seeing(outlines.Outliner):
@@ -85,7 +87,7 @@ class Seeing(outlines.Outliner):
 @pytest.mark.parametrize(("middle", "crops"), [(0.9, 4), (0.35, 1)])
 def test_parts_none_of_which_is_surely_a_pin_are_one_pin(middle: float, crops: int) -> None:
     photo = Photo(np.full((384, 384, 3), 90, np.uint8), "", "")
-    assert len(lots.split(photo, Seeing(middle))) == crops
+    assert len(split(photo, Seeing(middle))) == crops
 
 
 def test_every_pin_of_the_lot_is_told_with_its_entry(done: tuple[Result, Path]) -> None:

@@ -10,8 +10,8 @@ import pytest
 
 from recognizer import lot_measures
 from recognizer.errors import CatalogueError
-from recognizer.photos import encode_jpeg
 from recognizer.types import Box, CatalogueEntry, Hit, Match, Photo, Recognition, Verdict
+from recognizer.vision.photos import encode_jpeg
 
 
 def pin(left: int, top: int, right: int, bottom: int, *entries: str, verdict: Verdict = Verdict.UNKNOWN) -> Recognition:

@@ -8,9 +8,9 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from recognizer import outlines
 from recognizer.errors import ModelError
 from recognizer.types import Box
+from recognizer.vision import outlines
 from training import segment
 from training.segment import targets
 

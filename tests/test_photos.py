@@ -14,7 +14,7 @@ import pytest
 from PIL import Image, ImageCms
 
 from recognizer.errors import PhotoError, PhotoTooBig
-from recognizer.photos import (
+from recognizer.vision.photos import (
     MAX_BYTES,
     MAX_PIXELS,
     check_photo,

@@ -19,10 +19,10 @@ from PIL import Image
 from recognizer import report, sample
 from recognizer.catalogue import Catalogue
 from recognizer.errors import PhotoError, ZnachkiError
-from recognizer.photos import encode_jpeg
 from recognizer.pictures import Neighbour, draw_beside, draw_boxes, thumbnail
 from recognizer.report import Failure, percent, write_failures, write_report
 from recognizer.types import Box, Hit, Match, Photo, Recognition, UInt8Image, Verdict
+from recognizer.vision.photos import encode_jpeg
 
 HOSTILE = "<script>alert(1)</script> \"&' {{ 7*7 }} лот.jpg"
 

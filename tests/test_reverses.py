@@ -10,8 +10,8 @@ import pytest
 from recognizer import sample
 from recognizer.catalogue import Catalogue
 from recognizer.identify import Recognizer
-from recognizer.photos import check_photo, encode_jpeg
 from recognizer.types import Box, Hit, Match, Photo, Recognition, Role, Verdict
+from recognizer.vision.photos import check_photo, encode_jpeg
 
 
 @pytest.fixture

@@ -8,9 +8,10 @@ import cv2
 import numpy as np
 import pytest
 
-from recognizer import features, keypoints, lots, sample
-from recognizer.silhouettes import SIDE, compared, silhouette
+from recognizer import features, sample
 from recognizer.types import Crop, Hit, Photo, Reference, UInt8Image
+from recognizer.vision import crops, keypoints
+from recognizer.vision.overlay import SIDE, compared, silhouette
 
 PINS = (0, 3, 7, 12, 18, 25)
 """Drawn pins of different drawings."""
@@ -18,7 +19,7 @@ PINS = (0, 3, 7, 12, 18, 25)
 
 @lru_cache(maxsize=64)
 def crop(image: bytes, height: int) -> Crop:
-    return lots.single(Photo(np.frombuffer(image, np.uint8).reshape(height, -1, 3).copy(), "", ""))
+    return crops.single(Photo(np.frombuffer(image, np.uint8).reshape(height, -1, 3).copy(), "", ""))
 
 
 def crop_of(image: UInt8Image) -> Crop:

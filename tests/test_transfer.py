@@ -19,9 +19,9 @@ from recognizer.collection import Collection
 from recognizer.errors import CatalogueError
 from recognizer.exports import export_csv
 from recognizer.imports import import_csv
-from recognizer.photos import encode_jpeg
 from recognizer.transfer import transfer
 from recognizer.types import CatalogueEntry, Role
+from recognizer.vision.photos import encode_jpeg
 
 SHIP = CatalogueEntry("2", number="2", title="Крейсер «Аврора»", year_from=1917, year_to=1917)
 

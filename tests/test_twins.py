@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 import torch
 
-from recognizer import sample, twins
+from recognizer import sample
 from recognizer.errors import ModelError
 from recognizer.metrics import auroc
 from recognizer.types import UInt8Image
+from recognizer.vision import variants
 from training import render
 from training import twins as training
 from training.designs import Design
@@ -37,12 +38,12 @@ def pin(seed: int = 0) -> Pin:
 
 def test_the_second_picture_is_brought_into_the_light_of_the_first_where_both_are_seen() -> None:
     rng = np.random.default_rng(0)
-    first = rng.integers(60, 200, (twins.SIDE, twins.SIDE, 3)).astype(np.uint8)
+    first = rng.integers(60, 200, (variants.SIDE, variants.SIDE, 3)).astype(np.uint8)
     second = (first * 0.5 + 20).astype(np.uint8)
-    inside = np.zeros((twins.SIDE, twins.SIDE), bool)
+    inside = np.zeros((variants.SIDE, variants.SIDE), bool)
     inside[20:100, 30:90] = True
-    pair = twins.paired(first, second, inside)
-    assert pair.shape == (10, twins.SIDE, twins.SIDE)
+    pair = variants.paired(first, second, inside)
+    assert pair.shape == (10, variants.SIDE, variants.SIDE)
     assert np.abs(pair[:9, ~inside]).max() == 0
     assert pair[9] == pytest.approx(inside.astype(np.float32))
     assert np.abs(pair[0:3] - pair[6:9])[:, inside].max() < 0.1
@@ -50,25 +51,25 @@ def test_the_second_picture_is_brought_into_the_light_of_the_first_where_both_ar
 
 
 def test_nothing_seen_of_both_makes_an_empty_pair() -> None:
-    picture = np.full((twins.SIDE, twins.SIDE, 3), 90, np.uint8)
-    assert not twins.paired(picture, picture, np.zeros((twins.SIDE, twins.SIDE), bool)).any()
+    picture = np.full((variants.SIDE, variants.SIDE, 3), 90, np.uint8)
+    assert not variants.paired(picture, picture, np.zeros((variants.SIDE, variants.SIDE), bool)).any()
 
 
 def test_the_frame_fits_the_pin_and_leaves_out_what_lies_beyond_the_picture() -> None:
     pin = np.array([[100, 50], [300, 50], [300, 250], [100, 250]], np.float32)
-    place = twins.frame((400, 500), pin)
+    place = variants.frame((400, 500), pin)
     corners = np.column_stack([pin, np.ones(4)]) @ place.T
-    margin = twins.SIDE * twins.MARGIN
+    margin = variants.SIDE * variants.MARGIN
     assert corners[:, :2].min() == pytest.approx(margin, abs=1)
-    assert corners[:, :2].max() == pytest.approx(twins.SIDE - margin, abs=1)
+    assert corners[:, :2].max() == pytest.approx(variants.SIDE - margin, abs=1)
     far = pin.copy()
     far[1:3, 0] = 1e9
-    assert twins.frame((400, 500), far)[0, 0] == pytest.approx(twins.SIDE / (400 * (1 + 2 * twins.MARGIN)))
+    assert variants.frame((400, 500), far)[0, 0] == pytest.approx(variants.SIDE / (400 * (1 + 2 * variants.MARGIN)))
 
 
 def test_a_folder_without_a_network_is_named(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=tmp_path.name):
-        twins.load(tmp_path)
+        variants.load(tmp_path)
 
 
 @pytest.mark.parametrize("kind", ["plating", "enamel", "all enamel", "detail"])
@@ -107,9 +108,9 @@ def test_pairs_of_one_pin_have_no_difference_and_those_of_two_have_one(made: Seq
     for at, one in enumerate(made):
         same, nowhere = training.pair(one, np.random.default_rng(at), True)
         other, somewhere = training.pair(one, np.random.default_rng(at), False)
-        assert same.shape == other.shape == (10, twins.SIDE, twins.SIDE)
+        assert same.shape == other.shape == (10, variants.SIDE, variants.SIDE)
         assert nowhere.sum() == 0
-        assert somewhere.shape == (twins.SIDE // twins.STRIDE,) * 2
+        assert somewhere.shape == (variants.SIDE // variants.STRIDE,) * 2
     assert np.isfinite(same).all()
 
 
@@ -120,13 +121,13 @@ def test_training_is_the_same_each_time_and_leaves_a_network_that_loads(
     first, second = ((folder / "weights.safetensors").read_bytes() for folder in folders)
     assert first == second
     pairs = np.stack([training.pair(made[0], np.random.default_rng(7), True)[0]])
-    assert np.isfinite(twins.load(folders[0]).same(pairs)).all()
+    assert np.isfinite(variants.load(folders[0]).same(pairs)).all()
 
 
 def test_the_loss_falls_on_pairs_that_are_seen_often(made: Sequence[training.Struck]) -> None:
     batch = training.Pairs(made, PLAN).batch(0)
     torch.manual_seed(0)
-    network = twins.TwinNet()
+    network = variants.TwinNet()
     optimiser = torch.optim.AdamW(network.parameters(), lr=2e-3)
     losses = []
     for _ in range(15):
@@ -147,21 +148,21 @@ def test_the_shipped_network_parts_drawn_pins_from_their_variants() -> None:
             families.setdefault(one.entry.family, []).append(at)
     chosen = [members for members in families.values() if len(members) > 1]
     assert chosen
-    inside = np.ones((twins.SIDE, twins.SIDE), bool)
+    inside = np.ones((variants.SIDE, variants.SIDE), bool)
 
     def view(at: int) -> UInt8Image:
         return _small(sample.catalogue_view(at))
 
-    same = [twins.paired(view(m[0]), _dimmed(view(m[0])), inside) for m in chosen]
-    other = [twins.paired(view(m[0]), _dimmed(view(m[1])), inside) for m in chosen]
-    found = twins.load().same(np.stack(same + other))
+    same = [variants.paired(view(m[0]), _dimmed(view(m[0])), inside) for m in chosen]
+    other = [variants.paired(view(m[0]), _dimmed(view(m[1])), inside) for m in chosen]
+    found = variants.load().same(np.stack(same + other))
     assert auroc(found[: len(same)], found[len(same) :]) > 0.85
 
 
 def _small(image: UInt8Image) -> UInt8Image:
     import cv2
 
-    return np.asarray(cv2.resize(image, (twins.SIDE, twins.SIDE), interpolation=cv2.INTER_AREA), np.uint8)
+    return np.asarray(cv2.resize(image, (variants.SIDE, variants.SIDE), interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def _dimmed(image: UInt8Image) -> UInt8Image:

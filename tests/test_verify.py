@@ -9,9 +9,10 @@ import cv2
 import numpy as np
 import pytest
 
-from recognizer import keypoints, sample, twins, vectors
+from recognizer import sample, vectors
 from recognizer.types import Hit, Reference, UInt8Image
-from recognizer.verify import verify
+from recognizer.vision import keypoints, variants
+from recognizer.vision.alignment import verify
 
 PIN = 4
 """A drawn pin with enough texture to be sure of."""
@@ -124,7 +125,7 @@ def test_what_tells_variants_apart_counts_as_far_as_both_pins_are_seen(
     view: UInt8Image, own: Reference, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     height, width = view.shape[:2]
-    monkeypatch.setattr(twins.Twins, "same", lambda self, pairs: np.full(len(pairs), 3.0, np.float32))
+    monkeypatch.setattr(variants.Twins, "same", lambda self, pairs: np.full(len(pairs), 3.0, np.float32))
     points = keypoints.extract(view)
     (whole,) = verify(view, points, [Hit(1)], [own])
     corner = np.array([[0, 0], [width / 2, 0], [width / 2, height / 2], [0, height / 2]], np.float32)

@@ -25,9 +25,9 @@ from web_service import Served, board_of, serving, serving_copy, wait_ready
 from recognizer import sample
 from recognizer.catalogue import Catalogue
 from recognizer.cli import main
-from recognizer.photos import encode_jpeg
 from recognizer.sample import SampleFiles
 from recognizer.types import CatalogueEntry, Role
+from recognizer.vision.photos import encode_jpeg
 from recognizer.web.guard import Rate
 from recognizer.web.language import RUSSIAN, chosen
 from recognizer.web.pages import environment

@@ -215,7 +215,7 @@ def test_a_new_index_and_a_changed_entry_come_into_use(own_data: Path) -> None:
     from index.build import build
     from recognizer import sample
     from recognizer.catalogue import Catalogue
-    from recognizer.photos import encode_jpeg
+    from recognizer.vision.photos import encode_jpeg
 
     engine = Engine(own_data, Counters())
     try:

@@ -19,7 +19,7 @@ import pytest
 from web_service import board_of
 
 from recognizer import sample
-from recognizer.photos import encode_jpeg
+from recognizer.vision.photos import encode_jpeg
 from recognizer.web.tokens import Tokens
 
 pytestmark = pytest.mark.slow

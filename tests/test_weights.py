@@ -8,8 +8,8 @@ import pytest
 import torch
 from torch import nn
 
-from recognizer import weights
 from recognizer.errors import ModelError
+from recognizer.vision import weights
 
 
 def network(width: int = 4) -> nn.Sequential:

@@ -16,7 +16,7 @@ import numpy as np
 import uvicorn
 
 from recognizer import sample
-from recognizer.photos import encode_jpeg
+from recognizer.vision.photos import encode_jpeg
 from recognizer.web.app import create_app
 from recognizer.web.settings import Settings
 from recognizer.web.tokens import Tokens

@@ -24,9 +24,9 @@ from recognizer import calibration, verdict
 from recognizer.calibration import Calibration
 from recognizer.errors import CatalogueError, PhotoError
 from recognizer.identify import Recognizer
-from recognizer.photos import open_photo
 from recognizer.types import Photo, Role, Status
 from recognizer.verdict import Measured, Ranking
+from recognizer.vision.photos import open_photo
 from training import augment
 from training.data import cutout
 from training.rank import FALSE_MATCHES, FOLDS, LACKING, Case, case_of, figures_of, judge, left_out

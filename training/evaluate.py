@@ -20,8 +20,8 @@ from recognizer.catalogue import Catalogue
 from recognizer.embedder import Embedder
 from recognizer.errors import PhotoError
 from recognizer.metrics import mean_reciprocal_rank, recall_at
-from recognizer.photos import open_photo
 from recognizer.types import CatalogueEntry, Float32, Status, UInt8Image
+from recognizer.vision.photos import open_photo
 from training import augment
 from training.data import cutout, parted, photos_of
 

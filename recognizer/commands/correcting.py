@@ -83,11 +83,11 @@ def _asked(path: Path, pin: int | None, data: Path, *, one: bool) -> tuple[Query
 
     `one` where it must be clear which pin is meant; the last three are "" where nothing answers.
     """
-    from recognizer import lots
     from recognizer.corrections import query_of
     from recognizer.errors import IndexError_, ModelError
     from recognizer.identify import Recognizer
-    from recognizer.photos import check_photo, open_photo, read_photo
+    from recognizer.vision.crops import split
+    from recognizer.vision.photos import check_photo, open_photo, read_photo
 
     held, name = read_photo(path, str(path))
     ending = check_photo(held, name)
@@ -101,7 +101,7 @@ def _asked(path: Path, pin: int | None, data: Path, *, one: bool) -> tuple[Query
             return query_of(photo, held, ending, box), offered, manifest.fingerprint, manifest.digest
     except (IndexError_, ModelError) as error:
         click.echo(f"note: not compared with an answer: {error}", err=True)
-    return query_of(photo, held, ending, _meant(path, lots.split(photo), pin, one)[1]), "", "", ""
+    return query_of(photo, held, ending, _meant(path, split(photo), pin, one)[1]), "", "", ""
 
 
 def _meant(path: Path, crops: Sequence[Crop], pin: int | None, one: bool) -> tuple[Crop, Box | None]:

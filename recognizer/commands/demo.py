@@ -120,7 +120,7 @@ def _lot(recognizer: Recognizer, data: Path, count: int) -> dict[str, Any]:
     from recognizer.answers import Answer
     from recognizer.jobs import Job
     from recognizer.listings import Listing
-    from recognizer.photos import open_photo
+    from recognizer.vision.photos import open_photo
 
     (truth,) = lot_measures.read_places(sample.write_lot(data / "sample", count))
     job = Job.open(data / "lot", [Listing(truth.picture.name, (truth.picture,))], recognizer.made_with, again=True)

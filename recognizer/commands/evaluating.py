@@ -108,12 +108,13 @@ def _evaluate_lots(
     truth: Path, draw: Path | None, model: str | None, false_match_rate: float | None, data: Path, as_json: bool
 ) -> None:
     """Measure lot pictures; finding alone needs no catalogue."""
-    from recognizer import lot_measures, lots
+    from recognizer import lot_measures
     from recognizer.identify import placed
     from recognizer.types import Recognition, Verdict
+    from recognizer.vision.crops import split
 
     def find(photo: Photo) -> list[Recognition]:
-        return [placed(crop, Recognition(crop.box, (), Verdict.UNKNOWN)) for crop in lots.split(photo)]
+        return [placed(crop, Recognition(crop.box, (), Verdict.UNKNOWN)) for crop in split(photo)]
 
     coco = truth.suffix.lower() == ".json"
     truths = lot_measures.read_coco(truth) if coco else lot_measures.read_places(truth)
@@ -146,7 +147,7 @@ def _evaluate_lots(
 def _draw_lot(folder: Path, photo: Photo, found: Sequence[Recognition]) -> None:
     from recognizer.files import make_folder, write_whole
     from recognizer.lot_report import draw_found
-    from recognizer.photos import encode_jpeg
+    from recognizer.vision.photos import encode_jpeg
 
     make_folder(folder)
     write_whole(folder / f"{Path(photo.source).stem}.jpg", encode_jpeg(draw_found(photo, found)))
@@ -254,7 +255,7 @@ def _ask(recognizer: Recognizer, path: Path, entry_id: str | None, px: int | Non
 
 
 def _open(path: Path, px: int | None) -> Photo:
-    from recognizer.photos import open_photo
+    from recognizer.vision.photos import open_photo
 
     return open_photo(path) if px is None else open_photo(path, max_side=px)
 

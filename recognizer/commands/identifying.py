@@ -89,8 +89,8 @@ def identify(
 
 def further_photos(named: Sequence[str]) -> list[tuple[Photo, Role]]:
     """Open the photos that --with names, FILE:ROLE; UsageError for what is no role, PhotoError for what is no photo."""
-    from recognizer.photos import open_photo
     from recognizer.types import Role
+    from recognizer.vision.photos import open_photo
 
     found = []
     for one in named:
@@ -122,7 +122,7 @@ class Refused:
 
 def _listed(photos: tuple[Path, ...], refused: list[Refused]) -> list[Path]:
     """The files that the arguments stand for; what stands for none goes to `refused`."""
-    from recognizer.photos import list_photos
+    from recognizer.vision.photos import list_photos
 
     paths: list[Path] = []
     for photo in photos:
@@ -190,7 +190,7 @@ def _answers(
 
 
 def _opened(path: Path, refused: list[Refused]) -> Photo | None:
-    from recognizer.photos import open_photo
+    from recognizer.vision.photos import open_photo
 
     stdin = str(path) == "-"
     name = "stdin" if stdin else str(path)

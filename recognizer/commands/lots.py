@@ -138,7 +138,7 @@ def _work(job: Job, recognizer: Recognizer, k: int, systems: Sequence[str], *, q
     """Answer the pictures that wait, one by one, and keep each answer before the next is begun."""
     from recognizer import lot_report
     from recognizer.answers import Answer, answer_json
-    from recognizer.photos import open_photo
+    from recognizer.vision.photos import open_photo
 
     waiting = job.pending()
     done = len(job.tasks) - len(waiting)
@@ -209,9 +209,10 @@ def split(pictures: tuple[Path, ...], out: Path | None, data: Path, as_json: boo
 
     Needs no catalogue. A crop is named by its picture and its number in reading order.
     """
-    from recognizer import listings, lots
+    from recognizer import listings
     from recognizer.files import make_folder, write_whole
-    from recognizer.photos import encode_png, open_photo
+    from recognizer.vision import crops as cropping
+    from recognizer.vision.photos import encode_png, open_photo
 
     out = out or data / "crops"
     found, unread = listings.read(pictures)
@@ -225,10 +226,10 @@ def split(pictures: tuple[Path, ...], out: Path | None, data: Path, as_json: boo
             except PhotoError as error:
                 unread.append(listings.Unread(str(path), str(error)))
                 continue
-            crops = lots.split(photo)
+            crops = cropping.split(photo)
             for number, crop in enumerate(crops, 1):
                 file = out / f"{path.stem}-{photo.sha256[:8]}-{number:03d}.png"
-                write_whole(file, encode_png(lots.cut_out(crop)))
+                write_whole(file, encode_png(cropping.cut_out(crop)))
                 box = [crop.box.left, crop.box.top, crop.box.right, crop.box.bottom]
                 about = {"picture": str(path), "crop": str(file), "box": box, "score": round(crop.score, 4)}
                 written.append(about)

@@ -19,8 +19,8 @@ from recognizer.imports.cells import shown
 from recognizer.imports.plan import Plan, name_of
 from recognizer.imports.rows import Held, Picture
 from recognizer.imports.spool import Asked, Fields
-from recognizer.photos import check_photo, read_photo
 from recognizer.types import CatalogueEntry, CatalogueImage, Role, Status
+from recognizer.vision.photos import check_photo, read_photo
 from recognizer.wanted import WantedPicture
 
 Progress = Callable[[int, int], None]

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from recognizer.errors import CatalogueError, PhotoError
 from recognizer.imports.rows import Picture, Row
-from recognizer.photos import list_photos
 from recognizer.types import Role
+from recognizer.vision.photos import list_photos
 
 
 def takes(path: Path, head: bytes) -> bool:

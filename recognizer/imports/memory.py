@@ -15,8 +15,8 @@ from recognizer import finished
 from recognizer.catalogue import Catalogue
 from recognizer.errors import PhotoError
 from recognizer.imports.carrying import ImportReport
-from recognizer.photos import list_photos
 from recognizer.program import program_version
+from recognizer.vision.photos import list_photos
 
 RULES: Final = "1"
 """Raised with every change in how sources are read, so that what was read by other rules is read again.

@@ -17,8 +17,8 @@ from recognizer import corrections as corrections_kept
 from recognizer.catalogue import Catalogue
 from recognizer.errors import CatalogueError, PhotoError
 from recognizer.numbers import systems_in
-from recognizer.photos import check_photo
 from recognizer.types import CatalogueEntry, CatalogueImage, Photo, Recognition, Role
+from recognizer.vision.photos import check_photo
 from recognizer.web import schemas
 from recognizer.web.corrections import correction_body, delete_kept, keep_correction, undo_correction
 from recognizer.web.gallery import Gallery

@@ -30,9 +30,9 @@ from recognizer.errors import EntryNotFound, PhotoError, ZnachkiError
 from recognizer.files import beside
 from recognizer.jobs import Job, Task
 from recognizer.listings import Listing
-from recognizer.photos import open_photo
 from recognizer.report import write_report
 from recognizer.types import Box, CatalogueEntry, Hit, Match, Photo, Recognition, Verdict
+from recognizer.vision.photos import open_photo
 from recognizer.web.engine import Ask, Engine
 from recognizer.web.problems import Busy
 from recognizer.web.settings import Settings

@@ -17,11 +17,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from recognizer import weights
-from recognizer.processor import computes_bfloat16
 from recognizer.types import Float32, Mask, UInt8Image
+from recognizer.vision import weights
+from recognizer.vision.processor import computes_bfloat16
 
-SHIPPED: Final = Path(__file__).parent / "models" / "twins"
+SHIPPED: Final = Path(__file__).parents[1] / "models" / "twins"
 SIDE: Final = 128
 """Pixels of the pair's long side, as the network was trained."""
 

@@ -22,11 +22,11 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from recognizer import weights
-from recognizer.processor import computes_bfloat16
 from recognizer.types import Box, Float32, Mask, UInt8Image
+from recognizer.vision import weights
+from recognizer.vision.processor import computes_bfloat16
 
-SHIPPED = Path(__file__).parent / "models" / "outlines"
+SHIPPED = Path(__file__).parents[1] / "models" / "outlines"
 FIRST_SIDE = 384  # pixels of the first look; the size that the network was trained at
 PIN_SIDE = 90  # pixels of a middling pin in the second look
 DEPTH = 0.2  # of the valley between two pins, see `labelled`

@@ -13,8 +13,8 @@ from typing import Final
 import cv2
 import numpy as np
 
-from recognizer import outlines, weights
 from recognizer.types import Box, Crop, Float32, Mask, Photo, UInt8Image
+from recognizer.vision import outlines, weights
 
 SETTINGS: Final = f"hull-7-{weights.digest(outlines.SHIPPED)}"
 """What the crops depend on, the outline network among it; an index made with other settings is of no use. The number is

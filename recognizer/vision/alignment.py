@@ -4,8 +4,8 @@ Two steps. Descriptors of crop and catalogue photo are matched directly with Low
 proposes a similarity transform by its places, scales and angles; the matches that agree with the best one are the
 `inliers` (the pose clustering of Lowe 2004, without bins). Then a homography (MAGSAC, Barath et al. 2020, from
 OpenCV) carries the catalogue photo onto the crop, where three things are compared: luminance and colour around the
-matched points, colour all over the pin, and how far the two pins cover one another; and a network (`twins`) looks at
-both for what parts variants. Inliers say that the drawing is the same; colour and `twins` part its platings, enamels
+matched points, colour all over the pin, and how far the two pins cover one another; and a network (`variants`) looks at
+both for what parts variants. Inliers say that the drawing is the same; colour and `variants` part its platings, enamels
 and words; a pin that lies half outside the crop is a neighbour of the one asked.
 """
 
@@ -19,8 +19,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from recognizer import twins
 from recognizer.types import Float32, Hit, Keypoints, Mask, Reference, UInt8Image
+from recognizer.vision import variants
 
 RATIO: Final = 0.8
 """Lowe's ratio of the nearest to the second nearest distance inside one catalogue photo."""
@@ -35,9 +35,9 @@ _EXACT: Final = 0.012  # of the crop's long side: MAGSAC's threshold for the hom
 _STRETCH: Final = 10  # between the areas that two matched places are magnified by; a phone held aslant gives about 3
 _LEAST: Final = 5  # matches behind a homography, one more than define it
 _FEWEST: Final = 50  # pixels that say anything of colour
-_LEAST_SEEN: Final = 0.025  # of the frame of `twins`
-_MOST_SEEN: Final = 0.5  # overlap from which on `twins` saw enough of both: a neighbour's rim shows no variant
-_SURE: Final = 4.0  # log-odds past which it does not matter how sure `twins` is
+_LEAST_SEEN: Final = 0.025  # of the frame of `variants`
+_MOST_SEEN: Final = 0.5  # overlap from which on `variants` saw enough of both: a neighbour's rim shows no variant
+_SURE: Final = 4.0  # log-odds past which it does not matter how sure `variants` is
 _SIDE: Final = 192  # long side in pixels at which aligned pictures are compared: coarser than scratches and grain
 
 
@@ -82,9 +82,9 @@ def verify(
         )
         laid = _laid(image, canvas.outline, references[at], homography)
         if laid is not None:
-            pairs_of[at] = twins.paired(*laid)
+            pairs_of[at] = variants.paired(*laid)
     if pairs_of:
-        said = twins.load().same(np.stack(list(pairs_of.values())))
+        said = variants.load().same(np.stack(list(pairs_of.values())))
         for at, value in zip(pairs_of, said.tolist(), strict=True):
             trust = _trust(counted[at].inliers) * min(counted[at].overlap / _MOST_SEEN, 1.0)
             counted[at] = replace(counted[at], same=float(np.clip(value, -_SURE, _SURE)) * trust)
@@ -94,10 +94,10 @@ def verify(
 def _laid(
     image: UInt8Image, outline: Float32 | None, reference: Reference, homography: NDArray[np.float64]
 ) -> tuple[UInt8Image, UInt8Image, Mask] | None:
-    """Crop and catalogue photo laid over one another for `twins`, and where both pins are seen; None if hardly."""
+    """Crop and catalogue photo laid over one another for `variants`, and where both pins are seen; None if hardly."""
     pin = _carried(reference.keypoints.places, homography)
-    place = twins.frame(image.shape[:2], pin)
-    size = (twins.SIDE, twins.SIDE)
+    place = variants.frame(image.shape[:2], pin)
+    size = (variants.SIDE, variants.SIDE)
     of_thumbnail = place @ homography @ _from_thumbnail(reference)
     whole = np.ones(reference.thumbnail.shape[:2], np.uint8)
     covered = cv2.warpPerspective(whole, of_thumbnail, size, flags=cv2.INTER_NEAREST)
@@ -110,13 +110,13 @@ def _laid(
 
 
 def _warped(image: UInt8Image, transform: NDArray[np.float64]) -> UInt8Image:
-    """The picture in the frame of `twins`, smoothed before it is made smaller: a plain warp would alias."""
-    centre = np.linalg.inv(transform) @ (twins.SIDE / 2, twins.SIDE / 2, 1)
+    """The picture in the frame of `variants`, smoothed before it is made smaller: a plain warp would alias."""
+    centre = np.linalg.inv(transform) @ (variants.SIDE / 2, variants.SIDE / 2, 1)
     depth = float(transform[2] @ (centre / centre[2]))
     scale = float(np.sqrt(abs(np.linalg.det(transform) / depth**3)))  # the transform's derivative there
     if scale < 0.6:
         image = np.asarray(cv2.GaussianBlur(image, (0, 0), 0.4 / max(scale, 0.05)), np.uint8)
-    return np.asarray(cv2.warpPerspective(image, transform, (twins.SIDE, twins.SIDE)), np.uint8)
+    return np.asarray(cv2.warpPerspective(image, transform, (variants.SIDE, variants.SIDE)), np.uint8)
 
 
 def _from_thumbnail(reference: Reference) -> NDArray[np.float64]:
