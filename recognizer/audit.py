@@ -18,13 +18,14 @@ from typing import Any, Final
 
 import numpy as np
 
-from recognizer import embedder, vectors, verdict
+from recognizer import verdict
 from recognizer.catalogue import Catalogue
 from recognizer.errors import IndexError_, PhotoError
-from recognizer.features import embedding_settings
-from recognizer.pairs import APART, agreement, as_query, is_copy, nearest
+from recognizer.search import embedder
+from recognizer.search.agreement import APART, agreement, as_query, is_copy, nearest
+from recognizer.search.features import embedding_settings
+from recognizer.search.index import Index, read_embeddings, write_embeddings
 from recognizer.types import CatalogueImage, Float32, Hit, Role, Status
-from recognizer.vectors import Index
 from recognizer.vision import crops
 from recognizer.vision.alignment import verify
 from recognizer.vision.photos import check_photo, open_photo, photo_size
@@ -394,14 +395,14 @@ class _Auditor:
         found = []
         for image in images:
             try:
-                found.append(vectors.read_embeddings(self.index.folder, settings, image.sha256))
+                found.append(read_embeddings(self.index.folder, settings, image.sha256))
                 continue
             except IndexError_:
                 model = model or embedder.load(self.index.manifest.model, self.models)
             self.index.check_model(model.fingerprint, model.name)
             crop = crops.single(open_photo(self.catalogue.picture_path(image), image.file))
             (zooms,) = model.embed_zooms([crop.whole], [crops.lifted(crop)])
-            vectors.write_embeddings(self.index.folder, settings, image.sha256, zooms)
+            write_embeddings(self.index.folder, settings, image.sha256, zooms)
             found.append(zooms)
         return np.stack(found)
 

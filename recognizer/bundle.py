@@ -22,15 +22,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from recognizer import archive, kin, tables, vectors
+from recognizer import archive, kin, tables
 from recognizer.archive import Progress
 from recognizer.catalogue import BUNDLE, DATABASE, PICTURES, Catalogue
 from recognizer.errors import CatalogueError, IndexError_
 from recognizer.files import write_whole
 from recognizer.program import program_version
+from recognizer.search.index import Index, features_path, remove_images, write
 from recognizer.transfer import transfer
 from recognizer.types import CatalogueEntry, CatalogueImage, Role
-from recognizer.vectors import Index
 from recognizer.vision.photos import encode_jpeg
 
 KIND: Final = "bundle"
@@ -226,7 +226,7 @@ def _write_index(index: Index, kept: Sequence[CatalogueImage], folder: Path, mod
     """Write the index of the photos that are kept, without those that are not."""
     manifest, images = index.manifest, {image.image_id: image.sha256 for image in kept}
     parts = Index.open(index.folder).parts
-    vectors.remove_images(*parts, {image_id for image_id, _ in manifest.images if image_id not in images})
+    remove_images(*parts, {image_id for image_id, _ in manifest.images if image_id not in images})
     folder.mkdir(parents=True)
     own = replace(
         manifest,
@@ -236,12 +236,12 @@ def _write_index(index: Index, kept: Sequence[CatalogueImage], folder: Path, mod
         vectors="vectors-1.faiss",
         descriptors="descriptors-1.faiss",
     )
-    vectors.write(folder, own, *parts)
+    write(folder, own, *parts)
     kin.write(folder, own.settings, kin.read(index.folder, manifest.settings).among(set(images.values())))
     for sha256 in set(images.values()):
-        target = vectors.features_path(folder, manifest.settings, sha256)
+        target = features_path(folder, manifest.settings, sha256)
         target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(vectors.features_path(index.folder, manifest.settings, sha256), target)
+        shutil.copyfile(features_path(index.folder, manifest.settings, sha256), target)
 
 
 def _write_catalogue(

@@ -17,7 +17,7 @@ from typing import Any, Final
 from recognizer import verdict
 from recognizer.errors import ModelError
 from recognizer.files import HERE, write_whole
-from recognizer.vectors import Manifest
+from recognizer.search.index import Manifest
 from recognizer.verdict import Ranking
 
 FILE: Final = "calibration.json"

@@ -22,14 +22,14 @@ from typing import Any, Final
 
 import numpy as np
 
-from recognizer import vectors
 from recognizer.catalogue import Catalogue
-from recognizer.embedder import Embedder
 from recognizer.errors import CatalogueError, EntryNotFound, IndexError_, PhotoError, ZnachkiError
-from recognizer.features import SETTINGS, embedding_settings, reference_of
 from recognizer.files import make_folder, write_whole
 from recognizer.jobs import Job
-from recognizer.pairs import Agreement, agreement, is_copy, nearest
+from recognizer.search import index
+from recognizer.search.agreement import Agreement, agreement, is_copy, nearest
+from recognizer.search.embedder import Embedder
+from recognizer.search.features import SETTINGS, embedding_settings, reference_of
 from recognizer.types import Box, CatalogueEntry, CatalogueImage, Crop, Float32, Photo, Reference, Role, Verdict
 from recognizer.vision.crops import lifted, single
 from recognizer.vision.photos import encode_jpeg, open_photo, read_photo
@@ -151,8 +151,8 @@ def cluster(folder: Path, catalogue: Catalogue, fingerprint: str, *, progress: P
     crops, zooms, references = [], [], []
     for one in crops_of(folder):
         try:
-            zooms.append(vectors.read_embeddings(folder, settings, one.crop))
-            references.append(vectors.read_features(folder, SETTINGS, one.crop))
+            zooms.append(index.read_embeddings(folder, settings, one.crop))
+            references.append(index.read_features(folder, SETTINGS, one.crop))
         except IndexError_:
             continue
         crops.append(one)
@@ -354,8 +354,8 @@ def _keep(folder: Path, crop: Crop, seen: Seen, model: Embedder) -> Seen:
     picture = encode_jpeg(crop.image, _QUALITY)
     name = hashlib.sha256(picture).hexdigest()
     (zooms,) = model.embed_zooms([crop.whole], [lifted(crop)])
-    vectors.write_embeddings(folder, embedding_settings(model.fingerprint), name, zooms)
-    vectors.write_features(folder, SETTINGS, name, reference_of(crop))
+    index.write_embeddings(folder, embedding_settings(model.fingerprint), name, zooms)
+    index.write_features(folder, SETTINGS, name, reference_of(crop))
     make_folder(folder / "crops")
     kept = Seen(name, seen.photo, seen.box, seen.lot, seen.title, seen.picture)
     write_whole(picture_of(folder, kept), picture)

@@ -13,8 +13,8 @@ from dataclasses import dataclass, replace
 from recognizer import kin
 from recognizer.catalogue import Catalogue
 from recognizer.errors import CatalogueError, EntryNotFound
+from recognizer.search.index import Index
 from recognizer.types import CatalogueEntry, Role, Status
-from recognizer.vectors import Index
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,12 +24,14 @@ from typing import Final
 
 import numpy as np
 
-from recognizer import calibration, embedder, kin, reverses, verdict
+from recognizer import calibration, kin, reverses, verdict
 from recognizer.catalogue import Catalogue
 from recognizer.checks import checks
-from recognizer.embedder import Embedder
 from recognizer.errors import IndexError_, IndexMismatch
-from recognizer.features import SETTINGS
+from recognizer.search import embedder
+from recognizer.search.embedder import Embedder
+from recognizer.search.features import SETTINGS
+from recognizer.search.index import Index
 from recognizer.types import (
     CatalogueEntry,
     Crop,
@@ -43,7 +45,6 @@ from recognizer.types import (
     Reference,
     Role,
 )
-from recognizer.vectors import Index
 from recognizer.verdict import Ranking
 from recognizer.vision import inscriptions, keypoints, overlay, sightings
 from recognizer.vision.alignment import verify

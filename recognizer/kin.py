@@ -21,9 +21,9 @@ import numpy as np
 from recognizer import verdict
 from recognizer.errors import IndexError_
 from recognizer.files import HERE, write_whole
-from recognizer.pairs import as_query
+from recognizer.search.agreement import as_query
+from recognizer.search.index import Index
 from recognizer.types import CatalogueEntry, Hit
-from recognizer.vectors import Index
 from recognizer.vision.alignment import verify
 
 FORMAT: Final = 1

@@ -15,8 +15,8 @@ import numpy as np
 
 from recognizer import verdict
 from recognizer.catalogue import Catalogue
-from recognizer.embedder import Embedder
 from recognizer.errors import PhotoError
+from recognizer.search.embedder import Embedder
 from recognizer.types import (
     CatalogueImage,
     Crop,

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from recognizer.catalogue import Catalogue
-from recognizer.embedder import Embedder
+from recognizer.search.embedder import Embedder
+from recognizer.search.index import Index
 from recognizer.types import CatalogueEntry
-from recognizer.vectors import Index
 
 DAMPING: Final = 60
 """What is added to a rank before it is inverted, the paper's value."""

@@ -79,7 +79,7 @@ def sample_files(tmp_path_factory: pytest.TempPathFactory) -> sample.SampleFiles
 @pytest.fixture(scope="session")
 def _base_read_once() -> Iterator[None]:
     """Every recognizer on drawn pins shares one base model, which nothing writes to, rather than reading its own."""
-    from recognizer import embedder
+    from recognizer.search import embedder
 
     read = embedder._folder
     held: list[embedder.Embedder] = []
@@ -139,7 +139,7 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     import open_clip
     import torch
 
-    from recognizer import embedder
+    from recognizer.search import embedder
 
     vision = {"image_size": 32, "layers": 1, "width": 32, "head_width": 16, "patch_size": 16}
     text = {"context_length": 8, "vocab_size": 50, "width": 16, "heads": 2, "layers": 1}

@@ -12,16 +12,16 @@ from click.testing import CliRunner, Result
 from planted import missed_and_false, plant
 
 from index.build import build
-from recognizer import sample, vectors
+from recognizer import sample
 from recognizer.audit import Audit, Finding, Kind, audit
 from recognizer.audit_report import WORDS, write_audit
 from recognizer.catalogue import Catalogue
 from recognizer.cli import main
 from recognizer.commands.auditing import KINDS, ROLES
 from recognizer.errors import CatalogueError, EntryNotFound
-from recognizer.pairs import APART, agreement, is_copy, nearest
+from recognizer.search.agreement import APART, agreement, is_copy, nearest
+from recognizer.search.index import Index, read_features
 from recognizer.types import Role
-from recognizer.vectors import Index
 from recognizer.vision.photos import encode_jpeg
 
 Queries = Callable[[int], tuple[Path, str | None]]
@@ -97,7 +97,7 @@ def test_nothing_is_embedded_anew_and_nothing_changed(data: Path, monkeypatch: p
     def forbidden(*_: object, **__: object) -> None:
         raise AssertionError("a photo was looked at that the index holds")
 
-    monkeypatch.setattr("recognizer.embedder.load", forbidden)
+    monkeypatch.setattr("recognizer.search.embedder.load", forbidden)
     monkeypatch.setattr("recognizer.vision.crops.single", forbidden)
     before = {path: path.stat().st_mtime_ns for path in data.rglob("*") if path.is_file() and path.suffix != ".db"}
     audit(data)
@@ -204,7 +204,7 @@ def test_another_photo_of_the_same_pin_is_no_copy(data: Path, ids: list[str]) ->
     twins = [at for at, entry in enumerate(sample.entries(40)) if entry.family == "З-сем-001"]
     with Catalogue.open(data) as catalogue:
         images = [catalogue.images(entry_id=ids[at])[0] for at in twins]
-    pair = [vectors.read_features(index.folder, index.manifest.settings, image.sha256) for image in images[:2]]
+    pair = [read_features(index.folder, index.manifest.settings, image.sha256) for image in images[:2]]
     assert not is_copy(agreement(*pair))
 
 

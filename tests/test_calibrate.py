@@ -13,8 +13,8 @@ import pytest
 from recognizer import calibration, verdict
 from recognizer.calibration import Calibration
 from recognizer.errors import ModelError
+from recognizer.search.index import Manifest
 from recognizer.types import Hit, Verdict
-from recognizer.vectors import Manifest
 from recognizer.verdict import Measured
 from training import calibrate
 from training.rank import Case, judge

@@ -8,10 +8,10 @@ import pytest
 from click.testing import CliRunner
 
 from index.damage import damaged
-from recognizer import vectors
 from recognizer.catalogue import Catalogue
 from recognizer.cli import main
 from recognizer.identify import Recognizer
+from recognizer.search import index
 from recognizer.vision.photos import open_photo
 
 
@@ -129,7 +129,7 @@ def test_a_damaged_model_is_named_and_so_is_one_that_the_index_was_not_made_with
     manifest = own_data / "index" / "index.json"
     said = json.loads(manifest.read_text(encoding="utf-8"))
     manifest.write_text(json.dumps(said | {"model": "tiny"}), encoding="utf-8")
-    assert vectors.read_manifest(own_data / "index") is not None
+    assert index.read_manifest(own_data / "index") is not None
     [(name, what)] = damaged(own_data)
     assert (name, "not the model that the index was made with" in what) == ("models/tiny", True)
     cut(model / "weights.safetensors")

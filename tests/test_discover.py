@@ -15,13 +15,13 @@ from recognizer.catalogue import Catalogue
 from recognizer.cli import main
 from recognizer.discover import Cluster, Seen, grouped
 from recognizer.discover_report import write_discovered
-from recognizer.embedder import Embedder
 from recognizer.errors import PhotoError, ZnachkiError
 from recognizer.identify import Recognizer
 from recognizer.jobs import Job
 from recognizer.listings import Listing
 from recognizer.lot_report import write
 from recognizer.scenes import Lot
+from recognizer.search.embedder import Embedder
 from recognizer.vision.photos import encode_jpeg, open_photo
 
 LACKING = 1_000_003  # seed of drawn pins that the catalogue of the tests lacks

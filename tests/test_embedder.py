@@ -14,9 +14,10 @@ import timm
 import torch
 from safetensors.torch import load_file, save_file
 
-from recognizer import embedder, sample
-from recognizer.embedder import Embedder, Preprocessing
+from recognizer import sample
 from recognizer.errors import ModelError
+from recognizer.search import embedder
+from recognizer.search.embedder import Embedder, Preprocessing
 from recognizer.types import UInt8Image
 
 FORM = Preprocessing(32, (0.5, 0.4, 0.3), (0.2, 0.2, 0.25))

@@ -11,8 +11,8 @@ import pytest
 from recognizer import families
 from recognizer.catalogue import Catalogue
 from recognizer.errors import CatalogueError, EntryNotFound
+from recognizer.search.index import Index
 from recognizer.types import CatalogueEntry
-from recognizer.vectors import Index
 
 
 def twins(entries: list[CatalogueEntry]) -> dict[str, set[str]]:

@@ -13,10 +13,12 @@ import numpy as np
 import pytest
 
 from index.build import build
-from recognizer import embedder, identify, sample, vectors, verdict
+from recognizer import identify, sample, verdict
 from recognizer.catalogue import Catalogue
 from recognizer.errors import CatalogueError, IndexError_, IndexMismatch, ModelError
 from recognizer.identify import Recognizer
+from recognizer.search import embedder
+from recognizer.search.index import Index
 from recognizer.types import Evidence, Photo, Recognition, Verdict
 from recognizer.vision.photos import encode_jpeg, open_photo
 from training.grounds import ground
@@ -235,7 +237,7 @@ def test_another_ranking_may_be_given(data: Path, photos: list[Photo]) -> None:
     held = verdict.ranking()
     never = replace(held, bias=-50.0, drawing_bias=-50.0)
     with Catalogue.open(data) as catalogue:
-        index = vectors.Index.open(data / "index")
+        index = Index.open(data / "index")
         recognizer = Recognizer(catalogue, index, embedder.load(index.manifest.model), never)
         assert best(recognizer.identify(photos[:1])[0]).verdict is Verdict.UNKNOWN
 

@@ -22,13 +22,15 @@ import pytest
 from index import spread
 from index.build import BATCH, build
 from index.check import check
-from recognizer import embedder, features, identify, sample, vectors
+from recognizer import identify, sample
 from recognizer.catalogue import Catalogue
-from recognizer.embedder import ZOOMS, Embedder
 from recognizer.errors import CatalogueError, IndexError_, ModelError
-from recognizer.scale import OF_BASE
+from recognizer.search import embedder, features
+from recognizer.search import index as vectors
+from recognizer.search.embedder import ZOOMS, Embedder
+from recognizer.search.index import Index
+from recognizer.search.similarity import OF_BASE
 from recognizer.types import Evidence, Float32, Photo, Role
-from recognizer.vectors import Index
 from recognizer.vision import crops, keypoints
 from recognizer.vision.photos import encode_jpeg
 

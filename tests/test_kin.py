@@ -12,11 +12,11 @@ import pytest
 from index.build import build
 from recognizer import kin, verdict
 from recognizer.catalogue import Catalogue
-from recognizer.features import SETTINGS
 from recognizer.identify import Recognizer
 from recognizer.kin import Kin
+from recognizer.search.features import SETTINGS
+from recognizer.search.index import Index
 from recognizer.types import Box, CatalogueEntry, Hit, Role, Verdict
-from recognizer.vectors import Index
 
 
 def unnamed(data: Path) -> list[set[str]]:

@@ -15,14 +15,15 @@ import torch
 from click.testing import CliRunner, Result
 
 from index.build import build
-from recognizer import embedder, sample
+from recognizer import sample
 from recognizer.catalogue import Catalogue
 from recognizer.cli import main
 from recognizer.identify import Recognizer
 from recognizer.imports import import_csv
-from recognizer.texts import TextTower
+from recognizer.search import embedder
+from recognizer.search.index import read_manifest
+from recognizer.search.text_tower import TextTower
 from recognizer.types import Photo, UInt8Image
-from recognizer.vectors import read_manifest
 from training import promote, train
 from training.evaluate import Exam, Marks, exam_of, marked, similarities
 

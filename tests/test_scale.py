@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from index import spread
-from recognizer import embedder
-from recognizer.scale import OF_BASE, Scale
+from recognizer.search import embedder
+from recognizer.search.similarity import OF_BASE, Scale
 from recognizer.types import Float32, UInt8Image
 
 

@@ -11,8 +11,8 @@ import pytest
 from recognizer import sample
 from recognizer.errors import IndexError_
 from recognizer.identify import Recognizer
+from recognizer.search.index import Index
 from recognizer.types import Box, Crop, Keypoints, Photo, Reference, UInt8Image
-from recognizer.vectors import Index
 from recognizer.vision import keypoints, sightings
 from recognizer.vision.crops import joined, shows_several
 

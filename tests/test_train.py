@@ -16,13 +16,14 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file
 
-from recognizer import embedder, sample
+from recognizer import sample
 from recognizer.catalogue import Catalogue
-from recognizer.embedder import Preprocessing, Trunk, load, padded, read_card
-from recognizer.embedder import trunk as trunk_of
 from recognizer.errors import ModelError
 from recognizer.imports import import_csv
-from recognizer.texts import TextTower, pieces
+from recognizer.search import embedder
+from recognizer.search.embedder import Preprocessing, Trunk, load, padded, read_card
+from recognizer.search.embedder import trunk as trunk_of
+from recognizer.search.text_tower import TextTower, pieces
 from recognizer.types import CatalogueEntry, UInt8Image
 from training import augment, data, loss, settle, train
 from training.train import Plan

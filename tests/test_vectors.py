@@ -14,11 +14,12 @@ import faiss
 import numpy as np
 import pytest
 
-from recognizer import sample, vectors
+from recognizer import sample
 from recognizer.errors import IndexError_, IndexMismatch
-from recognizer.scale import OF_BASE, Scale
+from recognizer.search import index as vectors
+from recognizer.search.index import Index, Manifest
+from recognizer.search.similarity import OF_BASE, Scale
 from recognizer.types import Float32, Keypoints, Reference
-from recognizer.vectors import Index, Manifest
 from recognizer.vision import keypoints
 
 DIM = 24

@@ -9,7 +9,8 @@ import cv2
 import numpy as np
 import pytest
 
-from recognizer import sample, vectors
+from recognizer import sample
+from recognizer.search import index
 from recognizer.types import Hit, Reference, UInt8Image
 from recognizer.vision import keypoints, variants
 from recognizer.vision.alignment import verify
@@ -20,7 +21,7 @@ PIN = 4
 
 def reference(image: UInt8Image) -> Reference:
     """What an index keeps of a catalogue photo."""
-    factor = min(1.0, vectors.THUMBNAIL / max(image.shape[:2]))
+    factor = min(1.0, index.THUMBNAIL / max(image.shape[:2]))
     thumbnail = cv2.resize(image, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA)
     return Reference(keypoints.extract(image), np.asarray(thumbnail, np.uint8), factor)
 

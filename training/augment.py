@@ -15,7 +15,7 @@ from typing import Final
 import cv2
 import numpy as np
 
-from recognizer.embedder import ZOOMS, padded, zoomed
+from recognizer.search.embedder import ZOOMS, padded, zoomed
 from recognizer.types import Mask, UInt8Image
 from training.grounds import ground, noise
 from training.render import camera, drop_shadow, posed
@@ -27,7 +27,7 @@ PAIRS: Final = {
     ("middle", "middle"): 0.14,
     ("middle", "lifted"): 0.06,
 }
-"""The looks of the two views of one pin and how often: the comparisons that `vectors.Index.similar` makes, most often
+"""The looks of the two views of one pin and how often: the comparisons that `index.Index.similar` makes, most often
 those that decide on real photos."""
 
 GREY: Final = 127

@@ -26,10 +26,10 @@ from torch import Tensor
 from tqdm import tqdm
 
 from recognizer import metrics, verdict
-from recognizer.features import SETTINGS
 from recognizer.files import write_whole
 from recognizer.identify import Recognizer
 from recognizer.imports import read_queries
+from recognizer.search.features import SETTINGS
 from recognizer.types import Hit, Photo, Verdict
 from recognizer.verdict import EVIDENCES, SIGNS, Ranking
 from recognizer.vision import crops, variants, weights

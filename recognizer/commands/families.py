@@ -24,7 +24,7 @@ def families(entries: tuple[str, ...], accept: bool, name: str, data: Path, as_j
     """
     from recognizer import families as kin
     from recognizer.catalogue import Catalogue
-    from recognizer.vectors import Index
+    from recognizer.search.index import Index
 
     if entries and not accept:
         raise click.UsageError("name entries together with --accept")

@@ -49,7 +49,7 @@ class Agreement:
 def nearest(zooms: Float32, most: int) -> Iterator[list[tuple[int, float]]]:
     """Yield for each photo's embeddings, of (n, zooms, dim), the rows of those most like it with their similarity.
 
-    At most `most`, best first, itself left out; the similarity is that of `vectors.Index.similar`. Worked in blocks, so
+    At most `most`, best first, itself left out; the similarity is that of `index.Index.similar`. Worked in blocks, so
     that memory grows with n and not with its square.
     """
     if len(zooms) < 2:

@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from recognizer.errors import ModelError
-from recognizer.texts import TextTower
+from recognizer.search.text_tower import TextTower
 from recognizer.types import Float32, UInt8Image
 from recognizer.vision.processor import computes_bfloat16
 
@@ -43,7 +43,7 @@ ImageNet base alone has .27 recall at 1 (.81 at 50) with the whole photo, .59 (.
 and .98. Without the whole photo `emblems/` falls to .95; five views gave .02 more on `pins/` for twice the time."""
 
 BATCH: Final = 32
-_OURS: Final = Path(__file__).resolve().parent / "models"
+_OURS: Final = Path(__file__).resolve().parents[1] / "models"
 _WEIGHTS: Final = "weights.safetensors"
 _CARD: Final = "model.json"
 _TEXT: Final = "text_tower."  # what the names of the text tower's tensors begin with

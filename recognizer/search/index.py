@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 
 from recognizer.errors import IndexError_, IndexMismatch
 from recognizer.files import DRAFT, HERE, beside, make_folder, write_whole
-from recognizer.scale import OF_BASE, Scale
+from recognizer.search.similarity import OF_BASE, Scale
 from recognizer.types import Float32, Hit, Keypoints, Neighbours, Reference
 
 FORMAT: Final = 1

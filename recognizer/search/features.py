@@ -1,4 +1,4 @@
-"""Features: what is taken of a photo to compare it, and the names that `vectors` keeps it under.
+"""Features: what is taken of a photo to compare it, and the names that `index` keeps it under.
 
 The names tell how pins are cut out and keypoints taken, so that nothing is compared with what was taken in another way.
 """
@@ -10,7 +10,7 @@ from typing import Final
 import cv2
 import numpy as np
 
-from recognizer import vectors
+from recognizer.search import index
 from recognizer.types import Crop, Keypoints, Reference, UInt8Image
 from recognizer.vision import crops, keypoints
 
@@ -29,7 +29,7 @@ def reference_of(crop: Crop) -> Reference:
     corner = (float(crop.box.left), float(crop.box.top))
     moved = Keypoints(points.places + np.array(corner, np.float32), points.scales, points.angles, points.descriptors)
     height, width = crop.image.shape[:2]
-    factor = min(1.0, vectors.THUMBNAIL / max(height, width))
+    factor = min(1.0, index.THUMBNAIL / max(height, width))
     size = (max(1, round(width * factor)), max(1, round(height * factor)))
     thumbnail: UInt8Image = np.asarray(cv2.resize(crop.image, size, interpolation=cv2.INTER_AREA), np.uint8)
     outline = None if crop.outline is None else crop.outline + np.array(corner, np.float32)
