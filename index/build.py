@@ -13,8 +13,8 @@ from typing import Any, Final
 import numpy as np
 
 from index.spread import of_model
-from recognizer import kin
 from recognizer.catalogue import Catalogue
+from recognizer.decision import same_drawing
 from recognizer.errors import IndexError_, IndexMismatch, PhotoError
 from recognizer.files import DRAFT
 from recognizer.search import embedder, index
@@ -201,19 +201,19 @@ def _find_kin(
     assert manifest is not None  # it was just made, or found to be what it should
     held = {sha256 for _, sha256 in manifest.images}
     try:
-        known = kin.Kin() if rebuild else kin.read(folder, SETTINGS)
+        known = same_drawing.Kin() if rebuild else same_drawing.read(folder, SETTINGS)
     except IndexError_:
-        known = kin.Kin()  # damaged: made anew
+        known = same_drawing.Kin()  # damaged: made anew
     if known.asked == held:
         return
 
-    def save(found: kin.Kin) -> None:
-        kin.write(folder, SETTINGS, found)
+    def save(found: same_drawing.Kin) -> None:
+        same_drawing.write(folder, SETTINGS, found)
 
     if held <= known.asked:  # photos are gone
         save(known.among(held))
         return
-    kin.completed(Index.open(folder), owners, known, progress, save)
+    same_drawing.completed(Index.open(folder), owners, known, progress, save)
 
 
 def _opened(folder: Path, old: Manifest | None, gone: set[int]) -> tuple[tuple[Any, Any] | None, int]:

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from recognizer import archive, kin
+from recognizer import archive
+from recognizer.decision import same_drawing
 from recognizer.errors import IndexError_, ModelError
 from recognizer.search.features import embedding_settings
 from recognizer.search.index import (
@@ -82,9 +83,9 @@ def _of_index(data: Path, manifest: Manifest, progress: Progress | None) -> Iter
         if manifest.vectors in changed:
             index = None  # told already
     try:
-        kin.read(folder, manifest.settings)
+        same_drawing.read(folder, manifest.settings)
     except IndexError_ as error:
-        yield _told(data, kin.path_of(folder), error)
+        yield _told(data, same_drawing.path_of(folder), error)
     for done, (image_id, sha256) in enumerate(manifest.images, 1):
         try:
             read_features(folder, manifest.settings, sha256)

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from recognizer.checks import in_words
+from recognizer.decision.checks import in_words
+from recognizer.decision.verdict import Ranking
 from recognizer.numbers import numbers_under
 from recognizer.types import Float32, Match, Photo, Recognition, Verdict
-from recognizer.verdict import Ranking
 
 MEASURED: Final = ("similarity", "votes", "inliers", "appearance", "colour", "overlap", "same", "silhouette")
 """What is shown of a hit, named as in `types.Hit`."""

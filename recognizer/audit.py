@@ -18,8 +18,8 @@ from typing import Any, Final
 
 import numpy as np
 
-from recognizer import verdict
 from recognizer.catalogue import Catalogue
+from recognizer.decision import verdict
 from recognizer.errors import IndexError_, PhotoError
 from recognizer.search import embedder
 from recognizer.search.agreement import APART, agreement, as_query, is_copy, nearest

@@ -22,9 +22,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from recognizer import archive, kin, tables
+from recognizer import archive, tables
 from recognizer.archive import Progress
 from recognizer.catalogue import BUNDLE, DATABASE, PICTURES, Catalogue
+from recognizer.decision import same_drawing
 from recognizer.errors import CatalogueError, IndexError_
 from recognizer.files import write_whole
 from recognizer.program import program_version
@@ -237,7 +238,9 @@ def _write_index(index: Index, kept: Sequence[CatalogueImage], folder: Path, mod
         descriptors="descriptors-1.faiss",
     )
     write(folder, own, *parts)
-    kin.write(folder, own.settings, kin.read(index.folder, manifest.settings).among(set(images.values())))
+    same_drawing.write(
+        folder, own.settings, same_drawing.read(index.folder, manifest.settings).among(set(images.values()))
+    )
     for sha256 in set(images.values()):
         target = features_path(folder, manifest.settings, sha256)
         target.parent.mkdir(parents=True, exist_ok=True)

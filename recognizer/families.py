@@ -1,8 +1,8 @@
 """Families: entries that their photos hardly part, found from the catalogue itself.
 
-Entries whose photos are kin (`kin`), and kin of kin, are one family. The curator accepts one by giving it a name. An
-answer names the kin of a pin with or without that: a name also joins what the photos do not, and two names part what
-they do.
+Entries whose photos are kin (`same_drawing`), and kin of kin, are one family. The curator accepts one by giving it a
+name. An answer names the kin of a pin with or without that: a name also joins what the photos do not, and two names
+part what they do.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from recognizer import kin
 from recognizer.catalogue import Catalogue
+from recognizer.decision import same_drawing
 from recognizer.errors import CatalogueError, EntryNotFound
 from recognizer.search.index import Index
 from recognizer.types import CatalogueEntry, Role, Status
@@ -38,8 +38,8 @@ def propose(catalogue: Catalogue, index: Index, progress: Callable[[int, int], N
     entries = {entry.entry_id: entry for entry in catalogue.entries() if entry.status is Status.ACTIVE}
     images = [one for one in catalogue.images(Role.FACE) if one.entry_id in entries]
     owners = {image.image_id: image.entry_id for image in images}
-    known = kin.completed(index, owners, kin.read(index.folder, index.manifest.settings), progress)
-    alike = kin.groups(known, [(image.sha256, image.entry_id) for image in images])
+    known = same_drawing.completed(index, owners, same_drawing.read(index.folder, index.manifest.settings), progress)
+    alike = same_drawing.groups(known, [(image.sha256, image.entry_id) for image in images])
     found = [_family([entries[one] for one in ids], least) for ids, least in alike]
     return sorted((one for one in found if one is not None), key=lambda family: -family.alike)
 

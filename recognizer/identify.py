@@ -24,9 +24,10 @@ from typing import Final
 
 import numpy as np
 
-from recognizer import calibration, kin, reverses, verdict
 from recognizer.catalogue import Catalogue
-from recognizer.checks import checks
+from recognizer.decision import calibration, further_photos, same_drawing, verdict
+from recognizer.decision.checks import checks
+from recognizer.decision.verdict import Ranking
 from recognizer.errors import IndexError_, IndexMismatch
 from recognizer.search import embedder
 from recognizer.search.embedder import Embedder
@@ -45,7 +46,6 @@ from recognizer.types import (
     Reference,
     Role,
 )
-from recognizer.verdict import Ranking
 from recognizer.vision import inscriptions, keypoints, overlay, sightings
 from recognizer.vision.alignment import verify
 from recognizer.vision.crops import holds_pin, joined, lifted, shows_several, split
@@ -196,10 +196,10 @@ class Recognizer:
         manifest = self.index.manifest
         held = [(sha256, self._entries[one]) for one, sha256 in manifest.images if one in self._entries]
         try:
-            return kin.families(kin.read(self.index.folder, manifest.settings), held)
+            return same_drawing.families(same_drawing.read(self.index.folder, manifest.settings), held)
         except IndexError_ as error:
             _LOG.warning("%s", error)
-            return kin.families(kin.Kin(), held)
+            return same_drawing.families(same_drawing.Kin(), held)
 
     def _read(self, crop: Crop, answer: Recognition) -> Recognition:
         """The answer with what is read on the pin, where that may choose between the members of a family."""
@@ -211,7 +211,7 @@ class Recognizer:
 
     def fused(self, answer: Recognition, others: Sequence[tuple[Photo, Role]]) -> Recognition:
         """Return the answer for a pin's face with what further photos of the same pin say: reverse, clasp, mark."""
-        return _checked(reverses.fused(answer, others, self.catalogue, self.model, self.ranking))
+        return _checked(further_photos.fused(answer, others, self.catalogue, self.model, self.ranking))
 
     def hits(self, crops: Sequence[Crop], *, depth: int = 5, evidence: Evidence = Evidence.BOTH) -> list[list[Hit]]:
         """Return the candidates of each crop with all their evidences, in no order; at least `depth` by each

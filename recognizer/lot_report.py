@@ -22,7 +22,7 @@ import numpy as np
 
 from recognizer.answers import Answer, answer_json, percent
 from recognizer.catalogue import Catalogue
-from recognizer.checks import in_words
+from recognizer.decision.checks import in_words
 from recognizer.files import write_whole
 from recognizer.jobs import Job, Task
 from recognizer.lot_marks import Marker, ranked, seen, to_own

@@ -15,12 +15,12 @@ import numpy as np
 
 from recognizer.answers import MEASURED, percent
 from recognizer.catalogue import Catalogue
-from recognizer.checks import in_words
+from recognizer.decision.checks import in_words
+from recognizer.decision.verdict import Ranking
 from recognizer.errors import CatalogueError, PhotoError
 from recognizer.files import make_folder, write_whole
 from recognizer.pictures import Neighbour, draw_beside, draw_boxes, thumbnail
 from recognizer.types import Box, CatalogueEntry, Float32, Match, Photo, Recognition, Role, UInt8Image, Verdict
-from recognizer.verdict import Ranking
 from recognizer.vision import differences
 from recognizer.vision.photos import encode_jpeg, jpeg_uri, open_photo
 

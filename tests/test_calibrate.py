@@ -10,12 +10,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from recognizer import calibration, verdict
-from recognizer.calibration import Calibration
+from recognizer.decision import calibration, verdict
+from recognizer.decision.calibration import Calibration
+from recognizer.decision.verdict import Measured
 from recognizer.errors import ModelError
 from recognizer.search.index import Manifest
 from recognizer.types import Hit, Verdict
-from recognizer.verdict import Measured
 from training import calibrate
 from training.rank import Case, judge
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from recognizer.checks import WORDS, checks, in_words
+from recognizer.decision.checks import WORDS, checks, in_words
 from recognizer.types import CatalogueEntry
 
 GOLD = CatalogueEntry("1", "101", material="brass, gilt", year_from=1975, size_mm="25 x 18")

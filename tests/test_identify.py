@@ -13,8 +13,9 @@ import numpy as np
 import pytest
 
 from index.build import build
-from recognizer import identify, sample, verdict
+from recognizer import identify, sample
 from recognizer.catalogue import Catalogue
+from recognizer.decision import verdict
 from recognizer.errors import CatalogueError, IndexError_, IndexMismatch, ModelError
 from recognizer.identify import Recognizer
 from recognizer.search import embedder

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from index.build import build
-from recognizer import kin, verdict
 from recognizer.catalogue import Catalogue
+from recognizer.decision import same_drawing, verdict
+from recognizer.decision.same_drawing import Kin
 from recognizer.identify import Recognizer
-from recognizer.kin import Kin
 from recognizer.search.features import SETTINGS
 from recognizer.search.index import Index
 from recognizer.types import Box, CatalogueEntry, Hit, Role, Verdict
@@ -81,9 +81,9 @@ def test_only_new_photos_are_asked(own_data: Path, asked: list[int]) -> None:
 def test_what_was_found_before_a_kill_is_not_looked_for_again(
     own_data: Path, asked: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole = kin.read(own_data / "index", SETTINGS)
-    kin.path_of(own_data / "index").unlink()
-    monkeypatch.setattr(kin, "_SAVED", 4)
+    whole = same_drawing.read(own_data / "index", SETTINGS)
+    same_drawing.path_of(own_data / "index").unlink()
+    monkeypatch.setattr(same_drawing, "_SAVED", 4)
 
     def killed(done: int, total: int) -> None:
         if done == 10:
@@ -91,28 +91,28 @@ def test_what_was_found_before_a_kill_is_not_looked_for_again(
 
     with pytest.raises(KeyboardInterrupt):
         build(own_data, progress=killed)
-    assert len(kin.read(own_data / "index", SETTINGS).asked) == 8
+    assert len(same_drawing.read(own_data / "index", SETTINGS).asked) == 8
     asked.clear()
     build(own_data)
     assert len(asked) == len(whole.asked) - 8
-    assert kin.read(own_data / "index", SETTINGS) == whole
+    assert same_drawing.read(own_data / "index", SETTINGS) == whole
 
 
 def test_photos_that_are_gone_are_no_kin(own_data: Path, asked: list[int]) -> None:
-    (one, _), *_ = kin.read(own_data / "index", SETTINGS).pairs
+    (one, _), *_ = same_drawing.read(own_data / "index", SETTINGS).pairs
     with Catalogue.open(own_data) as catalogue:
         for image in catalogue.images(Role.FACE):
             if image.sha256 == one:
                 catalogue.remove_image(image.image_id)
     build(own_data)
-    left = kin.read(own_data / "index", SETTINGS)
+    left = same_drawing.read(own_data / "index", SETTINGS)
     assert one not in left.asked
     assert all(one not in pair for pair in left.pairs)
     assert asked == []
 
 
 def test_a_damaged_list_of_kin_is_told_and_made_anew(own_data: Path, caplog: pytest.LogCaptureFixture) -> None:
-    path = kin.path_of(own_data / "index")
+    path = same_drawing.path_of(own_data / "index")
     whole = path.read_bytes()
     path.write_bytes(whole[:-20])
     with Recognizer.open(own_data) as recognizer:
@@ -124,7 +124,7 @@ def test_a_damaged_list_of_kin_is_told_and_made_anew(own_data: Path, caplog: pyt
 
 
 def test_photos_of_other_features_are_no_kin(own_data: Path) -> None:
-    assert kin.read(own_data / "index", "another way") == Kin()
+    assert same_drawing.read(own_data / "index", "another way") == Kin()
 
 
 def entry(entry_id: str, family: str = "") -> tuple[str, CatalogueEntry]:
@@ -148,19 +148,21 @@ def test_kin_of_kin_are_one_family_unless_the_curator_parts_them(
     named: dict[str, str], expected: list[set[str]]
 ) -> None:
     found: dict[str, set[str]] = defaultdict(set)
-    for entry_id, name in kin.families(pairs("ab", "bc"), [entry(one, named.get(one, "")) for one in "abcd"]).items():
+    for entry_id, name in same_drawing.families(
+        pairs("ab", "bc"), [entry(one, named.get(one, "")) for one in "abcd"]
+    ).items():
         if name:
             found[name].add(entry_id)
     assert sorted(found.values(), key=min) == expected
 
 
 def test_entries_that_share_a_photo_are_kin() -> None:
-    assert kin.groups(Kin(), [("one", "a"), ("one", "b"), ("two", "c")]) == [(["a", "b"], 1.0)]
+    assert same_drawing.groups(Kin(), [("one", "a"), ("one", "b"), ("two", "c")]) == [(["a", "b"], 1.0)]
 
 
 def test_a_group_is_as_alike_as_its_weakest_tie() -> None:
     known = Kin(pairs={("1", "2"): 0.9, ("2", "3"): 0.5, ("1", "3"): 0.4})
-    assert kin.groups(known, [("1", "a"), ("2", "b"), ("3", "c")]) == [(["a", "b", "c"], 0.5)]
+    assert same_drawing.groups(known, [("1", "a"), ("2", "b"), ("3", "c")]) == [(["a", "b", "c"], 0.5)]
 
 
 def test_a_pin_is_told_with_kin_that_its_photo_does_not_show() -> None:

@@ -8,9 +8,9 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import pytest
 
-from recognizer import verdict
+from recognizer.decision import verdict
+from recognizer.decision.verdict import EVIDENCES, SIGNS, Ranking
 from recognizer.types import Hit, Photo, Verdict
-from recognizer.verdict import EVIDENCES, SIGNS, Ranking
 from training import rank
 from training.rank import Case, cross_validate, fit
 

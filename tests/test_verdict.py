@@ -9,10 +9,20 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from recognizer import verdict
+from recognizer.decision import verdict
+from recognizer.decision.verdict import (
+    EVIDENCES,
+    SIGNS,
+    Measured,
+    Ranking,
+    decide,
+    evidences,
+    scores,
+    signs,
+    without_pin,
+)
 from recognizer.errors import ModelError
 from recognizer.types import Box, CatalogueEntry, Hit, Match, Recognition, Verdict
-from recognizer.verdict import EVIDENCES, SIGNS, Measured, Ranking, decide, evidences, scores, signs, without_pin
 
 BOX = Box(3, 5, 103, 205)
 A, B, C, D = (CatalogueEntry(name, title=name) for name in "ABCD")

@@ -25,13 +25,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 from tqdm import tqdm
 
-from recognizer import metrics, verdict
+from recognizer import metrics
+from recognizer.decision import verdict
+from recognizer.decision.verdict import EVIDENCES, SIGNS, Ranking
 from recognizer.files import write_whole
 from recognizer.identify import Recognizer
 from recognizer.imports import read_queries
 from recognizer.search.features import SETTINGS
 from recognizer.types import Hit, Photo, Verdict
-from recognizer.verdict import EVIDENCES, SIGNS, Ranking
 from recognizer.vision import crops, variants, weights
 from recognizer.vision.photos import open_photo
 

@@ -11,7 +11,7 @@ import click
 from recognizer.commands import data_option, echo, json_option, print_json, progress_bar, rate_option
 
 if TYPE_CHECKING:
-    from recognizer.calibration import Calibration
+    from recognizer.decision.calibration import Calibration
 
 
 @click.command()

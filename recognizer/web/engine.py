@@ -19,8 +19,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
-from recognizer import calibration
 from recognizer.catalogue import Catalogue
+from recognizer.decision import calibration
 from recognizer.errors import ZnachkiError
 from recognizer.identify import Recognizer
 from recognizer.search import embedder

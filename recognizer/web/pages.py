@@ -20,7 +20,7 @@ from starlette.datastructures import FormData, UploadFile
 
 from recognizer import lot_report
 from recognizer.answers import percent
-from recognizer.checks import in_words
+from recognizer.decision.checks import in_words
 from recognizer.errors import EntryNotFound, IndexError_
 from recognizer.program import program_version
 from recognizer.search.features import embedding_settings

@@ -14,11 +14,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from recognizer import verdict
+from recognizer.decision import verdict
+from recognizer.decision.verdict import Ranking
 from recognizer.errors import ModelError
 from recognizer.files import HERE, write_whole
 from recognizer.search.index import Manifest
-from recognizer.verdict import Ranking
 
 FILE: Final = "calibration.json"
 FORMAT: Final = 1

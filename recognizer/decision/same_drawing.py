@@ -18,7 +18,7 @@ from typing import Final
 
 import numpy as np
 
-from recognizer import verdict
+from recognizer.decision import verdict
 from recognizer.errors import IndexError_
 from recognizer.files import HERE, write_whole
 from recognizer.search.agreement import as_query

@@ -13,8 +13,9 @@ from typing import Final
 
 import numpy as np
 
-from recognizer import verdict
 from recognizer.catalogue import Catalogue
+from recognizer.decision import verdict
+from recognizer.decision.verdict import Ranking
 from recognizer.errors import PhotoError
 from recognizer.search.embedder import Embedder
 from recognizer.types import (
@@ -27,7 +28,6 @@ from recognizer.types import (
     Reference,
     Role,
 )
-from recognizer.verdict import Ranking
 from recognizer.vision import crops, keypoints
 from recognizer.vision.alignment import verify
 from recognizer.vision.photos import open_photo
