@@ -116,8 +116,8 @@ def in_process(data: Path, table: Path) -> dict[str, Any]:
 
 def step(data: Path, table: Path) -> dict[str, Any]:
     """Import a table into a data folder, and return seconds and megabytes."""
-    from recognizer.catalogue import Catalogue
-    from recognizer.imports import import_source
+    from recognizer.catalogue.imports import import_source
+    from recognizer.catalogue.store import Catalogue
 
     with Catalogue.open(data, create=True) as catalogue:
         before = peak()

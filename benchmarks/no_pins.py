@@ -24,9 +24,9 @@ from tqdm import tqdm
 
 from index.build import build
 from recognizer import sample
-from recognizer.catalogue import Catalogue
+from recognizer.catalogue.imports import import_csv
+from recognizer.catalogue.store import Catalogue
 from recognizer.identify import Recognizer
-from recognizer.imports import import_csv
 from recognizer.types import Photo, UInt8Image
 from recognizer.vision.photos import list_photos, open_photo
 from training.grounds import ground

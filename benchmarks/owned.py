@@ -20,7 +20,7 @@ import click
 from tqdm import tqdm
 
 from recognizer.answers import Answer, answer_json
-from recognizer.catalogue import Catalogue
+from recognizer.catalogue.store import Catalogue
 from recognizer.collection import Collection
 from recognizer.identify import Recognizer
 from recognizer.lot_marks import Mark, Marker, seen

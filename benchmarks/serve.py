@@ -29,7 +29,7 @@ from typing import Any
 import httpx
 
 from recognizer.archive import sha256_of
-from recognizer.catalogue import Catalogue
+from recognizer.catalogue.store import Catalogue
 from recognizer.web.tokens import Tokens
 
 

@@ -88,8 +88,8 @@ def peak_bytes() -> int:
 
 
 def step_import(asked: argparse.Namespace) -> dict[str, Any]:
-    from recognizer.catalogue import Catalogue
-    from recognizer.imports import import_csv
+    from recognizer.catalogue.imports import import_csv
+    from recognizer.catalogue.store import Catalogue
 
     start = time.perf_counter()
     with Catalogue.open(asked.data, create=True) as catalogue:
@@ -107,8 +107,8 @@ def step_index(asked: argparse.Namespace) -> dict[str, Any]:
 
 
 def step_identify(asked: argparse.Namespace) -> dict[str, Any]:
+    from recognizer.catalogue.imports import read_queries
     from recognizer.identify import Recognizer
-    from recognizer.imports import read_queries
     from recognizer.vision.photos import open_photo
 
     paths = [path for path, _ in read_queries(asked.queries)[: asked.limit]]

@@ -15,9 +15,9 @@ import numpy as np
 
 from index.build import build
 from recognizer import sample
-from recognizer.catalogue import Catalogue
+from recognizer.catalogue.imports import import_csv, read_queries
+from recognizer.catalogue.store import Catalogue
 from recognizer.identify import Recognizer
-from recognizer.imports import import_csv, read_queries
 from recognizer.pictures import Neighbour, draw_beside
 from recognizer.types import UInt8Image, Verdict
 from recognizer.vision.photos import encode_jpeg, open_photo

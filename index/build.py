@@ -13,7 +13,7 @@ from typing import Any, Final
 import numpy as np
 
 from index.spread import of_model
-from recognizer.catalogue import Catalogue
+from recognizer.catalogue.store import Catalogue
 from recognizer.decision import same_drawing
 from recognizer.errors import IndexError_, IndexMismatch, PhotoError
 from recognizer.files import DRAFT

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from recognizer.catalogue import Catalogue
+from recognizer.catalogue.store import Catalogue
 from recognizer.search.features import SETTINGS
 from recognizer.search.index import Index, features_path, read_manifest
 from recognizer.types import Role

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from recognizer.catalogue.numbers import numbers_under
 from recognizer.decision.checks import in_words
 from recognizer.decision.verdict import Ranking
-from recognizer.numbers import numbers_under
 from recognizer.types import Float32, Match, Photo, Recognition, Verdict
 
 MEASURED: Final = ("similarity", "votes", "inliers", "appearance", "colour", "overlap", "same", "silhouette")

@@ -18,7 +18,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from recognizer.catalogue import Catalogue
+from recognizer.catalogue.store import Catalogue
 from recognizer.decision import verdict
 from recognizer.errors import IndexError_, PhotoError
 from recognizer.search import embedder

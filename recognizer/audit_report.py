@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from recognizer.audit import Audit, Finding, Kind
-from recognizer.catalogue import Catalogue
+from recognizer.catalogue.store import Catalogue
 from recognizer.files import write_whole
 from recognizer.pictures import thumbnail
 from recognizer.report import Inlined, catalogue_picture, inlined, template

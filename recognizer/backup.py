@@ -19,10 +19,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from recognizer import archive, corrections
+from recognizer import archive
 from recognizer.archive import Progress
-from recognizer.catalogue import DATABASE, PICTURES, QUERIES, REMOVED, Catalogue
-from recognizer.database import REVISION
+from recognizer.catalogue import corrections
+from recognizer.catalogue.database import REVISION
+from recognizer.catalogue.store import DATABASE, PICTURES, QUERIES, REMOVED, Catalogue
 from recognizer.errors import CatalogueError
 from recognizer.program import program_version
 from recognizer.transfer import check_empty, transfer

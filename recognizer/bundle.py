@@ -22,9 +22,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from recognizer import archive, tables
+from recognizer import archive
 from recognizer.archive import Progress
-from recognizer.catalogue import BUNDLE, DATABASE, PICTURES, Catalogue
+from recognizer.catalogue import tables
+from recognizer.catalogue.store import BUNDLE, DATABASE, PICTURES, Catalogue
 from recognizer.decision import same_drawing
 from recognizer.errors import CatalogueError, IndexError_
 from recognizer.files import write_whole

@@ -13,14 +13,14 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
-from recognizer import tables
-from recognizer.catalogue import Catalogue
+from recognizer.catalogue import tables
+from recognizer.catalogue.folding import fold
+from recognizer.catalogue.store import Catalogue
+from recognizer.catalogue.tables import holding as _holding
 from recognizer.condition import condition_of
 from recognizer.errors import CatalogueError
 from recognizer.files import beside
-from recognizer.tables import holding as _holding
 from recognizer.types import CatalogueEntry, Status
-from recognizer.words import fold
 
 LIST_COLUMNS: Final = ("number", "title", "entry_id", "count", "jar", "price", "note", "condition")
 """Columns of a table of holdings; only `number` must be there: an entry_id or any number."""

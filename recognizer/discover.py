@@ -22,7 +22,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from recognizer.catalogue import Catalogue
+from recognizer.catalogue.store import Catalogue
 from recognizer.errors import CatalogueError, EntryNotFound, IndexError_, PhotoError, ZnachkiError
 from recognizer.files import make_folder, write_whole
 from recognizer.jobs import Job

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from recognizer.catalogue import Catalogue
+from recognizer.catalogue.store import Catalogue
 from recognizer.decision import same_drawing
 from recognizer.errors import CatalogueError, EntryNotFound
 from recognizer.search.index import Index

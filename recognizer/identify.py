@@ -24,7 +24,7 @@ from typing import Final
 
 import numpy as np
 
-from recognizer.catalogue import Catalogue
+from recognizer.catalogue.store import Catalogue
 from recognizer.decision import calibration, further_photos, same_drawing, verdict
 from recognizer.decision.checks import checks
 from recognizer.decision.verdict import Ranking

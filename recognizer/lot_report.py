@@ -21,7 +21,7 @@ from typing import Any, Final
 import numpy as np
 
 from recognizer.answers import Answer, answer_json, percent
-from recognizer.catalogue import Catalogue
+from recognizer.catalogue.store import Catalogue
 from recognizer.decision.checks import in_words
 from recognizer.files import write_whole
 from recognizer.jobs import Job, Task

@@ -14,7 +14,7 @@ import jinja2
 import numpy as np
 
 from recognizer.answers import MEASURED, percent
-from recognizer.catalogue import Catalogue
+from recognizer.catalogue.store import Catalogue
 from recognizer.decision.checks import in_words
 from recognizer.decision.verdict import Ranking
 from recognizer.errors import CatalogueError, PhotoError

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from recognizer.catalogue import Catalogue
+from recognizer.catalogue.store import Catalogue
 from recognizer.search.embedder import Embedder
 from recognizer.search.index import Index
 from recognizer.types import CatalogueEntry

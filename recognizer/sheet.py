@@ -9,7 +9,7 @@ from typing import Final
 import jinja2
 import segno
 
-from recognizer.catalogue import Catalogue
+from recognizer.catalogue.store import Catalogue
 from recognizer.collection import Holding
 from recognizer.errors import CatalogueError, PhotoError
 from recognizer.files import write_whole

@@ -11,7 +11,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from recognizer.catalogue import QUERIES, REMOVED, Catalogue
+from recognizer.catalogue.store import QUERIES, REMOVED, Catalogue
 from recognizer.errors import CatalogueError
 from recognizer.files import DRAFT, HERE, beside
 

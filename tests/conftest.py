@@ -30,7 +30,7 @@ def _catalogues_are_made_quickly() -> Iterator[None]:
     nothing waits for the disk, as in the PostgreSQL below; a killed process loses nothing by that."""
     import sqlalchemy as sa
 
-    from recognizer import database, migrations
+    from recognizer.catalogue import database, migrations
 
     upgrade, set_up = migrations.upgrade, database._set_up_sqlite
     made: list[tuple[str, Any]] = []
@@ -100,8 +100,8 @@ def _base_read_once() -> Iterator[None]:
 def data(sample_files: sample.SampleFiles, tmp_path_factory: pytest.TempPathFactory, _base_read_once: None) -> Path:
     """A data folder with the drawn catalogue imported and indexed; read it, and take `own_data` to write to one."""
     from index.build import build
-    from recognizer.catalogue import Catalogue
-    from recognizer.imports import import_csv
+    from recognizer.catalogue.imports import import_csv
+    from recognizer.catalogue.store import Catalogue
 
     folder = tmp_path_factory.mktemp("znachki") / "data"
     with Catalogue.open(folder, create=True) as catalogue:
@@ -128,7 +128,7 @@ def recognizer(data: Path) -> Iterator[Recognizer]:
 @pytest.fixture(scope="session")
 def query(sample_files: sample.SampleFiles) -> Callable[[int], tuple[Path, str | None]]:
     """Gives photo `n` of the drawn queries and the entry_id that it shows, None where the catalogue lacks the pin."""
-    from recognizer.imports import read_queries
+    from recognizer.catalogue.imports import read_queries
 
     return read_queries(sample_files.queries).__getitem__
 
@@ -258,7 +258,7 @@ def server(_postgresql: str, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     """Gives the address of an empty catalogue on a PostgreSQL server of the tests' own, another one at each call."""
     import psycopg
 
-    from recognizer.catalogue import Catalogue
+    from recognizer.catalogue.store import Catalogue
 
     given: list[str] = []
 

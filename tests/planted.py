@@ -10,7 +10,7 @@ import numpy as np
 
 from recognizer import sample
 from recognizer.audit import Audit, Kind
-from recognizer.catalogue import Catalogue
+from recognizer.catalogue.store import Catalogue
 from recognizer.types import Role, UInt8Image
 from recognizer.vision.photos import encode_jpeg
 

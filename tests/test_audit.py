@@ -15,7 +15,7 @@ from index.build import build
 from recognizer import sample
 from recognizer.audit import Audit, Finding, Kind, audit
 from recognizer.audit_report import WORDS, write_audit
-from recognizer.catalogue import Catalogue
+from recognizer.catalogue.store import Catalogue
 from recognizer.cli import main
 from recognizer.commands.auditing import KINDS, ROLES
 from recognizer.errors import CatalogueError, EntryNotFound

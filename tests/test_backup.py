@@ -14,10 +14,11 @@ import pytest
 from click.testing import CliRunner
 from killing import TURNS, kills
 
-from recognizer import backup, database
+from recognizer import backup
 from recognizer.archive import MANIFEST
 from recognizer.backup import FORMAT, WAITING, back_up, check_folder, restore
-from recognizer.catalogue import DATABASE, PICTURES, Catalogue
+from recognizer.catalogue import database
+from recognizer.catalogue.store import DATABASE, PICTURES, Catalogue
 from recognizer.cli import main
 from recognizer.collection import Collection
 from recognizer.errors import CatalogueError

@@ -14,7 +14,7 @@ from click.testing import CliRunner
 from recognizer.archive import MANIFEST
 from recognizer.backup import check_folder
 from recognizer.bundle import BundleReport, allows_publishing, compare, make_bundle, open_bundle
-from recognizer.catalogue import BUNDLE, DATABASE, Catalogue
+from recognizer.catalogue.store import BUNDLE, DATABASE, Catalogue
 from recognizer.cli import main
 from recognizer.collection import Collection
 from recognizer.errors import CatalogueError, IndexError_

@@ -10,8 +10,8 @@ from pathlib import Path
 import entries
 import pytest
 
-from recognizer import migrations
-from recognizer.catalogue import DATABASE, REVISION, Catalogue, Stored, fold
+from recognizer.catalogue import migrations
+from recognizer.catalogue.store import DATABASE, REVISION, Catalogue, Stored, fold
 from recognizer.errors import CatalogueError, EntryNotFound
 from recognizer.types import CatalogueEntry, CatalogueImage, Role, Status
 
@@ -438,7 +438,7 @@ def test_threads_write_one_after_the_other(catalogue: Catalogue) -> None:
 
 
 def test_a_writer_that_waited_in_vain_is_told_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("recognizer.database.WAIT_SECONDS", 0)
+    monkeypatch.setattr("recognizer.catalogue.database.WAIT_SECONDS", 0)
     with Catalogue.open(tmp_path, create=True) as one, Catalogue.open(tmp_path) as other, one.transaction():
         one.upsert([SHIP])
         with pytest.raises(CatalogueError, match="locked; another znachki is writing to it; wait"):

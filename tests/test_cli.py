@@ -18,7 +18,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from recognizer import sample
-from recognizer.catalogue import Catalogue
+from recognizer.catalogue.store import Catalogue
 from recognizer.cli import COMMANDS, main
 from recognizer.types import CatalogueEntry
 

@@ -13,7 +13,7 @@ import segno
 from click.testing import CliRunner
 from killing import TURNS, kills
 
-from recognizer.catalogue import Catalogue
+from recognizer.catalogue.store import Catalogue
 from recognizer.cli import main
 from recognizer.collection import LIST_COLUMNS, Collection, Holding, Kind, write_list
 from recognizer.errors import CatalogueError, EntryNotFound
@@ -267,7 +267,7 @@ def test_owning_killed_at_any_moment_counts_nothing_twice_and_goes_on(tmp_path: 
     table.write_text("number,count\n" + "".join(f"e{number},2\n" for number in range(60)))
     code = """
 from pathlib import Path
-from recognizer.catalogue import Catalogue
+from recognizer.catalogue.store import Catalogue
 from recognizer.collection import Collection, Kind
 def work(data, table):
     while True:

@@ -9,13 +9,14 @@ from click.testing import CliRunner, Result
 from drawing import draw
 from web_service import serving, wait_ready
 
-from recognizer import corrections, sample
+from recognizer import sample
 from recognizer.backup import back_up, check_folder, restore
-from recognizer.catalogue import QUERIES, Catalogue
+from recognizer.catalogue import corrections
+from recognizer.catalogue.corrections import EARLIER, Correction, Query, Said, corrected_queries
+from recognizer.catalogue.imports import read_queries
+from recognizer.catalogue.store import QUERIES, Catalogue
 from recognizer.cli import main
-from recognizer.corrections import EARLIER, Correction, Query, Said, corrected_queries
 from recognizer.errors import CatalogueError, EntryNotFound
-from recognizer.imports import read_queries
 from recognizer.transfer import transfer
 from recognizer.types import CatalogueEntry
 from recognizer.vision.photos import encode_jpeg, open_photo

@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from index.damage import damaged
-from recognizer.catalogue import Catalogue
+from recognizer.catalogue.store import Catalogue
 from recognizer.cli import main
 from recognizer.identify import Recognizer
 from recognizer.search import index

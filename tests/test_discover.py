@@ -11,7 +11,7 @@ from click.testing import CliRunner, Result
 
 from index.build import build
 from recognizer import discover, sample
-from recognizer.catalogue import Catalogue
+from recognizer.catalogue.store import Catalogue
 from recognizer.cli import main
 from recognizer.discover import Cluster, Seen, grouped
 from recognizer.discover_report import write_discovered

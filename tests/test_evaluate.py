@@ -14,7 +14,7 @@ from click.testing import CliRunner, Result
 from PIL import Image
 
 from recognizer import sample
-from recognizer.catalogue import Catalogue
+from recognizer.catalogue.store import Catalogue
 from recognizer.cli import main
 from recognizer.metrics import QUALITIES, STAGES
 from recognizer.types import Box, Evidence, Hit, Match, Photo, Recognition, Verdict

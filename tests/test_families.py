@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from recognizer import families
-from recognizer.catalogue import Catalogue
+from recognizer.catalogue.store import Catalogue
 from recognizer.errors import CatalogueError, EntryNotFound
 from recognizer.search.index import Index
 from recognizer.types import CatalogueEntry

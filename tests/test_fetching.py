@@ -15,14 +15,14 @@ import pytest
 from click.testing import CliRunner
 from killing import TURNS, kills
 
-from recognizer import fetching
-from recognizer.catalogue import Catalogue
+from recognizer.catalogue import fetching
+from recognizer.catalogue.fetching import FetchReport, Manners, fetch, may_fetch
+from recognizer.catalogue.store import Catalogue
+from recognizer.catalogue.wanted import State, WantedPicture, want, want_again, wanted
 from recognizer.cli import main
 from recognizer.errors import CatalogueError
-from recognizer.fetching import FetchReport, Manners, fetch, may_fetch
 from recognizer.types import CatalogueEntry, Role
 from recognizer.vision.photos import encode_jpeg
-from recognizer.wanted import State, WantedPicture, want, want_again, wanted
 
 QUICK = Manners(pause=0, back_off=0.01, timeout=0.3, whole=2, private=True)
 
@@ -447,8 +447,8 @@ def test_a_fetch_killed_at_any_moment_is_gone_on_with_and_counts_nothing_twice(t
         catalogue.upsert([CatalogueEntry("1")])
         ask(catalogue, *(host.address(f"/p/{n}") for n in range(pictures)))
     code = """
-from recognizer.catalogue import Catalogue
-from recognizer.fetching import Manners, fetch
+from recognizer.catalogue.store import Catalogue
+from recognizer.catalogue.fetching import Manners, fetch
 def work(data):
     with Catalogue.open(data) as catalogue:
         fetch(catalogue, Manners(pause=0.01, private=True))

@@ -12,12 +12,12 @@ import sqlalchemy as sa
 from alembic import command
 from click.testing import CliRunner
 
-from recognizer import history, migrations
-from recognizer.catalogue import DATABASE, REMOVED, Catalogue
+from recognizer.catalogue import history, migrations
+from recognizer.catalogue.history import ChangedRow
+from recognizer.catalogue.store import DATABASE, REMOVED, Catalogue
 from recognizer.cli import main
 from recognizer.collection import Collection
 from recognizer.errors import CatalogueError, EntryNotFound
-from recognizer.history import ChangedRow
 from recognizer.types import CatalogueEntry, Role, Status
 
 SHIP = CatalogueEntry("ship", number="1", title="Крейсер", identifiers=(("avers", "8-12"), ("own", "7")))

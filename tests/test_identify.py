@@ -14,7 +14,7 @@ import pytest
 
 from index.build import build
 from recognizer import identify, sample
-from recognizer.catalogue import Catalogue
+from recognizer.catalogue.store import Catalogue
 from recognizer.decision import verdict
 from recognizer.errors import CatalogueError, IndexError_, IndexMismatch, ModelError
 from recognizer.identify import Recognizer

@@ -8,8 +8,8 @@ import pytest
 from drawing import draw
 from killing import TURNS, kills
 
-from recognizer.catalogue import Catalogue
-from recognizer.imports import FORMATS, ImportReport, import_source, memory
+from recognizer.catalogue.imports import FORMATS, ImportReport, import_source, memory
+from recognizer.catalogue.store import Catalogue
 from recognizer.types import CatalogueEntry, Role
 
 HEADER = "entry_id,title,image\n"
@@ -191,8 +191,8 @@ def test_an_import_killed_at_any_moment_leaves_all_or_nothing_and_is_gone_on_wit
     path.write_text(HEADER + "".join(f"{n},t,{n}.png\n" for n in range(count)))
     code = """
 from pathlib import Path
-from recognizer.catalogue import Catalogue
-from recognizer.imports import import_source
+from recognizer.catalogue.store import Catalogue
+from recognizer.catalogue.imports import import_source
 def work(data, table):
     with Catalogue.open(data) as catalogue:
         import_source(catalogue, Path(table))

@@ -10,10 +10,18 @@ from pathlib import Path
 import pytest
 from drawing import draw
 
-from recognizer import history, imports
-from recognizer.catalogue import Catalogue
+from recognizer.catalogue import history, imports
+from recognizer.catalogue.imports import (
+    ImportReport,
+    carrying,
+    import_csv,
+    import_folder,
+    parse_years,
+    read_queries,
+    spool,
+)
+from recognizer.catalogue.store import Catalogue
 from recognizer.errors import CatalogueError
-from recognizer.imports import ImportReport, carrying, import_csv, import_folder, parse_years, read_queries, spool
 from recognizer.types import CatalogueEntry, Role, Status
 
 HEADER = "entry_id,title,maker,image,role\n"
@@ -412,14 +420,14 @@ def test_a_killed_import_is_done_again(tmp_path: Path, base: Path) -> None:
     code = """if True:
         import os, sys
         from pathlib import Path
-        from recognizer.catalogue import Catalogue
-        from recognizer.imports import import_csv
+        from recognizer.catalogue.store import Catalogue
+        from recognizer.catalogue.imports import import_csv
         stored = Catalogue.add_images
         Catalogue.add_images = lambda *given: (stored(*given), os._exit(9))
         import_csv(Catalogue.open(sys.argv[1], create=True), Path(sys.argv[2]))
     """
     data = tmp_path / "data"
-    root = Path(imports.__file__).parents[2]
+    root = Path(imports.__file__).parents[3]
     done = subprocess.run([sys.executable, "-c", code, data, path], check=False, cwd=root)
     assert done.returncode == 9
     with Catalogue.open(data, create=True) as catalogue:

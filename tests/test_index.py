@@ -23,7 +23,7 @@ from index import spread
 from index.build import BATCH, build
 from index.check import check
 from recognizer import identify, sample
-from recognizer.catalogue import Catalogue
+from recognizer.catalogue.store import Catalogue
 from recognizer.errors import CatalogueError, IndexError_, ModelError
 from recognizer.search import embedder, features
 from recognizer.search import index as vectors

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from index.build import build
-from recognizer.catalogue import Catalogue
+from recognizer.catalogue.store import Catalogue
 from recognizer.decision import same_drawing, verdict
 from recognizer.decision.same_drawing import Kin
 from recognizer.identify import Recognizer

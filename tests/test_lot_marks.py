@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner
 
 from recognizer import lot_report
-from recognizer.catalogue import Catalogue
+from recognizer.catalogue.store import Catalogue
 from recognizer.cli import main
 from recognizer.collection import Collection
 from recognizer.errors import CatalogueError

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from recognizer.answers import CSV_COLUMNS, Answer, answer_json, answer_lines, answer_rows
-from recognizer.numbers import (
+from recognizer.catalogue.numbers import (
     Collision,
     collisions_of,
     is_well_formed,

@@ -16,10 +16,10 @@ from click.testing import CliRunner, Result
 
 from index.build import build
 from recognizer import sample
-from recognizer.catalogue import Catalogue
+from recognizer.catalogue.imports import import_csv
+from recognizer.catalogue.store import Catalogue
 from recognizer.cli import main
 from recognizer.identify import Recognizer
-from recognizer.imports import import_csv
 from recognizer.search import embedder
 from recognizer.search.index import read_manifest
 from recognizer.search.text_tower import TextTower

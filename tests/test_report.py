@@ -17,7 +17,7 @@ import pytest
 from PIL import Image
 
 from recognizer import report, sample
-from recognizer.catalogue import Catalogue
+from recognizer.catalogue.store import Catalogue
 from recognizer.errors import PhotoError, ZnachkiError
 from recognizer.pictures import Neighbour, draw_beside, draw_boxes, thumbnail
 from recognizer.report import Failure, percent, write_failures, write_report

@@ -17,9 +17,9 @@ from safetensors import safe_open
 from safetensors.torch import load_file
 
 from recognizer import sample
-from recognizer.catalogue import Catalogue
+from recognizer.catalogue.imports import import_csv
+from recognizer.catalogue.store import Catalogue
 from recognizer.errors import ModelError
-from recognizer.imports import import_csv
 from recognizer.search import embedder
 from recognizer.search.embedder import Preprocessing, Trunk, load, padded, read_card
 from recognizer.search.embedder import trunk as trunk_of

@@ -12,13 +12,13 @@ import sqlalchemy as sa
 from click.testing import CliRunner
 from entries import GAGARIN
 
-from recognizer import database, tables
-from recognizer.catalogue import DATABASE, Catalogue
+from recognizer.catalogue import database, tables
+from recognizer.catalogue.exports import export_csv
+from recognizer.catalogue.imports import import_csv
+from recognizer.catalogue.store import DATABASE, Catalogue
 from recognizer.cli import main
 from recognizer.collection import Collection
 from recognizer.errors import CatalogueError
-from recognizer.exports import export_csv
-from recognizer.imports import import_csv
 from recognizer.transfer import transfer
 from recognizer.types import CatalogueEntry, Role
 from recognizer.vision.photos import encode_jpeg
@@ -185,7 +185,7 @@ def test_a_reader_sees_one_moment_while_another_writes(tmp_path: Path, url: str 
 def test_a_server_that_waits_in_vain_or_is_not_there_is_told_with_the_cure(
     tmp_path: Path, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("recognizer.database.WAIT_SECONDS", 0)
+    monkeypatch.setattr("recognizer.catalogue.database.WAIT_SECONDS", 0)
     url = server()
     with (
         Catalogue.open(tmp_path, url=url) as one,

@@ -23,7 +23,7 @@ from click.testing import CliRunner
 from web_service import Served, board_of, serving, serving_copy, wait_ready
 
 from recognizer import sample
-from recognizer.catalogue import Catalogue
+from recognizer.catalogue.store import Catalogue
 from recognizer.cli import main
 from recognizer.sample import SampleFiles
 from recognizer.types import CatalogueEntry, Role

@@ -17,8 +17,8 @@ import torch
 from torch import Tensor
 from torch.utils.data import IterableDataset
 
-from recognizer.catalogue import Catalogue
-from recognizer.corrections import corrected_queries
+from recognizer.catalogue.corrections import corrected_queries
+from recognizer.catalogue.store import Catalogue
 from recognizer.files import HERE, make_folder, write_whole
 from recognizer.types import CatalogueEntry, Role, UInt8Image
 from recognizer.vision import crops

@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from recognizer.catalogue import Catalogue
+from recognizer.catalogue.store import Catalogue
 from recognizer.errors import PhotoError
 from recognizer.metrics import mean_reciprocal_rank, recall_at
 from recognizer.search.embedder import Embedder

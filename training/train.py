@@ -33,7 +33,7 @@ from torch import Tensor, distributed, nn
 from torch.nn import functional
 from torch.utils.data import DataLoader
 
-from recognizer.catalogue import Catalogue
+from recognizer.catalogue.store import Catalogue
 from recognizer.errors import CatalogueError, ModelError, PhotoError
 from recognizer.files import HERE, beside
 from recognizer.search import embedder

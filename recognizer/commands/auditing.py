@@ -34,7 +34,7 @@ def audit(kinds: tuple[str, ...], report: Path | None, data: Path, as_json: bool
 
     from recognizer import audit as audits
     from recognizer.audit_report import WORDS, write_audit
-    from recognizer.catalogue import Catalogue
+    from recognizer.catalogue.store import Catalogue
 
     with progress_bar("audit") as progress:
         found = audits.audit(data, progress=progress)
@@ -73,7 +73,7 @@ def photo(image_id: int, remove: bool, entry: str | None, role: str | None, data
     """
     from dataclasses import asdict
 
-    from recognizer.catalogue import Catalogue
+    from recognizer.catalogue.store import Catalogue
     from recognizer.types import Role
 
     if remove + (entry is not None) + (role is not None) > 1:

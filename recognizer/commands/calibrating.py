@@ -28,10 +28,10 @@ def calibrate(queries: Path | None, false_match_rate: float | None, data: Path, 
     changes or the index grows or shrinks by more than a tenth; delete DATA/index/calibration.json to go back to what
     ships.
     """
-    from recognizer import corrections
-    from recognizer.catalogue import Catalogue
+    from recognizer.catalogue import corrections
+    from recognizer.catalogue.imports import read_queries
+    from recognizer.catalogue.store import Catalogue
     from recognizer.commands.evaluating import check_queries
-    from recognizer.imports import read_queries
     from training.calibrate import calibrate as fit
     from training.rank import FALSE_MATCHES
 

@@ -35,7 +35,7 @@ def _saying_options(command: _Command) -> _Command:
 
 @contextmanager
 def _collection(data: Path, collector: str) -> Iterator[Collection]:
-    from recognizer.catalogue import Catalogue
+    from recognizer.catalogue.store import Catalogue
     from recognizer.collection import Collection
 
     with Catalogue.open(data) as catalogue:

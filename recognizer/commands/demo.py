@@ -76,12 +76,12 @@ def demo(data: Path, count: int, photos: int, model: str | None, as_json: bool) 
     """
     from index.build import build
     from recognizer.answers import answer_lines
-    from recognizer.catalogue import Catalogue
+    from recognizer.catalogue.imports import import_csv, read_queries
+    from recognizer.catalogue.store import Catalogue
     from recognizer.commands.entries import import_lines
     from recognizer.commands.identifying import answer_all
     from recognizer.commands.indexing import index_lines
     from recognizer.identify import Recognizer
-    from recognizer.imports import import_csv, read_queries
     from recognizer.sample import write
 
     say = (lambda text: None) if as_json else click.echo
@@ -176,7 +176,7 @@ def _outcome(answer: Answer, shows: CatalogueEntry | None) -> str:
 
 def _refuse_a_collectors_catalogue(data: Path) -> None:
     """Raise CatalogueError where the folder has entries that no demo drew."""
-    from recognizer.catalogue import DATABASE, Catalogue
+    from recognizer.catalogue.store import DATABASE, Catalogue
     from recognizer.sample import SERIES
 
     if not (data / DATABASE).is_file():

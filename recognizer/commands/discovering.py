@@ -38,7 +38,7 @@ def discover(
     not taken again, so lots may be added at any time. Without JOB_FOLDER what is there is put together anew.
     """
     from recognizer import discover as discoveries
-    from recognizer.catalogue import Catalogue
+    from recognizer.catalogue.store import Catalogue
     from recognizer.discover_report import write_discovered
     from recognizer.search import embedder
     from recognizer.search.index import read_manifest

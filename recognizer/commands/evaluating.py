@@ -26,7 +26,7 @@ from recognizer.commands import (
 from recognizer.errors import CatalogueError, PhotoError
 
 if TYPE_CHECKING:
-    from recognizer.catalogue import Catalogue
+    from recognizer.catalogue.store import Catalogue
     from recognizer.identify import Recognizer
     from recognizer.metrics import Ints, Measures, Outcomes
     from recognizer.report import Failure
@@ -84,7 +84,7 @@ def evaluate(
         _evaluate_lots(lots, draw, model, false_match_rate, data, as_json)
         return
     assert queries is not None
-    from recognizer.imports import read_queries
+    from recognizer.catalogue.imports import read_queries
     from recognizer.types import Evidence
 
     asked = read_queries(queries)

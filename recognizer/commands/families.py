@@ -23,7 +23,7 @@ def families(entries: tuple[str, ...], accept: bool, name: str, data: Path, as_j
     of these entries, `--accept` alone accepts all that are proposed; `znachki undo` takes it back.
     """
     from recognizer import families as kin
-    from recognizer.catalogue import Catalogue
+    from recognizer.catalogue.store import Catalogue
     from recognizer.search.index import Index
 
     if entries and not accept:

@@ -104,7 +104,7 @@ def further_photos(named: Sequence[str]) -> list[tuple[Photo, Role]]:
 def systems_of(numbers: str) -> tuple[str, ...]:
     """The numbering systems that --numbers names, each once."""
     from recognizer.answers import CSV_COLUMNS
-    from recognizer.numbers import systems_in
+    from recognizer.catalogue.numbers import systems_in
 
     systems = systems_in(numbers)
     if taken := [system for system in systems if system in CSV_COLUMNS]:

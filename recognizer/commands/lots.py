@@ -123,7 +123,7 @@ def lot(
 
 def _own(table: Path, jar: str | None, collector: str, data: Path, as_json: bool) -> None:
     """Own the pins that a reviewed table tells."""
-    from recognizer.catalogue import Catalogue
+    from recognizer.catalogue.store import Catalogue
     from recognizer.collection import Collection
 
     with Catalogue.open(data) as catalogue:

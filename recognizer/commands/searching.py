@@ -20,7 +20,7 @@ def search(words: tuple[str, ...], k: int, data: Path, as_json: bool) -> None:
     Pictures are searched by the text tower of the model that the index was made with; where it has none, that is said
     on standard error and the texts alone are searched.
     """
-    from recognizer.catalogue import Catalogue
+    from recognizer.catalogue.store import Catalogue
     from recognizer.search import embedder
     from recognizer.search.index import Index, read_manifest
     from recognizer.searching import search as find

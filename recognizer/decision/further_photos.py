@@ -13,7 +13,7 @@ from typing import Final
 
 import numpy as np
 
-from recognizer.catalogue import Catalogue
+from recognizer.catalogue.store import Catalogue
 from recognizer.decision import verdict
 from recognizer.decision.verdict import Ranking
 from recognizer.errors import PhotoError

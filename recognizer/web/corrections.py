@@ -12,9 +12,9 @@ from dataclasses import asdict
 from functools import partial
 from typing import Any
 
-from recognizer import corrections
-from recognizer.catalogue import Catalogue
-from recognizer.corrections import Correction, Query, Said, query_of
+from recognizer.catalogue import corrections
+from recognizer.catalogue.corrections import Correction, Query, Said, query_of
+from recognizer.catalogue.store import Catalogue
 from recognizer.types import Box
 from recognizer.vision import crops
 from recognizer.vision.photos import open_photo

@@ -7,7 +7,7 @@ import threading
 from collections import OrderedDict
 from typing import Final
 
-from recognizer.catalogue import Catalogue
+from recognizer.catalogue.store import Catalogue
 from recognizer.errors import EntryNotFound, PhotoError
 from recognizer.pictures import thumbnail
 from recognizer.types import CatalogueImage

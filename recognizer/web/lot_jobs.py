@@ -25,7 +25,7 @@ from typing import Any, Final
 
 from recognizer import lot_report
 from recognizer.answers import MEASURED, Answer
-from recognizer.catalogue import Catalogue
+from recognizer.catalogue.store import Catalogue
 from recognizer.errors import EntryNotFound, PhotoError, ZnachkiError
 from recognizer.files import beside
 from recognizer.jobs import Job, Task

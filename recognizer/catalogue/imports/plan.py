@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Final
 
+from recognizer.catalogue.imports.cells import UNFIT, parsed, shown
+from recognizer.catalogue.imports.rows import Picture, Row
+from recognizer.catalogue.imports.spool import Spool
 from recognizer.errors import CatalogueError
-from recognizer.imports.cells import UNFIT, parsed, shown
-from recognizer.imports.rows import Picture, Row
-from recognizer.imports.spool import Spool
 
 SHOWN_ERRORS: Final = 20
 """Errors that a message lists; it counts the others."""

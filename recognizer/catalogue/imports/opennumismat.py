@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
 
+from recognizer.catalogue.imports.cells import COLUMNS
+from recognizer.catalogue.imports.goskatalog import text
+from recognizer.catalogue.imports.rows import Held, Picture, Row
 from recognizer.errors import CatalogueError
-from recognizer.imports.cells import COLUMNS
-from recognizer.imports.goskatalog import text
-from recognizer.imports.rows import Held, Picture, Row
 from recognizer.types import Role
 
 SCHEME: Final = "znachki:"

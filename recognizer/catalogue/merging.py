@@ -8,10 +8,10 @@ from dataclasses import replace
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from recognizer import tables
-from recognizer.history import Notes
-from recognizer.tables import holding as _holding
-from recognizer.tables import image as _image
+from recognizer.catalogue import tables
+from recognizer.catalogue.history import Notes
+from recognizer.catalogue.tables import holding as _holding
+from recognizer.catalogue.tables import image as _image
 from recognizer.types import CatalogueImage
 
 

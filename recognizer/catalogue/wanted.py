@@ -13,8 +13,8 @@ from typing import Final
 
 import sqlalchemy as sa
 
-from recognizer import tables
-from recognizer.catalogue import Catalogue
+from recognizer.catalogue import tables
+from recognizer.catalogue.store import Catalogue
 from recognizer.types import CatalogueImage, Role
 
 _CHUNK: Final = 2000

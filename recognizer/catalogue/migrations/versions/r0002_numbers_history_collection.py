@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from recognizer.numbers import number_key
+from recognizer.catalogue.numbers import number_key
 
 revision = "0002"
 down_revision = "0001"

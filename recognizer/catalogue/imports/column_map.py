@@ -10,10 +10,10 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
+from recognizer.catalogue.imports.cells import COLUMNS, parse_years
+from recognizer.catalogue.imports.grid import SHEETS, Line, file_lines, head_of, seems_cyrillic, sheet_lines
+from recognizer.catalogue.imports.sizes import parse_millimetres
 from recognizer.errors import CatalogueError
-from recognizer.imports.cells import COLUMNS, parse_years
-from recognizer.imports.grid import SHEETS, Line, file_lines, head_of, seems_cyrillic, sheet_lines
-from recognizer.imports.sizes import parse_millimetres
 
 JOINERS: Final = {"theme": " / ", "inscriptions": " | ", "languages": ", ", "identifiers": "; "}
 """What stands between the cells of several columns that make one; a space for the others."""

@@ -20,11 +20,11 @@ from urllib.robotparser import RobotFileParser
 
 import httpx
 
-from recognizer.catalogue import Catalogue
+from recognizer.catalogue.store import Catalogue
+from recognizer.catalogue.wanted import State, WantedPicture, hold, put_off, refuse, wanted
 from recognizer.errors import PhotoError, ZnachkiError
 from recognizer.program import program_version
 from recognizer.vision.photos import check_photo
-from recognizer.wanted import State, WantedPicture, hold, put_off, refuse, wanted
 
 Progress = Callable[[int, int], None]
 """Called with the pictures done and the pictures in all."""

@@ -7,8 +7,8 @@ import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
 
+from recognizer.catalogue.imports.rows import Picture, Row
 from recognizer.errors import CatalogueError, PhotoError
-from recognizer.imports.rows import Picture, Row
 from recognizer.types import Role
 from recognizer.vision.photos import list_photos
 

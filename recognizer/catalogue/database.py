@@ -109,7 +109,7 @@ class Database:
             raise CatalogueError(f"{self.name}: a database, but no catalogue of znachki; choose another one")
         if revision is None and not create:
             raise CatalogueError(missing)
-        from recognizer import migrations  # Alembic takes longer to load than all else does to run
+        from recognizer.catalogue import migrations  # Alembic takes longer to load than all else does to run
 
         with self.transaction() as connection:
             migrations.upgrade(connection, self.name)

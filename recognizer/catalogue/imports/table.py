@@ -9,12 +9,12 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
+from recognizer.catalogue.imports.cells import COLUMNS, OF_ENTRY, UNFIT, one_of
+from recognizer.catalogue.imports.column_map import JOINERS, ColumnMap, lines_of
+from recognizer.catalogue.imports.grid import SHEETS, Line, file_lines, head_of, sheet_lines
+from recognizer.catalogue.imports.plan import refuse
+from recognizer.catalogue.imports.rows import Picture, Row
 from recognizer.errors import CatalogueError
-from recognizer.imports.cells import COLUMNS, OF_ENTRY, UNFIT, one_of
-from recognizer.imports.column_map import JOINERS, ColumnMap, lines_of
-from recognizer.imports.grid import SHEETS, Line, file_lines, head_of, sheet_lines
-from recognizer.imports.plan import refuse
-from recognizer.imports.rows import Picture, Row
 from recognizer.types import Role
 
 _TEXTS: Final = (".csv", ".tsv", ".txt")

@@ -15,19 +15,19 @@ from urllib.parse import quote
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from recognizer import database, finding, history, merging, tables
-from recognizer.database import REVISION, Database
+from recognizer.catalogue import database, history, merging, tables
+from recognizer.catalogue.database import REVISION, Database
+from recognizer.catalogue.folding import fold
+from recognizer.catalogue.history import Change, ChangedRow, Notes
+from recognizer.catalogue.lookup import Answer, collisions, find, follow, not_found, search, taken_over
+from recognizer.catalogue.numbers import Collision, system_of
+from recognizer.catalogue.picture_files import ANOTHER, PICTURES, REMOVED, PictureFiles
+from recognizer.catalogue.tables import entry as _entry
+from recognizer.catalogue.tables import image as _image
+from recognizer.catalogue.tables import relation as _relation
 from recognizer.errors import CatalogueError
 from recognizer.files import make_folder
-from recognizer.finding import Answer
-from recognizer.history import Change, ChangedRow, Notes
-from recognizer.numbers import Collision, system_of
-from recognizer.picture_files import ANOTHER, PICTURES, REMOVED, PictureFiles
-from recognizer.tables import entry as _entry
-from recognizer.tables import image as _image
-from recognizer.tables import relation as _relation
 from recognizer.types import CatalogueEntry, CatalogueImage, Role, Status
-from recognizer.words import fold
 
 __all__ = [
     "BUNDLE", "DATABASE", "PICTURES", "QUERIES", "REMOVED", "REVISION", "Answer", "Catalogue", "Stored", "fold",
@@ -117,17 +117,17 @@ class Catalogue:
         `lookup` for what they lead to. Raises EntryNotFound, and CatalogueError where several entries fit.
         """
         with self._reading() as connection:
-            return finding.find(connection, entry_id_or_number)
+            return find(connection, entry_id_or_number)
 
     def lookup(self, entry_id_or_number: str) -> Answer:
         """Find what a number stands for today: as `entry` does, then on to the entry that took it over."""
         with self._reading() as connection:
-            return finding.follow(connection, finding.find(connection, entry_id_or_number))
+            return follow(connection, find(connection, entry_id_or_number))
 
     def taken_over(self) -> dict[str, str]:
         """Map the entry_id of each merged entry to that of the entry that stands for it in the end."""
         with self._reading() as connection:
-            return finding.taken_over(connection)
+            return taken_over(connection)
 
     def entries(self, ids: Sequence[str] | None = None) -> list[CatalogueEntry]:
         """List entries: those of `ids`, in that order, or all of them, in the order in which they came.
@@ -140,7 +140,7 @@ class Catalogue:
             found = tables.entries_by_id(connection, ids)
             for entry_id in ids:
                 if entry_id not in found:
-                    raise finding.not_found(connection, entry_id)
+                    raise not_found(connection, entry_id)
         return [found[entry_id] for entry_id in ids]
 
     def known(self, entry_ids: Iterable[str]) -> dict[str, CatalogueEntry]:
@@ -160,7 +160,7 @@ class Catalogue:
         numbers under other systems included. An entry of exactly that number comes first.
         """
         with self._reading() as connection:
-            return finding.search(connection, words, limit, full_text=self._full_text)
+            return search(connection, words, limit, full_text=self._full_text)
 
     def upsert(self, entries: Iterable[CatalogueEntry]) -> Stored:
         """Store entries whole: new ones are added, those whose entry_id is there are made equal to what is given.
@@ -221,7 +221,7 @@ class Catalogue:
     def collisions(self) -> list[Collision]:
         """Find the numbers, in any writing, that more than one active entry has, the catalogue's own included."""
         with self._reading() as connection:
-            return finding.collisions(connection)
+            return collisions(connection)
 
     def relate(self, entry_id: str, kind: str, other_entry_id: str) -> None:
         """Note that an entry stands in a relation of some kind to another one; noting it twice changes nothing."""
@@ -315,7 +315,7 @@ class Catalogue:
             known = tables.entries_by_id(connection, _ids(new))
             for image in new:
                 if image.entry_id not in known:
-                    raise finding.not_found(connection, image.entry_id)
+                    raise not_found(connection, image.entry_id)
                 if not self.picture_path(image).is_file():
                     raise CatalogueError(f"{self.picture_path(image)}: no such picture; import it again")
             changed = [

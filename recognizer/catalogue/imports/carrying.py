@@ -12,16 +12,16 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Final
 
-from recognizer import wanted
-from recognizer.catalogue import Catalogue, Stored
+from recognizer.catalogue import wanted
+from recognizer.catalogue.imports.cells import shown
+from recognizer.catalogue.imports.plan import Plan, name_of
+from recognizer.catalogue.imports.rows import Held, Picture
+from recognizer.catalogue.imports.spool import Asked, Fields
+from recognizer.catalogue.store import Catalogue, Stored
+from recognizer.catalogue.wanted import WantedPicture
 from recognizer.errors import CatalogueError, PhotoError
-from recognizer.imports.cells import shown
-from recognizer.imports.plan import Plan, name_of
-from recognizer.imports.rows import Held, Picture
-from recognizer.imports.spool import Asked, Fields
 from recognizer.types import CatalogueEntry, CatalogueImage, Role, Status
 from recognizer.vision.photos import check_photo, read_photo
-from recognizer.wanted import WantedPicture
 
 Progress = Callable[[int, int], None]
 """Called with the pictures done and the pictures in all."""

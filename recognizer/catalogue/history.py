@@ -18,9 +18,9 @@ from typing import Any, Final
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from recognizer import tables
+from recognizer.catalogue import tables
+from recognizer.catalogue.tables import State
 from recognizer.errors import CatalogueError
-from recognizer.tables import State
 from recognizer.types import CatalogueEntry
 
 Key = tuple[str, ...]

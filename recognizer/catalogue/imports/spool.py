@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from recognizer.imports.rows import Held, Picture
+from recognizer.catalogue.imports.rows import Held, Picture
 from recognizer.types import Role, Status
 
 BATCH: Final = 2000

@@ -8,11 +8,11 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any, Final
 
-from recognizer.catalogue import Catalogue
+from recognizer.catalogue.imports.cells import OF_ENTRY, shown
+from recognizer.catalogue.imports.opennumismat import PICTURES, SCHEME, WRITTEN
+from recognizer.catalogue.store import Catalogue
 from recognizer.errors import CatalogueError
 from recognizer.files import HERE, beside
-from recognizer.imports.cells import OF_ENTRY, shown
-from recognizer.imports.opennumismat import PICTURES, SCHEME, WRITTEN
 from recognizer.types import CatalogueEntry, CatalogueImage
 
 VERSION: Final = 5

@@ -23,8 +23,8 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
-from recognizer import picture_files, tables
-from recognizer.catalogue import QUERIES, Catalogue
+from recognizer.catalogue import picture_files, tables
+from recognizer.catalogue.store import QUERIES, Catalogue
 from recognizer.errors import CatalogueError, EntryNotFound
 from recognizer.files import make_folder, write_whole
 from recognizer.types import Box, Photo, Role, Status

@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import unquote
 
+from recognizer.catalogue.imports.cells import parse_years
+from recognizer.catalogue.imports.grid import Line, text_lines, text_of
+from recognizer.catalogue.imports.rows import Row
+from recognizer.catalogue.imports.sizes import parse_millimetres
 from recognizer.errors import CatalogueError
-from recognizer.imports.cells import parse_years
-from recognizer.imports.grid import Line, text_lines, text_of
-from recognizer.imports.rows import Row
-from recognizer.imports.sizes import parse_millimetres
 
 _ITEM: Final = re.compile(r"https?://(?:www\.)?colnect\.com/[a-z-]+/[a-z_]+/[a-z_]+/(\d+)(?:[-/]([^/?#\s]*))?")
 _CODES: Final = re.compile(r"[A-Za-z][\w./-]{0,11}:\s?[\w#][^,;]{0,30}(?:[,;]\s*[A-Za-z][\w./-]{0,11}:\s?[^,;]+)*")

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from recognizer import tables
-from recognizer.catalogue import Catalogue
+from recognizer.catalogue import tables
+from recognizer.catalogue.store import Catalogue
 
 finished_import = sa.Table(
     "finished_import",

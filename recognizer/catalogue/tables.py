@@ -10,9 +10,9 @@ from typing import Any, Final
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from recognizer.numbers import number_key
+from recognizer.catalogue.folding import fold
+from recognizer.catalogue.numbers import number_key
 from recognizer.types import CatalogueEntry, CatalogueImage, Role, Status
-from recognizer.words import fold
 
 _CHUNK: Final = 500
 _TEXTS: Final = (

@@ -6,7 +6,7 @@ import re
 from sys import intern
 from typing import Any, Final, TypeVar
 
-from recognizer.numbers import system_of
+from recognizer.catalogue.numbers import system_of
 from recognizer.types import Role, Status
 
 TEXTS: Final = (

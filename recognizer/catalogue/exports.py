@@ -9,10 +9,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from recognizer.catalogue import Catalogue
+from recognizer.catalogue.imports.cells import COLUMNS, OF_ENTRY, parsed, shown
+from recognizer.catalogue.store import Catalogue
 from recognizer.errors import CatalogueError
 from recognizer.files import write_whole
-from recognizer.imports.cells import COLUMNS, OF_ENTRY, parsed, shown
 from recognizer.types import CatalogueEntry, CatalogueImage
 
 

@@ -10,13 +10,13 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from recognizer import tables
+from recognizer.catalogue import tables
+from recognizer.catalogue.folding import fold
+from recognizer.catalogue.numbers import Collision, collisions_of, number_key, parse_number
+from recognizer.catalogue.tables import entry as _entry
+from recognizer.catalogue.tables import identifier as _identifier
 from recognizer.errors import CatalogueError, EntryNotFound
-from recognizer.numbers import Collision, collisions_of, number_key, parse_number
-from recognizer.tables import entry as _entry
-from recognizer.tables import identifier as _identifier
 from recognizer.types import CatalogueEntry, Status
-from recognizer.words import fold
 
 
 @dataclass(frozen=True, slots=True)
