@@ -21,9 +21,9 @@ from tqdm import tqdm
 
 from recognizer.answers import Answer, answer_json
 from recognizer.catalogue.store import Catalogue
-from recognizer.collection import Collection
+from recognizer.collecting.holdings import Collection
+from recognizer.collecting.lot_marks import Mark, Marker, seen
 from recognizer.identify import Recognizer
-from recognizer.lot_marks import Mark, Marker, seen
 from recognizer.types import Verdict
 from recognizer.vision.photos import open_photo
 

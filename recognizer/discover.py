@@ -23,9 +23,9 @@ from typing import Any, Final
 import numpy as np
 
 from recognizer.catalogue.store import Catalogue
+from recognizer.collecting.jobs import Job
 from recognizer.errors import CatalogueError, EntryNotFound, IndexError_, PhotoError, ZnachkiError
 from recognizer.files import make_folder, write_whole
-from recognizer.jobs import Job
 from recognizer.search import index
 from recognizer.search.agreement import Agreement, agreement, is_copy, nearest
 from recognizer.search.embedder import Embedder

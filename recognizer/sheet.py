@@ -10,7 +10,7 @@ import jinja2
 import segno
 
 from recognizer.catalogue.store import Catalogue
-from recognizer.collection import Holding
+from recognizer.collecting.holdings import Holding
 from recognizer.errors import CatalogueError, PhotoError
 from recognizer.files import write_whole
 from recognizer.types import CatalogueEntry, CatalogueImage, Role

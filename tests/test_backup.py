@@ -20,7 +20,7 @@ from recognizer.backup import FORMAT, WAITING, back_up, check_folder, restore
 from recognizer.catalogue import database
 from recognizer.catalogue.store import DATABASE, PICTURES, Catalogue
 from recognizer.cli import main
-from recognizer.collection import Collection
+from recognizer.collecting.holdings import Collection
 from recognizer.errors import CatalogueError
 from recognizer.transfer import transfer
 from recognizer.types import CatalogueEntry

@@ -16,7 +16,7 @@ from recognizer.backup import check_folder
 from recognizer.bundle import BundleReport, allows_publishing, compare, make_bundle, open_bundle
 from recognizer.catalogue.store import BUNDLE, DATABASE, Catalogue
 from recognizer.cli import main
-from recognizer.collection import Collection
+from recognizer.collecting.holdings import Collection
 from recognizer.errors import CatalogueError, IndexError_
 from recognizer.identify import Recognizer
 from recognizer.types import CatalogueEntry

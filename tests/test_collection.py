@@ -15,7 +15,7 @@ from killing import TURNS, kills
 
 from recognizer.catalogue.store import Catalogue
 from recognizer.cli import main
-from recognizer.collection import LIST_COLUMNS, Collection, Holding, Kind, write_list
+from recognizer.collecting.holdings import LIST_COLUMNS, Collection, Holding, Kind, write_list
 from recognizer.errors import CatalogueError, EntryNotFound
 from recognizer.sheet import qr_svg, write_sheet
 from recognizer.types import CatalogueEntry
@@ -268,7 +268,7 @@ def test_owning_killed_at_any_moment_counts_nothing_twice_and_goes_on(tmp_path: 
     code = """
 from pathlib import Path
 from recognizer.catalogue.store import Catalogue
-from recognizer.collection import Collection, Kind
+from recognizer.collecting.holdings import Collection, Kind
 def work(data, table):
     while True:
         with Catalogue.open(data) as catalogue:

@@ -13,12 +13,12 @@ from index.build import build
 from recognizer import discover, sample
 from recognizer.catalogue.store import Catalogue
 from recognizer.cli import main
+from recognizer.collecting.jobs import Job
+from recognizer.collecting.listings import Listing
 from recognizer.discover import Cluster, Seen, grouped
 from recognizer.discover_report import write_discovered
 from recognizer.errors import PhotoError, ZnachkiError
 from recognizer.identify import Recognizer
-from recognizer.jobs import Job
-from recognizer.listings import Listing
 from recognizer.lot_report import write
 from recognizer.scenes import Lot
 from recognizer.search.embedder import Embedder

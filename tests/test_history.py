@@ -16,7 +16,7 @@ from recognizer.catalogue import history, migrations
 from recognizer.catalogue.history import ChangedRow
 from recognizer.catalogue.store import DATABASE, REMOVED, Catalogue
 from recognizer.cli import main
-from recognizer.collection import Collection
+from recognizer.collecting.holdings import Collection
 from recognizer.errors import CatalogueError, EntryNotFound
 from recognizer.types import CatalogueEntry, Role, Status
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from recognizer.collecting.jobs import Job
+from recognizer.collecting.listings import Listing
 from recognizer.errors import ZnachkiError
-from recognizer.jobs import Job
-from recognizer.listings import Listing
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from recognizer import listings
+from recognizer.collecting import listings
 
 ITEM = {
     "itemId": "v1|256100200300|0",

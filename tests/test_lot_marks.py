@@ -14,11 +14,11 @@ from click.testing import CliRunner
 from recognizer import lot_report
 from recognizer.catalogue.store import Catalogue
 from recognizer.cli import main
-from recognizer.collection import Collection
+from recognizer.collecting.holdings import Collection
+from recognizer.collecting.jobs import Job
+from recognizer.collecting.listings import Listing
+from recognizer.collecting.lot_marks import Mark, Marker, Seen, Value, ranked, to_own
 from recognizer.errors import CatalogueError
-from recognizer.jobs import Job
-from recognizer.listings import Listing
-from recognizer.lot_marks import Mark, Marker, Seen, Value, ranked, to_own
 from recognizer.types import CatalogueEntry, Status, Verdict
 
 

@@ -17,7 +17,7 @@ from recognizer.catalogue.exports import export_csv
 from recognizer.catalogue.imports import import_csv
 from recognizer.catalogue.store import DATABASE, Catalogue
 from recognizer.cli import main
-from recognizer.collection import Collection
+from recognizer.collecting.holdings import Collection
 from recognizer.errors import CatalogueError
 from recognizer.transfer import transfer
 from recognizer.types import CatalogueEntry, Role

@@ -118,8 +118,8 @@ def _lot(recognizer: Recognizer, data: Path, count: int) -> dict[str, Any]:
     """Draw a lot, find and identify its pins, and write its report; returns how many were found and named right."""
     from recognizer import lot_measures, lot_report, sample
     from recognizer.answers import Answer
-    from recognizer.jobs import Job
-    from recognizer.listings import Listing
+    from recognizer.collecting.jobs import Job
+    from recognizer.collecting.listings import Listing
     from recognizer.vision.photos import open_photo
 
     (truth,) = lot_measures.read_places(sample.write_lot(data / "sample", count))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from recognizer.collecting.condition import Condition
 from recognizer.commands import (
     collector_option,
     data_option,
@@ -22,13 +23,12 @@ from recognizer.commands import (
     progress_bar,
     rate_option,
 )
-from recognizer.condition import Condition
 from recognizer.errors import PhotoError
 
 if TYPE_CHECKING:
+    from recognizer.collecting.jobs import Job
+    from recognizer.collecting.listings import Unread
     from recognizer.identify import Recognizer
-    from recognizer.jobs import Job
-    from recognizer.listings import Unread
 
 
 @click.command()
@@ -89,11 +89,12 @@ def lot(
     A collector who owns or wishes for anything sees which pins he has, which he lacks and, where grades were given to
     his pins and to the lot, which are better than his; and the lots ranked by missing pins for their price.
     """
-    from recognizer import listings, lot_report
-    from recognizer.collection import Collection
+    from recognizer import lot_report
+    from recognizer.collecting import listings
+    from recognizer.collecting.holdings import Collection
+    from recognizer.collecting.jobs import Job
+    from recognizer.collecting.lot_marks import Marker
     from recognizer.commands.identifying import systems_of
-    from recognizer.jobs import Job
-    from recognizer.lot_marks import Marker
 
     if own is not None:
         if sources or yes:
@@ -124,7 +125,7 @@ def lot(
 def _own(table: Path, jar: str | None, collector: str, data: Path, as_json: bool) -> None:
     """Own the pins that a reviewed table tells."""
     from recognizer.catalogue.store import Catalogue
-    from recognizer.collection import Collection
+    from recognizer.collecting.holdings import Collection
 
     with Catalogue.open(data) as catalogue:
         owned = Collection(catalogue, collector).take_lot(table, jar)
@@ -209,7 +210,7 @@ def split(pictures: tuple[Path, ...], out: Path | None, data: Path, as_json: boo
 
     Needs no catalogue. A crop is named by its picture and its number in reading order.
     """
-    from recognizer import listings
+    from recognizer.collecting import listings
     from recognizer.files import make_folder, write_whole
     from recognizer.vision import crops as cropping
     from recognizer.vision.photos import encode_png, open_photo

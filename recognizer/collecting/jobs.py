@@ -18,9 +18,9 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
 
+from recognizer.collecting.listings import Listing
 from recognizer.errors import ZnachkiError
 from recognizer.files import write_whole
-from recognizer.listings import Listing
 
 FORMAT: Final = 1
 

@@ -17,7 +17,7 @@ from recognizer.catalogue import tables
 from recognizer.catalogue.folding import fold
 from recognizer.catalogue.store import Catalogue
 from recognizer.catalogue.tables import holding as _holding
-from recognizer.condition import condition_of
+from recognizer.collecting.condition import condition_of
 from recognizer.errors import CatalogueError
 from recognizer.files import beside
 from recognizer.types import CatalogueEntry, Status

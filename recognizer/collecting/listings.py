@@ -15,7 +15,7 @@ from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any
 
-from recognizer.condition import condition_of_ebay
+from recognizer.collecting.condition import condition_of_ebay
 from recognizer.errors import PhotoError
 from recognizer.vision.photos import list_photos
 

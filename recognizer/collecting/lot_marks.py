@@ -13,8 +13,8 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
-from recognizer.collection import Collection, Kind
-from recognizer.condition import Condition, is_better
+from recognizer.collecting.condition import Condition, is_better
+from recognizer.collecting.holdings import Collection, Kind
 from recognizer.types import Verdict
 
 
