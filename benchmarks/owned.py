@@ -19,11 +19,11 @@ from pathlib import Path
 import click
 from tqdm import tqdm
 
-from recognizer.answers import Answer, answer_json
 from recognizer.catalogue.store import Catalogue
 from recognizer.collecting.holdings import Collection
 from recognizer.collecting.lot_marks import Mark, Marker, seen
 from recognizer.identify import Recognizer
+from recognizer.reports.answers import Answer, answer_json
 from recognizer.types import Verdict
 from recognizer.vision.photos import open_photo
 

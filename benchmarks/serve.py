@@ -28,8 +28,8 @@ from typing import Any
 
 import httpx
 
-from recognizer.archive import sha256_of
 from recognizer.catalogue.store import Catalogue
+from recognizer.exchange.archive import sha256_of
 from recognizer.web.tokens import Tokens
 
 

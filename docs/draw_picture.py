@@ -18,7 +18,7 @@ from recognizer import sample
 from recognizer.catalogue.imports import import_csv, read_queries
 from recognizer.catalogue.store import Catalogue
 from recognizer.identify import Recognizer
-from recognizer.pictures import Neighbour, draw_beside
+from recognizer.reports.pictures import Neighbour, draw_beside
 from recognizer.types import UInt8Image, Verdict
 from recognizer.vision.photos import encode_jpeg, open_photo
 

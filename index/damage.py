@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from recognizer import archive
 from recognizer.decision import same_drawing
 from recognizer.errors import IndexError_, ModelError
+from recognizer.exchange import archive
 from recognizer.search.features import embedding_settings
 from recognizer.search.index import (
     Index,

@@ -14,15 +14,15 @@ import pytest
 from click.testing import CliRunner
 from killing import TURNS, kills
 
-from recognizer import backup
-from recognizer.archive import MANIFEST
-from recognizer.backup import FORMAT, WAITING, back_up, check_folder, restore
 from recognizer.catalogue import database
 from recognizer.catalogue.store import DATABASE, PICTURES, Catalogue
 from recognizer.cli import main
 from recognizer.collecting.holdings import Collection
 from recognizer.errors import CatalogueError
-from recognizer.transfer import transfer
+from recognizer.exchange import backup
+from recognizer.exchange.archive import MANIFEST
+from recognizer.exchange.backup import FORMAT, WAITING, back_up, check_folder, restore
+from recognizer.exchange.copying import transfer
 from recognizer.types import CatalogueEntry
 
 
@@ -318,7 +318,7 @@ def test_restoring_to_a_server_killed_at_any_moment_leaves_nothing_half_and_goes
     url, back = server(), tmp_path / "back"
     code = """
 from pathlib import Path
-from recognizer.backup import restore
+from recognizer.exchange.backup import restore
 def work(file, folder, url):
     restore(Path(file), Path(folder), url=url)
 """
@@ -405,7 +405,7 @@ def test_restoring_killed_at_any_moment_leaves_nothing_half_and_goes_on(tmp_path
         kept = files(catalogue.picture_folder)
     code = """
 from pathlib import Path
-from recognizer.backup import restore
+from recognizer.exchange.backup import restore
 def work(file, folder):
     restore(Path(file), Path(folder))
 """

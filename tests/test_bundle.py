@@ -11,13 +11,13 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from recognizer.archive import MANIFEST
-from recognizer.backup import check_folder
-from recognizer.bundle import BundleReport, allows_publishing, compare, make_bundle, open_bundle
 from recognizer.catalogue.store import BUNDLE, DATABASE, Catalogue
 from recognizer.cli import main
 from recognizer.collecting.holdings import Collection
 from recognizer.errors import CatalogueError, IndexError_
+from recognizer.exchange.archive import MANIFEST
+from recognizer.exchange.backup import check_folder
+from recognizer.exchange.bundle import BundleReport, allows_publishing, compare, make_bundle, open_bundle
 from recognizer.identify import Recognizer
 from recognizer.types import CatalogueEntry
 from recognizer.vision.photos import open_photo

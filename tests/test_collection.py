@@ -17,7 +17,7 @@ from recognizer.catalogue.store import Catalogue
 from recognizer.cli import main
 from recognizer.collecting.holdings import LIST_COLUMNS, Collection, Holding, Kind, write_list
 from recognizer.errors import CatalogueError, EntryNotFound
-from recognizer.sheet import qr_svg, write_sheet
+from recognizer.reports.want_sheet import qr_svg, write_sheet
 from recognizer.types import CatalogueEntry
 from recognizer.vision.photos import encode_jpeg
 

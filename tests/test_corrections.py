@@ -10,14 +10,14 @@ from drawing import draw
 from web_service import serving, wait_ready
 
 from recognizer import sample
-from recognizer.backup import back_up, check_folder, restore
 from recognizer.catalogue import corrections
 from recognizer.catalogue.corrections import EARLIER, Correction, Query, Said, corrected_queries
 from recognizer.catalogue.imports import read_queries
 from recognizer.catalogue.store import QUERIES, Catalogue
 from recognizer.cli import main
 from recognizer.errors import CatalogueError, EntryNotFound
-from recognizer.transfer import transfer
+from recognizer.exchange.backup import back_up, check_folder, restore
+from recognizer.exchange.copying import transfer
 from recognizer.types import CatalogueEntry
 from recognizer.vision.photos import encode_jpeg, open_photo
 from training.data import photos_of

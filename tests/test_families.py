@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from recognizer import families
 from recognizer.catalogue.store import Catalogue
+from recognizer.curating import families
 from recognizer.errors import CatalogueError, EntryNotFound
 from recognizer.search.index import Index
 from recognizer.types import CatalogueEntry

@@ -17,7 +17,7 @@ from click.testing import CliRunner, Result
 from recognizer import sample
 from recognizer.cli import main
 from recognizer.collecting import jobs
-from recognizer.lot_report import summary
+from recognizer.reports.lot_report import summary
 from recognizer.types import Float32, Photo, UInt8Image
 from recognizer.vision import outlines
 from recognizer.vision.crops import split

@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from recognizer import lot_report
 from recognizer.catalogue.store import Catalogue
 from recognizer.cli import main
 from recognizer.collecting.holdings import Collection
@@ -19,6 +18,7 @@ from recognizer.collecting.jobs import Job
 from recognizer.collecting.listings import Listing
 from recognizer.collecting.lot_marks import Mark, Marker, Seen, Value, ranked, to_own
 from recognizer.errors import CatalogueError
+from recognizer.reports import lot_report
 from recognizer.types import CatalogueEntry, Status, Verdict
 
 

@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 
-from recognizer.answers import CSV_COLUMNS, Answer, answer_json, answer_lines, answer_rows
 from recognizer.catalogue.numbers import (
     Collision,
     collisions_of,
@@ -13,6 +12,7 @@ from recognizer.catalogue.numbers import (
     parse_number,
     system_of,
 )
+from recognizer.reports.answers import CSV_COLUMNS, Answer, answer_json, answer_lines, answer_rows
 from recognizer.types import Box, CatalogueEntry, Hit, Match, Photo, Recognition, Verdict
 
 

@@ -16,11 +16,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from recognizer import report, sample
+from recognizer import sample
 from recognizer.catalogue.store import Catalogue
 from recognizer.errors import PhotoError, ZnachkiError
-from recognizer.pictures import Neighbour, draw_beside, draw_boxes, thumbnail
-from recognizer.report import Failure, percent, write_failures, write_report
+from recognizer.reports import photo_report
+from recognizer.reports.photo_report import Failure, percent, write_failures, write_report
+from recognizer.reports.pictures import Neighbour, draw_beside, draw_boxes, thumbnail
 from recognizer.types import Box, Hit, Match, Photo, Recognition, UInt8Image, Verdict
 from recognizer.vision.photos import encode_jpeg
 
@@ -222,7 +223,7 @@ def test_a_catalogue_photo_that_has_gone_is_shown_as_missing(
 def test_pictures_shrink_in_a_long_report(
     tmp_path: Path, catalogue: Catalogue, pixels: UInt8Image, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(report, "MOST_LARGE", 1)
+    monkeypatch.setattr(photo_report, "MOST_LARGE", 1)
     page = written(tmp_path, catalogue, [(Photo(pixels, "00", "a.jpg"), [one_match(catalogue, pixels)])] * 2)
     first, second = (int(tag["width"]) for tag in page.all("img") if tag["class"] == "pair")
     assert second < 0.7 * first

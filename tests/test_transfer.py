@@ -19,7 +19,7 @@ from recognizer.catalogue.store import DATABASE, Catalogue
 from recognizer.cli import main
 from recognizer.collecting.holdings import Collection
 from recognizer.errors import CatalogueError
-from recognizer.transfer import transfer
+from recognizer.exchange.copying import transfer
 from recognizer.types import CatalogueEntry, Role
 from recognizer.vision.photos import encode_jpeg
 

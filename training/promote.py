@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from recognizer.errors import ModelError
 from recognizer.files import HERE, make_folder, write_whole
-from recognizer.pictures import Neighbour, draw_beside
+from recognizer.reports.pictures import Neighbour, draw_beside
 from recognizer.search import embedder
 from recognizer.search.index import Manifest, read_manifest
 from recognizer.vision.photos import encode_jpeg

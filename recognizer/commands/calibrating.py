@@ -51,7 +51,7 @@ def calibrate(queries: Path | None, false_match_rate: float | None, data: Path, 
 
 
 def _lines(made: Calibration) -> list[str]:
-    from recognizer.answers import operating_words
+    from recognizer.reports.answers import operating_words
 
     lines = [f"calibrated on {made.source}", operating_words(made.ranking)]
     if made.figures:

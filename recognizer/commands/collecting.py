@@ -186,7 +186,7 @@ def swaps(file: Path, data: Path, collector: str) -> None:
 
 def _write(file: Path, collection: Collection, title: str, rows: Sequence[tuple[CatalogueEntry, Holding]]) -> None:
     if file.suffix.lower() in (".html", ".htm"):
-        from recognizer.sheet import write_sheet
+        from recognizer.reports.want_sheet import write_sheet
 
         count = write_sheet(file, collection.catalogue, title, rows)
     else:

@@ -11,8 +11,8 @@ from recognizer.commands import folder_option, json_option, model_option, plural
 from recognizer.errors import CatalogueError
 
 if TYPE_CHECKING:
-    from recognizer.answers import Answer
     from recognizer.identify import Recognizer
+    from recognizer.reports.answers import Answer
     from recognizer.types import CatalogueEntry
 
 DEMO: Final = Path("out/demo")
@@ -75,13 +75,13 @@ def demo(data: Path, count: int, photos: int, model: str | None, as_json: bool) 
     are right, and writes an HTML report. Run again, it imports and indexes only what is missing.
     """
     from index.build import build
-    from recognizer.answers import answer_lines
     from recognizer.catalogue.imports import import_csv, read_queries
     from recognizer.catalogue.store import Catalogue
     from recognizer.commands.entries import import_lines
     from recognizer.commands.identifying import answer_all
     from recognizer.commands.indexing import index_lines
     from recognizer.identify import Recognizer
+    from recognizer.reports.answers import answer_lines
     from recognizer.sample import write
 
     say = (lambda text: None) if as_json else click.echo
@@ -116,10 +116,11 @@ def demo(data: Path, count: int, photos: int, model: str | None, as_json: bool) 
 
 def _lot(recognizer: Recognizer, data: Path, count: int) -> dict[str, Any]:
     """Draw a lot, find and identify its pins, and write its report; returns how many were found and named right."""
-    from recognizer import lot_measures, lot_report, sample
-    from recognizer.answers import Answer
+    from recognizer import lot_measures, sample
     from recognizer.collecting.jobs import Job
     from recognizer.collecting.listings import Listing
+    from recognizer.reports import lot_report
+    from recognizer.reports.answers import Answer
     from recognizer.vision.photos import open_photo
 
     (truth,) = lot_measures.read_places(sample.write_lot(data / "sample", count))
@@ -153,7 +154,7 @@ def _shows(entry: CatalogueEntry | None) -> str:
 
 def _judged(answer: Answer, shows: CatalogueEntry | None) -> dict[str, Any]:
     """An answer as JSON with what the photo shows and whether the answer's verdict and first entry say so."""
-    from recognizer.answers import answer_json
+    from recognizer.reports.answers import answer_json
 
     return answer_json(answer) | {"entry_id": shows.entry_id if shows else None, "outcome": _outcome(answer, shows)}
 

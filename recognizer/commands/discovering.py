@@ -37,9 +37,9 @@ def discover(
     JOB_FOLDER is what `znachki lot --out` wrote, or a folder of such. Crops are kept, and one that was taken before is
     not taken again, so lots may be added at any time. Without JOB_FOLDER what is there is put together anew.
     """
-    from recognizer import discover as discoveries
     from recognizer.catalogue.store import Catalogue
-    from recognizer.discover_report import write_discovered
+    from recognizer.curating import discover as discoveries
+    from recognizer.reports.discover_report import write_discovered
     from recognizer.search import embedder
     from recognizer.search.index import read_manifest
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from recognizer.catalogue.store import Catalogue
     from recognizer.identify import Recognizer
     from recognizer.metrics import Ints, Measures, Outcomes
-    from recognizer.report import Failure
+    from recognizer.reports.photo_report import Failure
     from recognizer.types import Evidence, Match, Photo, Recognition
 
 DEPTH: Final = 50
@@ -146,7 +146,7 @@ def _evaluate_lots(
 
 def _draw_lot(folder: Path, photo: Photo, found: Sequence[Recognition]) -> None:
     from recognizer.files import make_folder, write_whole
-    from recognizer.lot_report import draw_found
+    from recognizer.reports.lot_report import draw_found
     from recognizer.vision.photos import encode_jpeg
 
     make_folder(folder)
@@ -306,7 +306,7 @@ def milliseconds(results: Sequence[Result]) -> dict[str, tuple[float, float]]:
 
 def _draw_wrong(folder: Path, results: Sequence[Result], catalogue: Catalogue, px: int | None) -> None:
     """Draw the wrong answers, the most confident first; those whose photo cannot be read have nothing to show."""
-    from recognizer.report import write_failures
+    from recognizer.reports.photo_report import write_failures
 
     wrong = [result for result in results if result.wrong and not result.error]
     wrong.sort(key=lambda result: -(0.0 if math.isnan(result.confidence) else result.confidence))
@@ -315,7 +315,7 @@ def _draw_wrong(folder: Path, results: Sequence[Result], catalogue: Catalogue, p
 
 
 def _failures(results: Sequence[Result], catalogue: Catalogue, px: int | None) -> Iterator[Failure]:
-    from recognizer.report import Failure
+    from recognizer.reports.photo_report import Failure
 
     entries = catalogue.known({result.entry_id for result in results if result.entry_id is not None})
     for result in results:

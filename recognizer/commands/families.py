@@ -22,8 +22,8 @@ def families(entries: tuple[str, ...], accept: bool, name: str, data: Path, as_j
     An answer that cannot choose between the members of a family names them all. `--accept ENTRY ENTRY` makes a family
     of these entries, `--accept` alone accepts all that are proposed; `znachki undo` takes it back.
     """
-    from recognizer import families as kin
     from recognizer.catalogue.store import Catalogue
+    from recognizer.curating import families as kin
     from recognizer.search.index import Index
 
     if entries and not accept:

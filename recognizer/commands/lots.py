@@ -89,12 +89,12 @@ def lot(
     A collector who owns or wishes for anything sees which pins he has, which he lacks and, where grades were given to
     his pins and to the lot, which are better than his; and the lots ranked by missing pins for their price.
     """
-    from recognizer import lot_report
     from recognizer.collecting import listings
     from recognizer.collecting.holdings import Collection
     from recognizer.collecting.jobs import Job
     from recognizer.collecting.lot_marks import Marker
     from recognizer.commands.identifying import systems_of
+    from recognizer.reports import lot_report
 
     if own is not None:
         if sources or yes:
@@ -137,8 +137,8 @@ def _own(table: Path, jar: str | None, collector: str, data: Path, as_json: bool
 
 def _work(job: Job, recognizer: Recognizer, k: int, systems: Sequence[str], *, quiet: bool) -> None:
     """Answer the pictures that wait, one by one, and keep each answer before the next is begun."""
-    from recognizer import lot_report
-    from recognizer.answers import Answer, answer_json
+    from recognizer.reports import lot_report
+    from recognizer.reports.answers import Answer, answer_json
     from recognizer.vision.photos import open_photo
 
     waiting = job.pending()
@@ -182,7 +182,7 @@ def _worth(value: Any, currency: str) -> str:
 
 
 def _say_end(job: Job, result: dict[str, Any], unread: Sequence[Unread]) -> None:
-    from recognizer import lot_report
+    from recognizer.reports import lot_report
 
     for one in result["lots"]:
         if one["price"] is not None or len(one["pictures"]) > 1:

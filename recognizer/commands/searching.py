@@ -21,9 +21,9 @@ def search(words: tuple[str, ...], k: int, data: Path, as_json: bool) -> None:
     on standard error and the texts alone are searched.
     """
     from recognizer.catalogue.store import Catalogue
+    from recognizer.curating.word_search import search as find
     from recognizer.search import embedder
     from recognizer.search.index import Index, read_manifest
-    from recognizer.searching import search as find
 
     manifest = read_manifest(data / "index")
     model = embedder.load(manifest.model, data / "models") if manifest else None

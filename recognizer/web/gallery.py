@@ -9,7 +9,7 @@ from typing import Final
 
 from recognizer.catalogue.store import Catalogue
 from recognizer.errors import EntryNotFound, PhotoError
-from recognizer.pictures import thumbnail
+from recognizer.reports.pictures import thumbnail
 from recognizer.types import CatalogueImage
 from recognizer.vision.photos import encode_jpeg, open_photo
 

@@ -24,14 +24,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from recognizer import lot_report
-from recognizer.answers import MEASURED, Answer
 from recognizer.catalogue.store import Catalogue
 from recognizer.collecting.jobs import Job, Task
 from recognizer.collecting.listings import Listing
 from recognizer.errors import EntryNotFound, PhotoError, ZnachkiError
 from recognizer.files import beside
-from recognizer.report import write_report
+from recognizer.reports import lot_report
+from recognizer.reports.answers import MEASURED, Answer
+from recognizer.reports.photo_report import write_report
 from recognizer.types import Box, CatalogueEntry, Hit, Match, Photo, Recognition, Verdict
 from recognizer.vision.photos import open_photo
 from recognizer.web.engine import Ask, Engine

@@ -18,11 +18,11 @@ from fastapi.responses import FileResponse, HTMLResponse, PlainTextResponse, Red
 from pydantic import ValidationError
 from starlette.datastructures import FormData, UploadFile
 
-from recognizer import lot_report
-from recognizer.answers import percent
 from recognizer.decision.checks import in_words
 from recognizer.errors import EntryNotFound, IndexError_
 from recognizer.program import program_version
+from recognizer.reports import lot_report
+from recognizer.reports.answers import percent
 from recognizer.search.features import embedding_settings
 from recognizer.search.index import read_embeddings
 from recognizer.types import CatalogueEntry, CatalogueImage, Role

@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
-from recognizer.audit import Audit, Finding, Kind
 from recognizer.catalogue.store import Catalogue
+from recognizer.curating.audit import Audit, Finding, Kind
 from recognizer.files import write_whole
-from recognizer.pictures import thumbnail
-from recognizer.report import Inlined, catalogue_picture, inlined, template
+from recognizer.reports.photo_report import Inlined, catalogue_picture, inlined, template
+from recognizer.reports.pictures import thumbnail
 
 SIDE: Final = 110
 """Long side in pixels of the photos in a row."""

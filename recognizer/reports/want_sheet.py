@@ -30,7 +30,7 @@ def write_sheet(path: Path, catalogue: Catalogue, title: str, rows: Iterable[tup
     for image in catalogue.images(Role.FACE, unused=True):
         faces.setdefault(image.entry_id, image)
     cards = [_card(entry, held, _picture(catalogue, faces, entry.entry_id)) for entry, held in rows]
-    loader = jinja2.FileSystemLoader(Path(__file__).parent / "templates")
+    loader = jinja2.FileSystemLoader(Path(__file__).parents[1] / "templates")
     environment = jinja2.Environment(loader=loader, autoescape=True, undefined=jinja2.StrictUndefined)
     html = environment.get_template("sheet.html").render(title=title, cards=cards)
     write_whole(path, html.encode(), CatalogueError)

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from recognizer.discover import SEEN, Cluster
+from recognizer.curating.discover import SEEN, Cluster
 from recognizer.files import write_whole
-from recognizer.report import template
+from recognizer.reports.photo_report import template
 
 MOST_SHOWN: Final = 24
 """Crops that a proposal shows."""

@@ -19,14 +19,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from recognizer import archive
-from recognizer.archive import Progress
 from recognizer.catalogue import corrections
 from recognizer.catalogue.database import REVISION
 from recognizer.catalogue.store import DATABASE, PICTURES, QUERIES, REMOVED, Catalogue
 from recognizer.errors import CatalogueError
+from recognizer.exchange import archive
+from recognizer.exchange.archive import Progress
+from recognizer.exchange.copying import check_empty, transfer
 from recognizer.program import program_version
-from recognizer.transfer import check_empty, transfer
 
 KIND: Final = "backup"
 FORMAT: Final = 1

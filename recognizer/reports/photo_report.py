@@ -13,13 +13,13 @@ from typing import Final
 import jinja2
 import numpy as np
 
-from recognizer.answers import MEASURED, percent
 from recognizer.catalogue.store import Catalogue
 from recognizer.decision.checks import in_words
 from recognizer.decision.verdict import Ranking
 from recognizer.errors import CatalogueError, PhotoError
 from recognizer.files import make_folder, write_whole
-from recognizer.pictures import Neighbour, draw_beside, draw_boxes, thumbnail
+from recognizer.reports.answers import MEASURED, percent
+from recognizer.reports.pictures import Neighbour, draw_beside, draw_boxes, thumbnail
 from recognizer.types import Box, CatalogueEntry, Float32, Match, Photo, Recognition, Role, UInt8Image, Verdict
 from recognizer.vision import differences
 from recognizer.vision.photos import encode_jpeg, jpeg_uri, open_photo
@@ -302,7 +302,7 @@ def verdict_words() -> dict[Verdict, tuple[str, str]]:
 @cache
 def template(name: str) -> jinja2.Template:
     """Return a page template of the package."""
-    loader = jinja2.FileSystemLoader(Path(__file__).parent / "templates")
+    loader = jinja2.FileSystemLoader(Path(__file__).parents[1] / "templates")
     environment = jinja2.Environment(
         loader=loader, autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
