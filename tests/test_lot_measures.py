@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from recognizer import lot_measures
 from recognizer.errors import CatalogueError
+from recognizer.measuring import lot_measures
 from recognizer.types import Box, CatalogueEntry, Hit, Match, Photo, Recognition, Verdict
 from recognizer.vision.photos import encode_jpeg
 

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from recognizer import metrics
-from recognizer.metrics import Outcomes
+from recognizer.measuring import metrics
+from recognizer.measuring.metrics import Outcomes
 from recognizer.types import Box, CatalogueEntry, Hit, Match, Recognition, Verdict
 
 # few different values, so that ties are common

@@ -11,7 +11,7 @@ import torch
 
 from recognizer import sample
 from recognizer.errors import ModelError
-from recognizer.metrics import auroc
+from recognizer.measuring.metrics import auroc
 from recognizer.types import UInt8Image
 from recognizer.vision import variants
 from training import render

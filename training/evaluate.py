@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from recognizer.catalogue.store import Catalogue
 from recognizer.errors import PhotoError
-from recognizer.metrics import mean_reciprocal_rank, recall_at
+from recognizer.measuring.metrics import mean_reciprocal_rank, recall_at
 from recognizer.search.embedder import Embedder
 from recognizer.types import CatalogueEntry, Float32, Status, UInt8Image
 from recognizer.vision.photos import open_photo

@@ -20,7 +20,7 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-from recognizer.lot_measures import matched, overlaps
+from recognizer.measuring.lot_measures import matched, overlaps
 from recognizer.types import Box, Crop, Mask, Photo, UInt8Image
 from recognizer.vision.crops import split
 from recognizer.vision.outlines import Outline, Outliner

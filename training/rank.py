@@ -25,12 +25,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 from tqdm import tqdm
 
-from recognizer import metrics
 from recognizer.catalogue.imports import read_queries
 from recognizer.decision import verdict
 from recognizer.decision.verdict import EVIDENCES, SIGNS, Ranking
 from recognizer.files import write_whole
 from recognizer.identify import Recognizer
+from recognizer.measuring import metrics
 from recognizer.search.features import SETTINGS
 from recognizer.types import Hit, Photo, Verdict
 from recognizer.vision import crops, variants, weights

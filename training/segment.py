@@ -26,7 +26,7 @@ from torch.nn import functional
 from torch.utils.data import DataLoader, IterableDataset
 
 from recognizer.files import HERE, beside
-from recognizer.lot_measures import filled, matched
+from recognizer.measuring.lot_measures import filled, matched
 from recognizer.types import Photo, UInt8Image
 from recognizer.vision.crops import split
 from recognizer.vision.outlines import OutlineNet, Outliner, prepared

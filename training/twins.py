@@ -27,7 +27,7 @@ from torch import Tensor
 from torch.nn import functional
 from torch.utils.data import DataLoader, IterableDataset
 
-from recognizer.metrics import auroc
+from recognizer.measuring.metrics import auroc
 from recognizer.types import Mask, UInt8Image
 from recognizer.vision.variants import SIDE, STRIDE, TwinNet, paired
 from recognizer.vision.weights import write

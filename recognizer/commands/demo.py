@@ -116,9 +116,10 @@ def demo(data: Path, count: int, photos: int, model: str | None, as_json: bool) 
 
 def _lot(recognizer: Recognizer, data: Path, count: int) -> dict[str, Any]:
     """Draw a lot, find and identify its pins, and write its report; returns how many were found and named right."""
-    from recognizer import lot_measures, sample
+    from recognizer import sample
     from recognizer.collecting.jobs import Job
     from recognizer.collecting.listings import Listing
+    from recognizer.measuring import lot_measures
     from recognizer.reports import lot_report
     from recognizer.reports.answers import Answer
     from recognizer.vision.photos import open_photo

@@ -28,7 +28,7 @@ from recognizer.errors import CatalogueError, PhotoError
 if TYPE_CHECKING:
     from recognizer.catalogue.store import Catalogue
     from recognizer.identify import Recognizer
-    from recognizer.metrics import Ints, Measures, Outcomes
+    from recognizer.measuring.metrics import Ints, Measures, Outcomes
     from recognizer.reports.photo_report import Failure
     from recognizer.types import Evidence, Match, Photo, Recognition
 
@@ -108,8 +108,8 @@ def _evaluate_lots(
     truth: Path, draw: Path | None, model: str | None, false_match_rate: float | None, data: Path, as_json: bool
 ) -> None:
     """Measure lot pictures; finding alone needs no catalogue."""
-    from recognizer import lot_measures
     from recognizer.identify import placed
+    from recognizer.measuring import lot_measures
     from recognizer.types import Recognition, Verdict
     from recognizer.vision.crops import split
 
@@ -225,7 +225,7 @@ def ask_all(
 
 
 def _ask(recognizer: Recognizer, path: Path, entry_id: str | None, px: int | None, evidence: Evidence) -> Result:
-    from recognizer.metrics import merged, rank_of, scores_of
+    from recognizer.measuring.metrics import merged, rank_of, scores_of
     from recognizer.types import Verdict
 
     start = time.perf_counter()
@@ -271,7 +271,7 @@ def _pixels(photo: Photo, recognition: Recognition | None) -> int:
 def _outcomes(results: Sequence[Result]) -> Outcomes:
     import numpy as np
 
-    from recognizer.metrics import Outcomes
+    from recognizer.measuring.metrics import Outcomes
 
     return Outcomes(
         np.array([result.rank for result in results], np.int64),
@@ -285,7 +285,7 @@ def _outcomes(results: Sequence[Result]) -> Outcomes:
 
 def measures_of(results: Sequence[Result], entries: int) -> Measures:
     """Sum results up; the milliseconds are medians over the photos that could be read."""
-    from recognizer.metrics import STAGES, measures
+    from recognizer.measuring.metrics import STAGES, measures
 
     times = milliseconds(results)
     return measures(_outcomes(results), entries, {stage: times.get(stage, (0.0, 0.0))[0] for stage in STAGES})
@@ -325,7 +325,7 @@ def _failures(results: Sequence[Result], catalogue: Catalogue, px: int | None) -
 
 def _lines(found: Measures, results: Sequence[Result], photos: Counter[str]) -> Iterator[str]:
     """Say measures, splits and times as a table, with the 95% intervals of a bootstrap over entries."""
-    from recognizer.metrics import QUALITIES, bootstrap, qualities
+    from recognizer.measuring.metrics import QUALITIES, bootstrap, qualities
 
     outcomes = _outcomes(results)
     groups: list[Hashable] = [result.entry_id or row for row, result in enumerate(results)]
@@ -366,7 +366,7 @@ _LABELS: Final = {
 
 def _split(label: str, results: Sequence[Result], class_of: Callable[[Result], tuple[int, str]]) -> Iterator[str]:
     """Say the recall of the known queries by class, the classes in their order."""
-    from recognizer.metrics import bootstrap, recall_at
+    from recognizer.measuring.metrics import bootstrap, recall_at
 
     known = [result for result in results if result.entry_id is not None and not result.error]
     for _, name in sorted({class_of(result) for result in known}):
@@ -378,7 +378,7 @@ def _split(label: str, results: Sequence[Result], class_of: Callable[[Result], t
 
 
 def _recall_of(ranks: Ints) -> Callable[[Ints], list[float]]:
-    from recognizer.metrics import recall_at
+    from recognizer.measuring.metrics import recall_at
 
     return lambda rows: [recall_at(ranks[rows], 1)]
 
