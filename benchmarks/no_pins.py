@@ -23,9 +23,9 @@ from PIL import Image, ImageDraw
 from tqdm import tqdm
 
 from index.build import build
-from recognizer import sample
 from recognizer.catalogue.imports import import_csv
 from recognizer.catalogue.store import Catalogue
+from recognizer.drawn import sample
 from recognizer.identify import Recognizer
 from recognizer.types import Photo, UInt8Image
 from recognizer.vision.photos import list_photos, open_photo

@@ -48,7 +48,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         asked.data = Path(folder) / "data"
         if not asked.catalogue:
-            from recognizer import sample
+            from recognizer.drawn import sample
 
             files = sample.write(Path(folder) / "sample", asked.count, known=asked.limit, lacking=0)
             asked.catalogue, asked.queries = files.catalogue, files.queries
@@ -139,7 +139,7 @@ def step_lots(asked: argparse.Namespace) -> dict[str, Any]:
     """Identify drawn pictures of lots, 1600 x 1200 pixels, after one that is not timed."""
     import numpy as np
 
-    from recognizer import sample, scenes
+    from recognizer.drawn import sample, scenes
     from recognizer.identify import Recognizer
     from recognizer.types import Photo
 

@@ -14,9 +14,9 @@ from pathlib import Path
 import numpy as np
 
 from index.build import build
-from recognizer import sample
 from recognizer.catalogue.imports import import_csv, read_queries
 from recognizer.catalogue.store import Catalogue
+from recognizer.drawn import sample
 from recognizer.identify import Recognizer
 from recognizer.reports.pictures import Neighbour, draw_beside
 from recognizer.types import UInt8Image, Verdict

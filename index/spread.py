@@ -9,7 +9,7 @@ from typing import Final
 
 import numpy as np
 
-from recognizer import sample
+from recognizer.drawn import sample
 from recognizer.search import agreement
 from recognizer.search.embedder import BASE, Embedder
 from recognizer.search.similarity import OF_BASE, Scale

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from recognizer import sample
+from recognizer.drawn import sample
 
 if TYPE_CHECKING:
     from recognizer.identify import Recognizer

@@ -12,11 +12,11 @@ from click.testing import CliRunner, Result
 from planted import missed_and_false, plant
 
 from index.build import build
-from recognizer import sample
 from recognizer.catalogue.store import Catalogue
 from recognizer.cli import main
 from recognizer.commands.auditing import KINDS, ROLES
 from recognizer.curating.audit import Audit, Finding, Kind, audit
+from recognizer.drawn import sample
 from recognizer.errors import CatalogueError, EntryNotFound
 from recognizer.reports.audit_report import WORDS, write_audit
 from recognizer.search.agreement import APART, agreement, is_copy, nearest

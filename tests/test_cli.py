@@ -17,9 +17,9 @@ import click
 import pytest
 from click.testing import CliRunner, Result
 
-from recognizer import sample
 from recognizer.catalogue.store import Catalogue
 from recognizer.cli import COMMANDS, main
+from recognizer.drawn import sample
 from recognizer.types import CatalogueEntry
 
 Query = Callable[[int], tuple[Path, str | None]]

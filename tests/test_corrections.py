@@ -9,12 +9,12 @@ from click.testing import CliRunner, Result
 from drawing import draw
 from web_service import serving, wait_ready
 
-from recognizer import sample
 from recognizer.catalogue import corrections
 from recognizer.catalogue.corrections import EARLIER, Correction, Query, Said, corrected_queries
 from recognizer.catalogue.imports import read_queries
 from recognizer.catalogue.store import QUERIES, Catalogue
 from recognizer.cli import main
+from recognizer.drawn import sample
 from recognizer.errors import CatalogueError, EntryNotFound
 from recognizer.exchange.backup import back_up, check_folder, restore
 from recognizer.exchange.copying import transfer

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from recognizer import sample
+from recognizer.drawn import sample
 from recognizer.types import UInt8Image
 from recognizer.vision import differences
 

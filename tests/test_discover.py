@@ -10,18 +10,18 @@ import pytest
 from click.testing import CliRunner, Result
 
 from index.build import build
-from recognizer import sample
 from recognizer.catalogue.store import Catalogue
 from recognizer.cli import main
 from recognizer.collecting.jobs import Job
 from recognizer.collecting.listings import Listing
 from recognizer.curating import discover
 from recognizer.curating.discover import Cluster, Seen, grouped
+from recognizer.drawn import sample
+from recognizer.drawn.scenes import Lot
 from recognizer.errors import PhotoError, ZnachkiError
 from recognizer.identify import Recognizer
 from recognizer.reports.discover_report import write_discovered
 from recognizer.reports.lot_report import write
-from recognizer.scenes import Lot
 from recognizer.search.embedder import Embedder
 from recognizer.vision.photos import encode_jpeg, open_photo
 

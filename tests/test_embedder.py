@@ -14,7 +14,7 @@ import timm
 import torch
 from safetensors.torch import load_file, save_file
 
-from recognizer import sample
+from recognizer.drawn import sample
 from recognizer.errors import ModelError
 from recognizer.search import embedder
 from recognizer.search.embedder import Embedder, Preprocessing

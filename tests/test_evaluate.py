@@ -13,9 +13,9 @@ import pytest
 from click.testing import CliRunner, Result
 from PIL import Image
 
-from recognizer import sample
 from recognizer.catalogue.store import Catalogue
 from recognizer.cli import main
+from recognizer.drawn import sample
 from recognizer.measuring.metrics import QUALITIES, STAGES
 from recognizer.types import Box, Evidence, Hit, Match, Photo, Recognition, Verdict
 from recognizer.vision.photos import encode_jpeg

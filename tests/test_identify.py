@@ -13,9 +13,10 @@ import numpy as np
 import pytest
 
 from index.build import build
-from recognizer import identify, sample
+from recognizer import identify
 from recognizer.catalogue.store import Catalogue
 from recognizer.decision import verdict
+from recognizer.drawn import sample
 from recognizer.errors import CatalogueError, IndexError_, IndexMismatch, ModelError
 from recognizer.identify import Recognizer
 from recognizer.search import embedder

@@ -22,8 +22,9 @@ import pytest
 from index import spread
 from index.build import BATCH, build
 from index.check import check
-from recognizer import identify, sample
+from recognizer import identify
 from recognizer.catalogue.store import Catalogue
+from recognizer.drawn import sample
 from recognizer.errors import CatalogueError, IndexError_, ModelError
 from recognizer.search import embedder, features
 from recognizer.search import index as vectors

@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
-from recognizer import sample
 from recognizer.cli import main
 from recognizer.collecting import jobs
+from recognizer.drawn import sample
 from recognizer.reports.lot_report import summary
 from recognizer.types import Float32, Photo, UInt8Image
 from recognizer.vision import outlines

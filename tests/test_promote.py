@@ -15,10 +15,10 @@ import torch
 from click.testing import CliRunner, Result
 
 from index.build import build
-from recognizer import sample
 from recognizer.catalogue.imports import import_csv
 from recognizer.catalogue.store import Catalogue
 from recognizer.cli import main
+from recognizer.drawn import sample
 from recognizer.identify import Recognizer
 from recognizer.search import embedder
 from recognizer.search.index import read_manifest

@@ -16,8 +16,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from recognizer import sample
 from recognizer.catalogue.store import Catalogue
+from recognizer.drawn import sample
 from recognizer.errors import PhotoError, ZnachkiError
 from recognizer.reports import photo_report
 from recognizer.reports.photo_report import Failure, percent, write_failures, write_report

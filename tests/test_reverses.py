@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from recognizer import sample
 from recognizer.catalogue.store import Catalogue
+from recognizer.drawn import sample
 from recognizer.identify import Recognizer
 from recognizer.types import Box, Hit, Match, Photo, Recognition, Role, Verdict
 from recognizer.vision.photos import check_photo, encode_jpeg

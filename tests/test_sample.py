@@ -10,10 +10,10 @@ import cv2
 import numpy as np
 import pytest
 
-from recognizer import sample
-from recognizer.drawing import KINDS, PinDesign, draw_pin
-from recognizer.emblems import EMBLEMS
-from recognizer.lettering import GLYPHS, has_letters, letters
+from recognizer.drawn import sample
+from recognizer.drawn.drawing import KINDS, PinDesign, draw_pin
+from recognizer.drawn.emblems import EMBLEMS
+from recognizer.drawn.lettering import GLYPHS, has_letters, letters
 
 
 def families() -> dict[str, list[sample.SamplePin]]:

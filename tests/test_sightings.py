@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
-from recognizer import sample
+from recognizer.drawn import sample
 from recognizer.errors import IndexError_
 from recognizer.identify import Recognizer
 from recognizer.search.index import Index

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
-from recognizer import sample
+from recognizer.drawn import sample
 from recognizer.search import features
 from recognizer.types import Crop, Hit, Photo, Reference, UInt8Image
 from recognizer.vision import crops, keypoints

@@ -16,9 +16,9 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file
 
-from recognizer import sample
 from recognizer.catalogue.imports import import_csv
 from recognizer.catalogue.store import Catalogue
+from recognizer.drawn import sample
 from recognizer.errors import ModelError
 from recognizer.search import embedder
 from recognizer.search.embedder import Preprocessing, Trunk, load, padded, read_card

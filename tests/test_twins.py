@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from recognizer import sample
+from recognizer.drawn import sample
 from recognizer.errors import ModelError
 from recognizer.measuring.metrics import auroc
 from recognizer.types import UInt8Image

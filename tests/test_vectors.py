@@ -14,7 +14,7 @@ import faiss
 import numpy as np
 import pytest
 
-from recognizer import sample
+from recognizer.drawn import sample
 from recognizer.errors import IndexError_, IndexMismatch
 from recognizer.search import index as vectors
 from recognizer.search.index import Index, Manifest

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
-from recognizer import sample
+from recognizer.drawn import sample
 from recognizer.search import index
 from recognizer.types import Hit, Reference, UInt8Image
 from recognizer.vision import keypoints, variants

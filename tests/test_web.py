@@ -22,10 +22,10 @@ import pytest
 from click.testing import CliRunner
 from web_service import Served, board_of, serving, serving_copy, wait_ready
 
-from recognizer import sample
 from recognizer.catalogue.store import Catalogue
 from recognizer.cli import main
-from recognizer.sample import SampleFiles
+from recognizer.drawn import sample
+from recognizer.drawn.sample import SampleFiles
 from recognizer.types import CatalogueEntry, Role
 from recognizer.vision.photos import encode_jpeg
 from recognizer.web.guard import Rate

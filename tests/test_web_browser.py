@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 from web_service import Served, board_of, serving_copy
 
-from recognizer import sample
+from recognizer.drawn import sample
 
 playwright_api = pytest.importorskip("playwright.sync_api", reason="no Playwright: pip install 'znachki[dev]'")
 CHROMIUM = shutil.which("chromium")

@@ -213,8 +213,8 @@ def test_a_batch_that_runs_is_finished_with_the_index_that_it_began_with(engine:
 
 def test_a_new_index_and_a_changed_entry_come_into_use(own_data: Path) -> None:
     from index.build import build
-    from recognizer import sample
     from recognizer.catalogue.store import Catalogue
+    from recognizer.drawn import sample
     from recognizer.vision.photos import encode_jpeg
 
     engine = Engine(own_data, Counters())

@@ -18,7 +18,7 @@ import httpx
 import pytest
 from web_service import board_of
 
-from recognizer import sample
+from recognizer.drawn import sample
 from recognizer.vision.photos import encode_jpeg
 from recognizer.web.tokens import Tokens
 

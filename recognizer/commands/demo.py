@@ -35,7 +35,7 @@ def sample(folder: Path | None, count: int, known: int, lacking: int, seed: int,
 
     DIR (without it, `sample` in the data folder) gets catalogue.csv, queries.csv and photos/. Every pin is invented.
     """
-    from recognizer.sample import write
+    from recognizer.drawn.sample import write
 
     files = write(folder or data / "sample", count, seed, known, lacking)
     if as_json:
@@ -80,9 +80,9 @@ def demo(data: Path, count: int, photos: int, model: str | None, as_json: bool) 
     from recognizer.commands.entries import import_lines
     from recognizer.commands.identifying import answer_all
     from recognizer.commands.indexing import index_lines
+    from recognizer.drawn.sample import write
     from recognizer.identify import Recognizer
     from recognizer.reports.answers import answer_lines
-    from recognizer.sample import write
 
     say = (lambda text: None) if as_json else click.echo
     _refuse_a_collectors_catalogue(data)
@@ -116,9 +116,9 @@ def demo(data: Path, count: int, photos: int, model: str | None, as_json: bool) 
 
 def _lot(recognizer: Recognizer, data: Path, count: int) -> dict[str, Any]:
     """Draw a lot, find and identify its pins, and write its report; returns how many were found and named right."""
-    from recognizer import sample
     from recognizer.collecting.jobs import Job
     from recognizer.collecting.listings import Listing
+    from recognizer.drawn import sample
     from recognizer.measuring import lot_measures
     from recognizer.reports import lot_report
     from recognizer.reports.answers import Answer
@@ -179,7 +179,7 @@ def _outcome(answer: Answer, shows: CatalogueEntry | None) -> str:
 def _refuse_a_collectors_catalogue(data: Path) -> None:
     """Raise CatalogueError where the folder has entries that no demo drew."""
     from recognizer.catalogue.store import DATABASE, Catalogue
-    from recognizer.sample import SERIES
+    from recognizer.drawn.sample import SERIES
 
     if not (data / DATABASE).is_file():
         return

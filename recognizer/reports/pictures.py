@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 from PIL.Image import Resampling
 
-from recognizer.lettering import has_letters, letters
+from recognizer.drawn.lettering import has_letters, letters
 from recognizer.types import Box, Float32, UInt8Image
 
 MOST_LINES: Final = 36

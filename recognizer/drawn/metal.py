@@ -15,8 +15,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from recognizer.emblems import Part, turned
-from recognizer.lettering import Points, letters
+from recognizer.drawn.emblems import Part, turned
+from recognizer.drawn.lettering import Points, letters
 from recognizer.types import Float32, UInt8Image
 
 Colour = tuple[int, int, int]

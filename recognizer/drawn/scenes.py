@@ -9,8 +9,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from recognizer.drawing import PinDesign, draw_pin
-from recognizer.lettering import letters
+from recognizer.drawn.drawing import PinDesign, draw_pin
+from recognizer.drawn.lettering import letters
 from recognizer.types import Box, Float32, Mask, UInt8Image
 
 Rng = np.random.Generator

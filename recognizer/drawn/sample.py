@@ -19,11 +19,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from recognizer import scenes
-from recognizer.drawing import PinDesign, draw_pin
+from recognizer.drawn import scenes
+from recognizer.drawn.drawing import PinDesign, draw_pin
+from recognizer.drawn.metal import ENAMELS
+from recognizer.drawn.scenes import Lot
 from recognizer.files import make_folder, write_whole
-from recognizer.plate import ENAMELS
-from recognizer.scenes import Lot
 from recognizer.types import CatalogueEntry, UInt8Image
 
 __all__ = [

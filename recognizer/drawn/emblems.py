@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from recognizer.lettering import Points, smooth
+from recognizer.drawn.lettering import Points, smooth
 
 Rng = np.random.Generator
 

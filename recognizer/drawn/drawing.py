@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from recognizer.emblems import EMBLEMS, Part, arc, ellipse, gear_ring, points, rectangle, star, turned, wheat_ear
-from recognizer.lettering import Points, letters, smooth
-from recognizer.plate import EXTENT, Plate
+from recognizer.drawn.emblems import EMBLEMS, Part, arc, ellipse, gear_ring, points, rectangle, star, turned, wheat_ear
+from recognizer.drawn.lettering import Points, letters, smooth
+from recognizer.drawn.metal import EXTENT, Plate
 from recognizer.types import UInt8Image
 
 Rng = np.random.Generator
