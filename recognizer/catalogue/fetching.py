@@ -20,10 +20,10 @@ from urllib.robotparser import RobotFileParser
 
 import httpx
 
+from recognizer import program_version
 from recognizer.catalogue.store import Catalogue
 from recognizer.catalogue.wanted import State, WantedPicture, hold, put_off, refuse, wanted
 from recognizer.errors import PhotoError, ZnachkiError
-from recognizer.program import program_version
 from recognizer.vision.photos import check_photo
 
 Progress = Callable[[int, int], None]

@@ -19,6 +19,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
+from recognizer import program_version
 from recognizer.catalogue import corrections
 from recognizer.catalogue.database import REVISION
 from recognizer.catalogue.store import DATABASE, PICTURES, QUERIES, REMOVED, Catalogue
@@ -26,7 +27,6 @@ from recognizer.errors import CatalogueError
 from recognizer.exchange import archive
 from recognizer.exchange.archive import Progress
 from recognizer.exchange.copying import check_empty, transfer
-from recognizer.program import program_version
 
 KIND: Final = "backup"
 FORMAT: Final = 1

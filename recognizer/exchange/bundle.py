@@ -22,6 +22,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
+from recognizer import program_version
 from recognizer.catalogue import tables
 from recognizer.catalogue.store import BUNDLE, DATABASE, PICTURES, Catalogue
 from recognizer.decision import same_drawing
@@ -30,7 +31,6 @@ from recognizer.exchange import archive
 from recognizer.exchange.archive import Progress
 from recognizer.exchange.copying import transfer
 from recognizer.files import write_whole
-from recognizer.program import program_version
 from recognizer.search.index import Index, features_path, remove_images, write
 from recognizer.types import CatalogueEntry, CatalogueImage, Role
 from recognizer.vision.photos import encode_jpeg

@@ -18,9 +18,9 @@ from fastapi.responses import FileResponse, HTMLResponse, PlainTextResponse, Red
 from pydantic import ValidationError
 from starlette.datastructures import FormData, UploadFile
 
+from recognizer import program_version
 from recognizer.decision.checks import in_words
 from recognizer.errors import EntryNotFound, IndexError_
-from recognizer.program import program_version
 from recognizer.reports import lot_report
 from recognizer.reports.answers import percent
 from recognizer.search.features import embedding_settings

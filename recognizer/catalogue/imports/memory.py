@@ -11,11 +11,11 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Final
 
+from recognizer import program_version
 from recognizer.catalogue import finished_imports
 from recognizer.catalogue.imports.carrying import ImportReport
 from recognizer.catalogue.store import Catalogue
 from recognizer.errors import PhotoError
-from recognizer.program import program_version
 from recognizer.vision.photos import list_photos
 
 RULES: Final = "1"
