@@ -1,7 +1,6 @@
-"""Recall of embedders alone on sets of real photos, of several models and input sizes side by side.
+"""Recall of embedders alone on sets of real photos, of several models side by side.
 
     python benchmarks/embedders.py base imagenet MODELS/mine     the sets of ZNACHKI_REAL_DATA, or of ../shared/data
-    python benchmarks/embedders.py base --sizes 160,192,224      one model, its pictures brought to several sizes
     python benchmarks/embedders.py base --px 0,112 --json        queries as they are and at 112 px; every rank as JSON
 
 A MODEL is what `znachki index --model` takes. Pins are found and lifted as the program does, and embedded with its
@@ -18,19 +17,20 @@ import json
 import os
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from recognizer import embedder, lots
-from recognizer.embedder import Embedder
-from recognizer.imports import read_queries
-from recognizer.metrics import auroc, mean_reciprocal_rank, recall_at
-from recognizer.photos import open_photo
+from recognizer.catalogue.imports import read_queries
+from recognizer.measuring.metrics import auroc, mean_reciprocal_rank, recall_at
+from recognizer.search import embedder
+from recognizer.search.embedder import Embedder
 from recognizer.types import UInt8Image
+from recognizer.vision import crops as cropping
+from recognizer.vision.photos import open_photo
 from training.evaluate import similarities
 
 SETS = Path(__file__).resolve().parent.parent.parent / "shared" / "data"
@@ -63,22 +63,24 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("models", nargs="+", metavar="MODEL")
-    parser.add_argument("--sizes", default="", help="pixels of the input, by commas; each model's own without it")
     parser.add_argument("--px", default="0,112", help="long side that queries are shrunk to, by commas; 0 as they are")
     parser.add_argument("--sets", type=Path, default=Path(os.environ.get("ZNACHKI_REAL_DATA") or SETS))
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--json", action="store_true", help="print JSON, the rank of every query with it")
     asked = parser.parse_args()
     torch.set_num_threads(asked.threads)
-    folders = sorted(path.parent for path in asked.sets.glob("*/queries.csv") if (path.parent / "catalogue.csv").exists())
+    folders = sorted(
+        path.parent for path in asked.sets.glob("*/queries.csv") if (path.parent / "catalogue.csv").exists()
+    )
     if not folders:
         raise SystemExit(f"{asked.sets}: no folder with catalogue.csv and queries.csv; name one in ZNACHKI_REAL_DATA")
     sets = [read(folder, px) for folder in folders for px in numbers(asked.px)]
     rows = []
-    for model in loaded(asked.models, numbers(asked.sizes)):
+    for name in asked.models:
+        model = embedder.load(name)
         for one in sets:
             found = answered(model, one)
-            rows.append({"model": model.name, "size": model.preprocessing.size, "set": one.name})
+            rows.append({"model": model.name, "set": one.name})
             rows[-1] |= figures(found, one) | {"milliseconds": milliseconds(model, one)}
             rows[-1] |= asdict(found) if asked.json else {}
     print(json.dumps(rows, indent=1) if asked.json else table(rows))
@@ -89,28 +91,19 @@ def numbers(text: str) -> list[int]:
     return [int(one) for one in text.split(",") if one]
 
 
-def loaded(models: Sequence[str], sizes: Sequence[int]) -> Iterator[Embedder]:
-    """Load each model, once for every size of its input that is asked for."""
-    for name in models:
-        if not sizes:
-            yield embedder.load(name)
-        for size in sizes:
-            yield embedder.load(name).at(size)
-
-
 def read(folder: Path, px: int) -> Set:
     """Take the crops of a set, queries shrunk to `px` pixels first unless it is 0."""
     print(f"{folder.name}: taking crops", file=sys.stderr, flush=True)
     with (folder / "catalogue.csv").open(encoding="utf-8", newline="") as file:
         rows = [row for row in csv.DictReader(file) if row["role"] in ("", "face")]
-    singles = [lots.single(open_photo(folder / row["image"])) for row in rows]
+    singles = [cropping.single(open_photo(folder / row["image"])) for row in rows]
     asked = read_queries(folder / "queries.csv")
-    found = [lots.split(open_photo(path, max_side=px or AS_THEY_ARE)) for path, _ in asked]
+    found = [cropping.split(open_photo(path, max_side=px or AS_THEY_ARE)) for path, _ in asked]
     return Set(
         f"{folder.name}, {px} px" if px else folder.name,
-        tuple((crop.whole, lots.lifted(crop)) for crop in singles),
+        tuple((crop.whole, cropping.lifted(crop)) for crop in singles),
         tuple(row["entry_id"] for row in rows),
-        tuple(tuple((crop.whole, lots.lifted(crop)) for crop in crops) for crops in found),
+        tuple(tuple((crop.whole, cropping.lifted(crop)) for crop in crops) for crops in found),
         tuple(entry_id for _, entry_id in asked),
     )
 

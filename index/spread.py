@@ -12,13 +12,13 @@ import numpy as np
 from recognizer.drawn import sample
 from recognizer.search import agreement
 from recognizer.search.embedder import BASE, Embedder
-from recognizer.search.similarity import OF_BASE, Scale
+from recognizer.search.similarity import OF_BASE, REFERENCE, Scale
 
 PINS: Final = 24
 """Drawn pins that are compared, each with each; with 16 to 48 the spread of a trained model against that of the base
 differed by .02."""
 
-_LEAST: Final = OF_BASE.spread / 2  # a model to which all pins are alike says nothing, however it is stretched
+_LEAST: Final = REFERENCE.spread / 2  # a model to which all pins are alike says nothing, however it is stretched
 
 
 def of_model(model: Embedder) -> Scale:

@@ -74,7 +74,8 @@ class Plan:
     `late_from` of the steps on. `stop` ends the run before its schedule does. `images` and `texts` weigh the two
     objectives, `entropy` the crowding term. `share` of the trained weights is kept, by default as much as serves the
     held-out things. On a catalogue the image tower learns by gradient unless `deep` is False; where its base is a model
-    of pins it then gets a last map from `settle` pairs of views, 0 for none, before words learn.
+    of pins it then gets a last map from `settle` pairs of views, 0 for none, before words learn. `all_layers` lets those
+    learn too that `part_frozen` leaves as they are.
     """
 
     steps: int = 220
@@ -92,6 +93,7 @@ class Plan:
     entropy: float = 0.3
     settle: int = 1200
     deep: bool | None = None
+    all_layers: bool = False
     share: float | None = None
     keep: float = 0.99
     every: int = 50
@@ -269,7 +271,8 @@ def train(
     parts = {"network": trunk.network, "text": trunk.text, "last": trunk.last}
     model = nn.ModuleDict({name: part for name, part in parts.items() if part is not None})
     model.requires_grad_(True).eval().to(device).to(memory_format=torch.channels_last)  # batch norms stay as they are
-    part_frozen(trunk.visual, quick=device.type == "cpu")
+    if not plan.all_layers:
+        part_frozen(trunk.visual, quick=device.type == "cpu")
     if plan.deep is False:
         trunk.pictures.requires_grad_(False)
     learnt = {name: weight for name, weight in model.named_parameters() if weight.requires_grad}
@@ -553,7 +556,9 @@ def on_designs(
 ) -> Path:
     """Train a model on rendered designs alone, as the base that ships is, and leave it as `folder`.
 
-    `size` is the side of the input that the model is to be used with. Raises ModelError where `folder` exists.
+    The network learns, unless `plan.deep` is False, and then gets a last map from `plan.settle` pairs of views, 0 for
+    none; designs that are held out are in neither. `size` is the side of the input that the model is to be used with.
+    Raises ModelError where `folder` exists.
     """
     if folder.exists():
         raise ModelError(f"{folder}: exists already; choose another name")
@@ -561,7 +566,12 @@ def on_designs(
     training, validation = DesignSource(designs).parted(_EVERY)
     prints = [design.read() for design in training.designs[:: max(1, len(training) // _PRINTS)]]
     run = run or folder.with_name(f"{folder.name}-run")
-    found = train(trunk, training, validation, plan, run, prints, progress)
+    found: dict[str, Any] = {"steps": 0, "alpha": 0.0, "recall": {}}
+    if plan.deep is not False:
+        trunk = replace(trunk, last=None) if plan.settle else trunk
+        found = train(trunk, training, validation, plan, run, prints, progress)
+    if plan.settle:
+        trunk = settled(trunk, training, plan, run, progress)
     packages = {source.package: source for source in SOURCES}
     used = sorted({design.package for design in designs} & set(packages))
     about = {

@@ -36,10 +36,13 @@ SHOWN: Final = 20
 @click.option("--size", type=click.IntRange(min=32), default=160, show_default=True, help="Pixels of a view.")
 @click.option("--late-size", type=int, default=0, help="Pixels of a view in the last part of the steps.")
 @click.option("--rate", type=float, default=3e-4, show_default=True)
+@click.option("--temperature", type=click.FloatRange(0, min_open=True), default=0.06, show_default=True)
+@click.option("--keep", type=click.FloatRange(0, 1), default=0.99, show_default=True, help="Of the average, a step.")
 @click.option("--images", type=float, default=1.0, show_default=True, help="Weight of picture with picture.")
 @click.option("--texts", type=float, default=0.25, show_default=True, help="Weight of picture with words.")
 @click.option("--entropy", type=float, default=0.3, show_default=True, help="Weight of keeping entries apart.")
 @click.option("--settle", type=int, default=1200, show_default=True, help="Pairs of views for the last map; 0: none.")
+@click.option("--all-layers", is_flag=True, help="Train the costly first layers and depthwise filters too.")
 @click.option("--deep/--still", default=None, help="Train the picture network (the default), or leave it.")
 @click.option(
     "--share",

@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 
 from recognizer.errors import IndexError_, IndexMismatch
 from recognizer.files import DRAFT, HERE, beside, make_folder, write_whole
-from recognizer.search.similarity import OF_BASE, Scale
+from recognizer.search.similarity import REFERENCE, Scale
 from recognizer.types import Float32, Hit, Keypoints, Neighbours, Reference
 
 FORMAT: Final = 1
@@ -74,7 +74,7 @@ class Manifest:
     descriptors: str
     sums: Mapping[str, str] = field(default_factory=dict)
     trained_on: int = 0
-    scale: Scale = OF_BASE
+    scale: Scale = REFERENCE
     format: int = FORMAT
 
     @property
@@ -132,7 +132,7 @@ class Index:
 
         The similarity is the best cosine of any zoom of the query with any zoom of the photo, and half of that of the
         whole pictures, over 1.5: the first finds a pin that is small on one of the two, the second keeps pins that fill
-        both from being mistaken for one of their parts. It is brought to the scale of the base that ships (`scale`).
+        both from being mistaken for one of their parts. It is brought to one scale (`similarity.REFERENCE`).
         """
         total = int(self._vectors.ntotal)
         if total == 0:
@@ -154,7 +154,7 @@ class Index:
         return [float(value) for value in self._scaled((cosines.max(axis=(1, 2)) + 0.5 * cosines[:, 0, 0]) / 1.5)]
 
     def _scaled(self, similarity: Float32) -> Float32:
-        return self.manifest.scale.onto(OF_BASE, similarity)
+        return self.manifest.scale.onto(REFERENCE, similarity)
 
     def zooms(self, image_ids: Sequence[int]) -> Float32:
         """Return the embeddings (n, zooms, dim) of photos that the index holds, in their order."""
@@ -268,7 +268,7 @@ def read_manifest(folder: Path) -> Manifest | None:
         raise IndexMismatch(f"{path}: not of format {FORMAT}; run `znachki index --rebuild`")
     try:
         images = tuple((int(image_id), str(sha256)) for image_id, sha256 in about.pop("images"))
-        scale = Scale(**{name: float(value) for name, value in about.pop("scale", asdict(OF_BASE)).items()})
+        scale = Scale(**{name: float(value) for name, value in about.pop("scale", asdict(REFERENCE)).items()})
         return Manifest(images=images, scale=scale, **about)
     except (KeyError, TypeError, ValueError) as error:
         raise IndexError_(f"{path}: incomplete ({error}); run `znachki index --rebuild`") from error

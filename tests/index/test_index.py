@@ -30,7 +30,7 @@ from recognizer.search import embedder, features
 from recognizer.search import index as vectors
 from recognizer.search.embedder import ZOOMS, Embedder
 from recognizer.search.index import Index
-from recognizer.search.similarity import OF_BASE
+from recognizer.search.similarity import REFERENCE
 from recognizer.types import Evidence, Float32, Photo, Role
 from recognizer.vision import crops, keypoints
 from recognizer.vision.photos import encode_jpeg
@@ -164,7 +164,7 @@ def test_a_photo_of_the_catalogue_is_found_as_itself(small: Path) -> None:
         assert voted[0][0] == ids[at]
         # as much as a copy can be, on the index's scale; the tiny network has no sense: others are alike too
         scale = Index.open(small / "index").manifest.scale
-        assert dict(similar)[ids[at]] == pytest.approx(float(scale.onto(OF_BASE, np.ones(1))[0]), abs=0.02)
+        assert dict(similar)[ids[at]] == pytest.approx(float(scale.onto(REFERENCE, np.ones(1))[0]), abs=0.02)
 
 
 def test_a_second_run_adds_nothing_writes_nothing_and_is_quick(own: Path, embedded: list[int]) -> None:

@@ -18,7 +18,7 @@ from recognizer.drawn import sample
 from recognizer.errors import IndexError_, IndexMismatch
 from recognizer.search import index as vectors
 from recognizer.search.index import Index, Manifest
-from recognizer.search.similarity import OF_BASE, Scale
+from recognizer.search.similarity import REFERENCE, Scale
 from recognizer.types import Float32, Keypoints, Reference
 from recognizer.vision import keypoints
 
@@ -160,12 +160,12 @@ def test_similarity_of_named_photos_is_that_of_similar_in_their_order(index: Ind
 def test_similarities_of_a_model_are_brought_to_the_scale_of_the_base(
     held: Photos, index: Index, tmp_path: Path
 ) -> None:
-    own = Scale(0.5, OF_BASE.spread / 2)
+    own = Scale(0.5, REFERENCE.spread / 2)
     other = Index(tmp_path, replace(index.manifest, scale=own), *index.parts)
     zooms, _ = held[7]
     plain, moved = dict(index.similar(zooms, 10)), dict(other.similar(zooms, 10))
     assert list(moved) == list(plain)
-    assert moved == pytest.approx({one: OF_BASE.mean + 2 * (value - 0.5) for one, value in plain.items()}, abs=1e-4)
+    assert moved == pytest.approx({one: REFERENCE.mean + 2 * (value - 0.5) for one, value in plain.items()}, abs=1e-4)
     assert other.similarity(zooms, list(moved)) == pytest.approx(list(moved.values()), abs=1e-4)
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from index import spread
 from recognizer.search import embedder
-from recognizer.search.similarity import OF_BASE, Scale
+from recognizer.search.similarity import OF_BASE, REFERENCE, Scale
 from recognizer.types import Float32, UInt8Image
 
 
@@ -41,6 +41,7 @@ def test_the_scale_of_the_base_is_what_is_measured_of_it() -> None:
     assert found.mean == pytest.approx(OF_BASE.mean, abs=0.005)
     assert found.spread == pytest.approx(OF_BASE.spread, abs=0.002)
     assert spread.of_model(base) == OF_BASE
+    assert OF_BASE.onto(REFERENCE, np.array(OF_BASE.mean)) == pytest.approx(REFERENCE.mean)
 
 
 def test_a_model_to_which_pins_are_more_alike_has_a_higher_mean_and_less_spread() -> None:
@@ -50,4 +51,4 @@ def test_a_model_to_which_pins_are_more_alike_has_a_higher_mean_and_less_spread(
 
 
 def test_a_model_to_which_all_pins_are_alike_is_stretched_no_more_than_twice(tiny_model: Path) -> None:
-    assert spread.of_model(embedder.load(tiny_model)).spread >= OF_BASE.spread / 2
+    assert spread.of_model(embedder.load(tiny_model)).spread >= REFERENCE.spread / 2

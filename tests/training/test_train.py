@@ -154,6 +154,16 @@ def test_only_the_head_learns_at_first(tmp_path: Path) -> None:
     assert moved == {name for name in before if name.startswith(("0.conv_head", "0.bn2", "1."))}
 
 
+@pytest.mark.parametrize("all_layers", [False, True])
+def test_first_layers_and_depthwise_filters_learn_only_where_all_layers_do(tmp_path: Path, all_layers: bool) -> None:
+    one = trunk()
+    before = {name: weight.detach().clone() for name, weight in weights_of(one).items()}
+    train.train(one, Discs(12), Discs(6), replace(PLAN, keep=0.0, all_layers=all_layers), tmp_path)
+    moved = {name for name, value in train_weights(tmp_path).items() if not torch.equal(value, before[name])}
+    assert ("0.conv_stem.weight" in moved) == all_layers
+    assert any("conv_dw" in name for name in moved) == all_layers
+
+
 def train_weights(folder: Path) -> dict[str, torch.Tensor]:
     from safetensors.torch import load_file
 
