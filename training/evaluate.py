@@ -124,7 +124,8 @@ def marked(model: Embedder, exam: Exam) -> Marks:
 
 
 def similarities(asked: Float32, held: Float32) -> Float32:
-    """Return how like one query's zooms (zooms, dim) are to pictures' (n, zooms, dim), as the index measures it."""
+    """Return how like one query's zooms (zooms, dim) are to pictures' (n, zooms, dim), as the index measures it before
+    it is brought to one scale."""
     cosines = np.einsum("qd,nzd->nqz", asked, held)
     return np.asarray((cosines.max(axis=(1, 2)) + 0.5 * cosines[:, 0, 0]) / 1.5, np.float32)
 

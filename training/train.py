@@ -74,8 +74,8 @@ class Plan:
     `late_from` of the steps on. `stop` ends the run before its schedule does. `images` and `texts` weigh the two
     objectives, `entropy` the crowding term. `share` of the trained weights is kept, by default as much as serves the
     held-out things. On a catalogue the image tower learns by gradient unless `deep` is False; where its base is a model
-    of pins it then gets a last map from `settle` pairs of views, 0 for none, before words learn. `all_layers` lets those
-    learn too that `part_frozen` leaves as they are.
+    of pins it then gets a last map from `settle` pairs of views, 0 for none, before words learn. With `all_layers`
+    those learn too that `part_frozen` leaves as they are.
     """
 
     steps: int = 220
@@ -563,6 +563,8 @@ def on_designs(
     if folder.exists():
         raise ModelError(f"{folder}: exists already; choose another name")
     trunk = embedder.trunk(base)
+    if trunk.architecture["kind"] == "open_clip":  # rows of its pictures must stay beside those of its words
+        plan = replace(plan, settle=0)
     training, validation = DesignSource(designs).parted(_EVERY)
     prints = [design.read() for design in training.designs[:: max(1, len(training) // _PRINTS)]]
     run = run or folder.with_name(f"{folder.name}-run")

@@ -41,7 +41,7 @@ SHOWN: Final = 20
 @click.option("--images", type=float, default=1.0, show_default=True, help="Weight of picture with picture.")
 @click.option("--texts", type=float, default=0.25, show_default=True, help="Weight of picture with words.")
 @click.option("--entropy", type=float, default=0.3, show_default=True, help="Weight of keeping entries apart.")
-@click.option("--settle", type=int, default=1200, show_default=True, help="Pairs of views for the last map; 0: none.")
+@click.option("--settle", type=int, help="Pairs of views for the last map; by default 1200, with --designs 0: none.")
 @click.option("--all-layers", is_flag=True, help="Train the costly first layers and depthwise filters too.")
 @click.option("--deep/--still", default=None, help="Train the picture network (the default), or leave it.")
 @click.option(
@@ -81,6 +81,8 @@ def train(
         raise click.UsageError("give a NAME for the model, or --designs and --out")
     from training.train import Plan, on_catalogue, on_designs
 
+    if settings["settle"] is None:
+        settings["settle"] = Plan().settle if designs is None else 0
     plan = Plan(**settings)
     with progress_bar("train", "steps") as progress:
         if designs is not None and out is not None:

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 import timm
@@ -26,6 +27,7 @@ from recognizer.search.embedder import trunk as trunk_of
 from recognizer.search.text_tower import TextTower, pieces
 from recognizer.types import CatalogueEntry, UInt8Image
 from training import augment, data, loss, settle, train
+from training.designs import Design
 from training.train import Plan
 
 FORM = Preprocessing(32, (0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
@@ -329,6 +331,35 @@ def test_a_network_that_is_to_stay_gets_a_last_map_alone(six: Path) -> None:
     for name, value in base.network.state_dict().items():
         assert torch.equal(value, mine.network.state_dict()[name]), name
     assert read_card(folder)["plan"]["deep"] is False
+
+
+def designs_of(folder: Path, count: int) -> list[Design]:
+    found = []
+    for row in range(count):
+        file = folder / f"{row}.png"
+        disc = np.zeros((256, 256, 4), np.uint8)
+        disc[20:236, 20:236] = cv2.resize(Discs(count).cutouts(row, np.random.default_rng(0))[0], (216, 216))
+        cv2.imwrite(str(file), disc)
+        found.append(Design(f"{row}", "drawn", file, f"disc {row}"))
+    return found
+
+
+def test_designs_teach_a_network_and_then_its_last_map_or_the_map_alone(tmp_path: Path) -> None:
+    one = trunk(text=False)
+    embedder.save(tmp_path / "small", one.network, one.architecture, FORM, {})
+    small = str(tmp_path / "small")
+    designs = designs_of(tmp_path, 14)
+    plan = replace(PLAN, steps=1, head_steps=0, every=1, settle=6, share=1.0)
+    both = train.on_designs(designs, tmp_path / "both", plan, base=small, size=48)
+    still = train.on_designs(designs, tmp_path / "still", replace(plan, deep=False), base=small)
+    plain = train.on_designs(designs, tmp_path / "plain", replace(plan, settle=0), base=small)
+    before = trunk_of(small).network.state_dict()
+    for folder, learns, mapped in ((both, True, True), (still, False, True), (plain, True, False)):
+        found, card = trunk_of(folder), read_card(folder)
+        same = [torch.equal(value, before[name]) for name, value in found.network.state_dict().items()]
+        assert (all(same), found.last is not None) == (not learns, mapped)
+        assert card["steps"] == int(learns)
+    assert read_card(both)["preprocessing"]["size"] == 48
 
 
 @pytest.mark.parametrize(
