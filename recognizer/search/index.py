@@ -121,11 +121,17 @@ class Index:
 
     def check_model(self, fingerprint: str, name: str) -> None:
         """Raise IndexMismatch unless the index was made by the model with this fingerprint."""
-        if fingerprint != self.manifest.fingerprint:
+        if fingerprint == self.manifest.fingerprint:
+            return
+        if name == self.manifest.model:  # as where this version ships another base than the one before
             raise IndexMismatch(
-                f"{self.folder}: made by model {self.manifest.model} ({self.manifest.fingerprint}), asked with {name} "
-                f"({fingerprint}); run `znachki index --model {name}`, or identify without --model"
+                f"{self.folder}: made by another version of model {name} ({self.manifest.fingerprint}, now "
+                f"{fingerprint}); run `znachki index`"
             )
+        raise IndexMismatch(
+            f"{self.folder}: made by model {self.manifest.model} ({self.manifest.fingerprint}), asked with {name} "
+            f"({fingerprint}); run `znachki index --model {name}`, or identify without --model"
+        )
 
     def similar(self, zooms: Float32, most: int) -> list[tuple[int, float]]:
         """Return (image_id, similarity), best first, at most `most`, for one query's embeddings (zooms, dim).
