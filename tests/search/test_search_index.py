@@ -477,7 +477,7 @@ def test_another_model_is_a_mismatch_with_both_names_and_the_cure(index: Index) 
     index.check_model("0123456789abcdef", "whatever its name")
     with pytest.raises(IndexMismatch) as caught:
         index.check_model("fedcba9876543210", "data/models/mine")
-    with pytest.raises(IndexMismatch, match="another version of model .*; run `znachki index`$"):
+    with pytest.raises(IndexMismatch, match=r"another version of model .*; run `znachki index`$"):
         index.check_model("fedcba9876543210", index.manifest.model)
     for part in ("made-up", "0123456789abcdef", "fedcba9876543210", "`znachki index --model data/models/mine`"):
         assert part in str(caught.value)
