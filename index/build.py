@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+from filelock import FileLock, Timeout
 
 from index.spread import of_model
 from recognizer.catalogue.store import Catalogue
@@ -103,12 +103,15 @@ def _old_manifest(folder: Path, rebuild: bool) -> Manifest | None:
 def _alone(folder: Path) -> Iterator[None]:
     """Hold the folder against a second run; the lock ends with the process, also when it is killed."""
     folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "lock").open("a") as lock:  # "w" would change it
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            raise IndexError_(f"{folder}: another `znachki index` is at work; wait for it to end") from error
+    lock = FileLock(folder / "lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout as error:
+        raise IndexError_(f"{folder}: another `znachki index` is at work; wait for it to end") from error
+    try:
         yield
+    finally:
+        lock.release()
 
 
 def _take_features(

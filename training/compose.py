@@ -66,7 +66,8 @@ def bank(designs: Sequence[Design], folder: Path, count: int, seed: int = 0, pri
                 drawings = [designs[int(i)].read() for i in rng.integers(len(designs), size=drawn)]
                 sprites[row] = strike(drawings, rng)
             sprites.flush()
-            part.rename(file)
+            del sprites  # Windows renames no file that is mapped
+            part.replace(file)
         held: NDArray[np.uint8] = np.load(file, mmap_mode="r")
         return held
 
