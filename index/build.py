@@ -15,7 +15,7 @@ from filelock import FileLock, Timeout
 from index.spread import of_model
 from recognizer.catalogue.store import Catalogue
 from recognizer.decision import same_drawing
-from recognizer.errors import IndexError_, IndexMismatch, PhotoError
+from recognizer.errors import IndexBusy, IndexError_, IndexMismatch, PhotoError
 from recognizer.files import DRAFT
 from recognizer.search import embedder, index
 from recognizer.search.embedder import Embedder
@@ -57,7 +57,7 @@ def build(
     `model` None keeps the index's model, or takes the base that ships; `rebuild` takes all features and kin anew.
     `progress` is called with the photos done and all that need work, first for features, then for kin. The old index
     answers until the new one is complete. A picture that cannot be read is left out and named in `failed`. Raises
-    CatalogueError, ModelError, or IndexError_ when another run is at it.
+    CatalogueError, ModelError, or IndexBusy when another run is at it.
     """
     start = time.perf_counter()
     folder = data / "index"
@@ -107,7 +107,7 @@ def _alone(folder: Path) -> Iterator[None]:
     try:
         lock.acquire(timeout=0)
     except Timeout as error:
-        raise IndexError_(f"{folder}: another `znachki index` is at work; wait for it to end") from error
+        raise IndexBusy(f"{folder}: another `znachki index` is at work; wait for it to end") from error
     try:
         yield
     finally:
