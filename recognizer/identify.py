@@ -211,7 +211,8 @@ class Recognizer:
 
     def fused(self, answer: Recognition, others: Sequence[tuple[Photo, Role]]) -> Recognition:
         """Return the answer for a pin's face with what further photos of the same pin say: reverse, clasp, mark."""
-        return _checked(further_photos.fused(answer, others, self.catalogue, self.model, self.ranking))
+        scale = self.index.manifest.scale
+        return _checked(further_photos.fused(answer, others, self.catalogue, self.model, self.ranking, scale))
 
     def hits(self, crops: Sequence[Crop], *, depth: int = 5, evidence: Evidence = Evidence.BOTH) -> list[list[Hit]]:
         """Return the candidates of each crop with all their evidences, in no order; at least `depth` by each

@@ -284,7 +284,7 @@ class _Auditor:
     def _copies(self) -> Iterable[tuple[int, int, float]]:
         """Rows of the pairs of face photos that are one picture, and how surely."""
         faces = self.faces
-        for row, near in enumerate(nearest(faces.zooms, NEIGHBOURS)):
+        for row, near in enumerate(nearest(faces.zooms, NEIGHBOURS, self.index.manifest.scale)):
             for other, similarity in near:
                 if other <= row or similarity < ALIKE:
                     continue

@@ -22,10 +22,11 @@ from recognizer.drawn import sample
 from recognizer.identify import Recognizer
 from recognizer.search import embedder
 from recognizer.search.index import read_manifest
+from recognizer.search.similarity import similarities
 from recognizer.search.text_tower import TextTower
 from recognizer.types import Photo, UInt8Image
 from training import promote, train
-from training.evaluate import Exam, Marks, exam_of, marked, similarities
+from training.evaluate import Exam, Marks, exam_of, marked
 
 FORM = embedder.Preprocessing(32, (0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
 
