@@ -159,7 +159,7 @@ async def identify(request: Request, service: Reads, form: Sent) -> Response:
             return await _lot_of(service, [(name, data)], keeper is not None)
         upload_id = ""
         if keeper is not None:
-            kept = await asyncio.to_thread(service.store.keep, photo, Role.FACE.value, keeper.name)
+            kept = await asyncio.to_thread(service.store.keep, photo, Role.FACE.value, keeper.name, len(found))
             upload_id = kept.upload_id
         sizes = await picture_sizes(request, service, [found])
         shown = await asyncio.to_thread(views.answered, photo, found, service.engine.loaded.shelf, sizes, upload_id)
