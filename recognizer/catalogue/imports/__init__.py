@@ -10,17 +10,17 @@ from contextlib import closing
 from pathlib import Path
 from typing import Final
 
-from recognizer.catalogue.imports import colnect, commons, goskatalog, opennumismat, smithsonian, table
-from recognizer.catalogue.imports import folder as folder_of_pictures
 from recognizer.catalogue.imports.carrying import Difference, ImportReport, Progress, carry_out, foresee
 from recognizer.catalogue.imports.cells import COLUMNS, parse_years
 from recognizer.catalogue.imports.column_map import ColumnMap, guess_map, read_map, write_map
-from recognizer.catalogue.imports.json_records import head_of
 from recognizer.catalogue.imports.memory import Memory
 from recognizer.catalogue.imports.plan import Plan
 from recognizer.catalogue.imports.rows import Importer
+from recognizer.catalogue.imports.sources import colnect, commons, goskatalog, opennumismat, smithsonian, table
+from recognizer.catalogue.imports.sources import folder as folder_of_pictures
+from recognizer.catalogue.imports.sources.json_records import head_of
+from recognizer.catalogue.imports.sources.table import read_queries
 from recognizer.catalogue.imports.spool import Spool
-from recognizer.catalogue.imports.table import read_queries
 from recognizer.catalogue.store import Catalogue
 from recognizer.errors import CatalogueError
 

@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from recognizer.catalogue.imports.cells import parse_years
-from recognizer.catalogue.imports.goskatalog import text
-from recognizer.catalogue.imports.json_records import records
 from recognizer.catalogue.imports.rows import Picture, Row
 from recognizer.catalogue.imports.sizes import parse_millimetres
+from recognizer.catalogue.imports.sources.goskatalog import text
+from recognizer.catalogue.imports.sources.json_records import records
 
 _FREE: Final = "CC0"
 

@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from recognizer.catalogue.imports.cells import parse_years
-from recognizer.catalogue.imports.json_records import records
 from recognizer.catalogue.imports.rows import Picture, Row
 from recognizer.catalogue.imports.sizes import parse_millimetres
+from recognizer.catalogue.imports.sources.json_records import records
 from recognizer.types import Role
 
 PICTURE_ADDRESS: Final = "https://goskatalog.ru/muzfo-imaginator/rest/images/original/{}"
