@@ -29,8 +29,8 @@ from recognizer.catalogue.imports import (
     write_map,
 )
 from recognizer.catalogue.imports.sizes import parse_millimetres
-from recognizer.catalogue.imports.sources.goskatalog import years_of
 from recognizer.catalogue.imports.sources.write_opennumismat import write_opennumismat
+from recognizer.catalogue.imports.years import parse_years
 from recognizer.catalogue.store import Catalogue
 from recognizer.catalogue.wanted import WantedPicture, wanted
 from recognizer.cli import main
@@ -217,7 +217,7 @@ def test_records_are_the_same_however_the_file_is_read(
     ],
 )
 def test_periods_of_goskatalog_become_years(period: str, years: tuple[int | None, int | None]) -> None:
-    assert years_of(period) == years
+    assert parse_years(period) == years
 
 
 @pytest.mark.parametrize(

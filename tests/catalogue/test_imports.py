@@ -138,7 +138,21 @@ def test_every_column_reaches_its_field(catalogue: Catalogue, base: Path) -> Non
         ("12.04.1961-15.04.1961", (1961, 1961)),
         ("1961-04-12", (1961, 1961)),
         ("1965, 1961", (1961, 1965)),
-        ("XX век", (None, None)),
+        ("XX век", (1901, 2000)),
+        ("2002 -", (2002, None)),
+        ("2002–н.в.", (2002, None)),
+        ("с 1975 г.", (1975, None)),
+        ("до 1960", (None, 1960)),
+        ("70-е", (1970, 1979)),
+        ("нач. 80-х", (1980, 1983)),
+        ("середина 1960-х", (1964, 1966)),
+        ("кон. 80-х", (1987, 1989)),
+        ("XX век, 2-я половина", (1951, 2000)),
+        ("к 50-летию (1967)", (1967, 1967)),
+        ("1961 г.", (1961, 1961)),
+        ("1957/58", (1957, 1958)),
+        ("б/г", (None, None)),
+        ("12.04.1970", (1970, 1970)),
         ("19611", (None, None)),
     ],
 )
@@ -147,10 +161,11 @@ def test_years_are_understood_as_collectors_write_them(text: str, years: tuple[i
 
 
 def test_the_text_of_years_is_kept_even_where_no_year_is_read(catalogue: Catalogue, base: Path) -> None:
-    import_csv(catalogue, table(base, "entry_id,years\n1,XX век\n2,1970-е\n"))
+    import_csv(catalogue, table(base, "entry_id,years\n1,б/г\n2,1970-е\n3,2002 -\n"))
     assert [(e.year_from, e.year_to, e.years_text) for e in catalogue.entries()] == [
-        (None, None, "XX век"),
+        (None, None, "б/г"),
         (1970, 1979, "1970-е"),
+        (2002, None, "2002 -"),
     ]
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from recognizer.catalogue.imports.carrying import Difference, ImportReport, Progress, carry_out, foresee
-from recognizer.catalogue.imports.cells import COLUMNS, parse_years
+from recognizer.catalogue.imports.cells import COLUMNS
 from recognizer.catalogue.imports.column_map import ColumnMap, guess_map, read_map, write_map
 from recognizer.catalogue.imports.memory import Memory
 from recognizer.catalogue.imports.plan import Plan
@@ -21,6 +21,7 @@ from recognizer.catalogue.imports.sources import folder as folder_of_pictures
 from recognizer.catalogue.imports.sources.json_records import head_of
 from recognizer.catalogue.imports.sources.table import read_queries
 from recognizer.catalogue.imports.spool import Spool
+from recognizer.catalogue.imports.years import parse_years
 from recognizer.catalogue.store import Catalogue
 from recognizer.errors import CatalogueError
 

@@ -10,10 +10,11 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
-from recognizer.catalogue.imports.cells import COLUMNS, parse_years
+from recognizer.catalogue.imports.cells import COLUMNS
 from recognizer.catalogue.imports.encodings import UTF8, encoding_of
 from recognizer.catalogue.imports.grid import SHEETS, Line, declared_delimiter, file_lines, head_of, sheet_lines
 from recognizer.catalogue.imports.sizes import parse_millimetres
+from recognizer.catalogue.imports.years import parse_years
 from recognizer.errors import CatalogueError
 
 JOINERS: Final = {"theme": " / ", "inscriptions": " | ", "languages": ", ", "identifiers": "; "}
@@ -243,7 +244,7 @@ def is_sure(mapping: ColumnMap) -> bool:
         found = [_named(header) for header in headers]
         if name == "entry_id":
             numbers = {("column", "entry_id"), ("column", "number"), *(("identifier", one) for one in _SYSTEMS)}
-            if not set(found) <= numbers:  # type: ignore[comparison-overlap]
+            if not set(found) <= numbers:
                 return False
         elif any(one != ("column", name) for one in found):
             return False
@@ -330,7 +331,7 @@ def _by_content(mapping: ColumnMap, columns: dict[str, list[str]]) -> None:
 
 def _is_years(cell: str) -> bool:
     try:
-        return parse_years(cell)[0] is not None
+        return parse_years(cell) != (None, None)
     except ValueError:
         return False
 

@@ -152,7 +152,8 @@ def sheet_pictures(path: Path, sheet: str = "") -> dict[int, list[tuple[str, byt
             warnings.simplefilter("ignore")
             book = load_workbook(path, data_only=True)
         found: dict[int, list[tuple[str, bytes]]] = {}
-        for image in book[sheet or book.sheetnames[0]]._images:
+        page: Any = book[sheet or book.sheetnames[0]]
+        for image in page._images:
             row = image.anchor._from.row + 1
             name = f"row {row} picture {len(found.get(row, ())) + 1}"
             found.setdefault(row, []).append((name, image._data()))
@@ -206,7 +207,7 @@ def _merged_down(path: Path, rows: Any) -> dict[int, list[tuple[int, int]]]:
         while block := file.read(1 << 20):
             tail = tail[-64:] + block
             for ref in re.findall(rb'<(?:\w+:)?mergeCell[^>]{0,40}?ref="([A-Z]+\d+:[A-Z]+\d+)"', tail):
-                left, top, _, bottom = range_boundaries(ref.decode())
+                left, top, _, bottom = (number or 0 for number in range_boundaries(ref.decode()))
                 if bottom > top and (left - 1, bottom) not in merged.get(top, ()):
                     merged.setdefault(top, []).append((left - 1, bottom))
     return merged

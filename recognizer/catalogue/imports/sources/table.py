@@ -27,6 +27,7 @@ from recognizer.catalogue.imports.grid import (
 )  # fmt: skip
 from recognizer.catalogue.imports.plan import refuse
 from recognizer.catalogue.imports.rows import Held, Picture, Row
+from recognizer.catalogue.table_cells import plain_cell
 from recognizer.errors import CatalogueError
 from recognizer.types import Role
 
@@ -177,7 +178,7 @@ def _by_column(line: Line, header: list[str], delimiter: str) -> Row:
         return Row(line.place, wrong=f"{what}; quote cells that hold {delimiter!r}" if delimiter else what)
     if wrong := next(filter(UNFIT.search, cells), None):
         return Row(line.place, wrong=f"control characters in {wrong!r}; take them out")
-    return Row(line.place, dict(zip(header, cells, strict=True)))
+    return Row(line.place, dict(zip(header, map(plain_cell, cells), strict=True)))
 
 
 def _header(name: str, line: Line, required: tuple[str, ...], notes: list[str]) -> list[str]:
