@@ -21,6 +21,7 @@ from typing import Any, Final
 import numpy as np
 
 from recognizer.catalogue.store import Catalogue
+from recognizer.catalogue.table_cells import safe_row
 from recognizer.collecting.jobs import Job, Task
 from recognizer.collecting.lot_marks import Marker, ranked, seen, to_own
 from recognizer.decision.checks import in_words
@@ -253,7 +254,7 @@ def write(job: Job, marker: Marker | None = None) -> dict[str, Any]:
     table = io.StringIO(newline="")
     writer = csv.DictWriter(table, CSV_COLUMNS, lineterminator="\n")
     writer.writeheader()
-    writer.writerows(rows(found))
+    writer.writerows(map(safe_row, rows(found)))
     write_whole(job.folder / "pins.csv", ("\ufeff" + table.getvalue()).encode())
     page = template("lots.html").render(
         check_words=in_words,
