@@ -19,6 +19,7 @@ from recognizer.types import UInt8Image
 from training import render
 from training.designs import Design
 from training.grounds import Field, colour, folds, ground, noise, stamp
+from training.packing import Shelves
 from training.render import camera, drop_shadow, posed
 
 Ids = NDArray[np.int32]
@@ -301,80 +302,27 @@ def packed(bank: Bank, rng: np.random.Generator, height: int, width: int) -> tup
     uneven, spread = rng.random() < 0.5, (0.05, 0.12, 0.3)[int(rng.integers(3))]
     upright = rng.random() < 0.7
     alike, shared = _alike(bank, rng)
-    floor = np.full(width + 6 * int(extent), -rng.uniform(0, 1) * extent)  # lowest taken row a column, two pins wider
-    aside = 3 * int(extent)
-    while floor[aside : aside + width].min() < height:
-        wall, before = np.full(height + 8 * int(extent), -rng.uniform(0.2, 1.2) * extent), floor.copy()
-        top = float(np.quantile(before[aside : aside + width], 0.3))
-        if top >= height:
-            break
+    shelves = Shelves(height, width, extent, -rng.uniform(0, 1) * extent)
+    laid = True
+    while laid and shelves.row(-rng.uniform(0.2, 1.2) * extent) < height:
+        laid = False
         while True:
             span = float(np.clip(extent * np.exp(rng.normal(0, spread)), 24, 0.9 * min(height, width)))
             chosen = alike[int(rng.integers(len(alike)))] if alike else _toned(bank, rng, pale)
             degrees = float(rng.normal(0, 8) if upright else _tilted(rng)) if shared is None else shared
             side = int(span * 1.3) + 4
-            patch = posed(chosen.picture, rng, span, degrees, (side, side), float(rng.uniform(0, 0.05)), (side / 2,) * 2)
+            tilt = float(rng.uniform(0, 0.05))
+            patch = posed(chosen.picture, rng, span, degrees, (side, side), tilt, (side / 2, side / 2))
             solid = patch[:, :, 3] > (0.5 * NECK if chosen.hangs else 0.5)
-            between = gap * float(rng.uniform(0, 2)) if uneven else gap
-            corner = _snug(solid, wall, before, floor, top, between, int(extent))
-            if corner is None or corner[0] + np.flatnonzero(solid.any(axis=0))[0] >= width:
+            place = shelves.lay(solid, gap * float(rng.uniform(0, 2)) if uneven else gap)
+            if place is None:
                 break
-            _lay(field, ids, patch, solid, corner, rng, span)
-        if floor.min() <= before.min() and np.array_equal(floor, before):
-            break
+            laid = True
+            _lay(field, ids, patch, solid, np.array(place), rng, span)
     if rng.random() < 0.1:
         _tag(field, rng, ids)
     _lamp(field, rng)
     return camera(field, rng), _kept(ids)
-
-
-def _snug(
-    solid: NDArray[np.bool_],
-    wall: NDArray[np.float64],
-    before: NDArray[np.float64],
-    floor: NDArray[np.float64],
-    top: float,
-    gap: float,
-    extent: int,
-) -> NDArray[np.int64] | None:
-    """Find the corner at which a pin lies a gap to the right of its row and a gap below the rows above; note it there.
-
-    `wall` is the last taken column of the row by pixel row from -4 extents on, `before` and `floor` the lowest taken
-    row by pixel column from -3 extents on, without and with this row. None where the row has no place left.
-    """
-    rows, columns = np.flatnonzero(solid.any(axis=1)), np.flatnonzero(solid.any(axis=0))
-    if not len(rows):
-        return None
-    first = solid.argmax(axis=1)[rows]
-    last = solid.shape[1] - 1 - solid[:, ::-1].argmax(axis=1)[rows]
-    upper = solid.argmax(axis=0)[columns]
-    lower = solid.shape[0] - 1 - solid[::-1].argmax(axis=0)[columns]
-    aside, above = 3 * extent, 4 * extent
-    y = int(round(top - rows[0]))
-    x = 0
-    for _ in range(2):  # to the left, then up, and once more
-        at = y + rows + above
-        if at[0] < 0 or at[-1] >= len(wall):
-            return None
-        x = int(np.ceil((wall[at] - first).max() + 1 + gap))
-        across = x + columns + aside
-        if across[0] < 0 or across[-1] >= len(floor):
-            return None
-        y = int(np.ceil((before[across] - upper).max() + 1 + gap))
-    at = y + rows + above
-    if at[0] < 0 or at[-1] >= len(wall):
-        return None
-    x = max(x, int(np.ceil((wall[at] - first).max() + 1 + gap)))
-    across = x + columns + aside
-    if across[0] < 0 or across[-1] >= len(floor):
-        return None
-    y = max(y, int(np.ceil((before[across] - upper).max() + 1 + gap)))
-    at = y + rows + above
-    if at[-1] >= len(wall):
-        return None
-    wall[at] = np.maximum(wall[at], x + last)
-    floor[across] = np.maximum(floor[across], y + lower)
-    return np.array([x, y])
 
 
 def _toned(bank: Bank, rng: np.random.Generator, pale: bool | None) -> Picked:

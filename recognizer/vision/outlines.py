@@ -29,6 +29,11 @@ from recognizer.vision.processor import computes_bfloat16
 SHIPPED = Path(__file__).parents[1] / "models" / "outlines"
 FIRST_SIDE = 384  # pixels of the first look; the size that the network was trained at
 PIN_SIDE = 90  # pixels of a middling pin in the second look
+CLOSER = 1.4  # times larger must a closer look be to be worth it
+LOOKS = 3  # after the first
+LARGEST = 1.5  # times the photo's own size: enlarged, small pins are parted better
+LOOKED_AT = 40_000_000  # pixels of the largest look: some 3000 pins side by side
+TILE, OVERLAP = 1280, 160  # pixels of a look that is worked at once, and of what a tile sees around it
 DEPTH = 0.2  # of the valley between two pins, see `labelled`
 CLOSER_DEPTH = 0.32
 """The same in the second look, where the inside of a pin has valleys too. Composed lots like up to 0.44. On real photos
@@ -121,28 +126,31 @@ class Outliner:
         folder = folder or SHIPPED
         return cls(weights.fill(OutlineNet(), folder), weights.card(folder))
 
-    def find(
-        self, image: UInt8Image, max_side: int = 1280, first: Float32 | None = None, pin: float | None = None
-    ) -> list[Outline]:
+    def find(self, image: UInt8Image, first: Float32 | None = None, pin: float | None = None) -> list[Outline]:
         """Return the outlines of the pins on an RGB photo (h, w, 3), in reading order; empty where there is none.
 
-        `max_side` bounds the longest side of what the network looks at, in pixels. `first` are the maps of
-        `first_look`, where they are at hand. Where it is known how long a middling pin is, `pin` in pixels, the photo
-        is looked at once, at the scale for that.
+        The photo is looked at again, larger, as long as what is found gets smaller, so that the scale is that of the
+        pins and not of the blobs that many small ones are from afar. `first` are the maps of `first_look`, where they
+        are at hand. Where it is known how long a middling pin is, `pin` in pixels, the looks begin at the scale for
+        that.
         """
-        longest = max(image.shape[:2])
-        if pin is not None:
-            maps = self.maps(image, min(PIN_SIDE / pin, max_side / longest, 1.0))
-            close = regions(maps, depth=CLOSER_DEPTH, small=SMALL_DEPTH)
-            return reading_order([_outline(region, image.shape[:2]) for region in close])
-        scale = FIRST_SIDE / longest
-        found = regions(self.first_look(image) if first is None else first)
-        if found:
-            typical = 2 * np.sqrt(typical_area(found))  # maps are at half the scale
-            wanted = min(scale * PIN_SIDE / typical, max_side / longest, 1.0)
-            if wanted > 1.4 * scale:
-                scale = wanted
-                found = regions(self.maps(image, scale), depth=CLOSER_DEPTH, small=SMALL_DEPTH) or found
+        most = min(LARGEST, float(np.sqrt(LOOKED_AT / (image.shape[0] * image.shape[1]))))
+        if pin is None:
+            scale = FIRST_SIDE / max(image.shape[:2])
+            found = regions(self.first_look(image) if first is None else first)
+        else:
+            scale = min(PIN_SIDE / pin, most)
+            found = regions(self.maps(image, scale), depth=CLOSER_DEPTH, small=SMALL_DEPTH)
+        for _ in range(LOOKS):
+            if not found:
+                break
+            wanted = min(scale * PIN_SIDE / (2 * float(np.sqrt(typical_area(found)))), most)  # maps are at half scale
+            if wanted <= CLOSER * scale:
+                break
+            closer = regions(self.maps(image, wanted), depth=CLOSER_DEPTH, small=SMALL_DEPTH)
+            if not closer:
+                break
+            found, scale = closer, wanted
         return reading_order([_outline(region, image.shape[:2]) for region in found])
 
     def first_look(self, image: UInt8Image) -> Float32:
@@ -150,10 +158,29 @@ class Outliner:
         return self.maps(image, FIRST_SIDE / max(image.shape[:2]))
 
     def maps(self, image: UInt8Image, scale: float) -> Float32:
-        """Return pin, outline and middle as (3, h, w) float32 of 0 to 1 at half of `scale`, padding cut off."""
+        """Return pin, outline and middle as (3, h, w) float32 of 0 to 1 at half of `scale`, padding cut off.
+
+        What is larger than TILE pixels is worked in tiles that see OVERLAP pixels beyond their own part on every side,
+        so that memory stays level and no seam shows.
+        """
         height, width = (max(8, round(side * scale)) for side in image.shape[:2])
         way = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
         small = cv2.resize(image, (width, height), interpolation=way)
+        if height * width <= TILE**2:
+            return self._looked(small)
+        out = np.empty((3, -(-height // 2), -(-width // 2)), np.float32)
+        for top, bottom in _spans(height):
+            for left, right in _spans(width):
+                y, x = max(0, top - OVERLAP), max(0, left - OVERLAP)
+                seen = self._looked(small[y : bottom + OVERLAP, x : right + OVERLAP])
+                own = seen[:, (top - y) // 2 :, (left - x) // 2 :]
+                part = out[:, top // 2 : -(-bottom // 2), left // 2 : -(-right // 2)]
+                part[:] = own[:, : part.shape[1], : part.shape[2]]
+        return out
+
+    def _looked(self, small: UInt8Image) -> Float32:
+        """The maps (3, h/2, w/2) of a picture (h, w, 3) or a part of one, as large as it is to be looked at."""
+        height, width = small.shape[:2]
         padded = cv2.copyMakeBorder(small, 0, -height % 32, 0, -width % 32, cv2.BORDER_REFLECT_101)
         with torch.inference_mode():
             batch = prepared(torch.from_numpy(padded)[None])
@@ -162,6 +189,12 @@ class Outliner:
             grown = functional.interpolate(logits.float(), scale_factor=2, mode="bilinear", align_corners=False)
             out: Float32 = torch.sigmoid(grown)[0, :, : -(-height // 2), : -(-width // 2)].numpy()
         return out
+
+
+def _spans(length: int) -> list[tuple[int, int]]:
+    """Part a side of so many pixels into equal tiles that begin at multiples of 32, as the network's cells do."""
+    step = -(-length // -(-length // TILE) // 32) * 32
+    return [(start, min(start + step, length)) for start in range(0, length, step)]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
