@@ -325,6 +325,7 @@ def _outline(crop: Crop) -> Outline | None:
 @click.command()
 @click.argument("data", type=click.Path(path_type=Path, exists=True))
 @click.option("--model", type=click.Path(path_type=Path), help="Folder of the network; the shipped one by default.")
+@click.option("--closer", type=click.Path(path_type=Path), help="Folder of the network of the closer looks.")
 @click.option("--draw", type=click.Path(path_type=Path), help="Folder for the pictures with their outlines.")
 @click.option("--only", multiple=True, type=click.Choice(["coins", "boards", "pins", "cutouts", "dense", "sweep"]))
 @click.option("--count", "counts", multiple=True, type=int, default=COUNTS, help="Pins on a dense board.")
@@ -335,6 +336,7 @@ def _outline(crop: Crop) -> Outline | None:
 def main(
     data: Path,
     model: Path | None,
+    closer: Path | None,
     draw: Path | None,
     only: tuple[str, ...],
     counts: tuple[int, ...],
@@ -345,7 +347,7 @@ def main(
 ) -> None:
     """Print precision, recall and counts on the real photos in DATA, as JSON lines."""
     torch.set_num_threads(1)
-    find = finder(Outliner.load(model))
+    find = finder(Outliner.load(model, closer))
     photos = sorted((data / "coins" / "photos").glob("*"))
     pins = [np.array(Image.open(file).convert("RGBA")) for file in sorted((data / "cutouts").glob("*.png"))]
     papers = [read(file) for file in photos]

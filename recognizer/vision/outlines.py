@@ -27,6 +27,9 @@ from recognizer.vision import weights
 from recognizer.vision.processor import computes_bfloat16
 
 SHIPPED = Path(__file__).parents[1] / "models" / "outlines"
+SHIPPED_CLOSER = SHIPPED.with_name("outlines-closer")
+"""The network of the closer looks: the first one's weights trained on, with full boards. Photos of one pin, and with
+them the crops that an index is made of, depend on the first alone."""
 FIRST_SIDE = 384  # pixels of the first look; the size that the network was trained at
 PIN_SIDE = 90  # pixels of a middling pin in the second look
 CLOSER = 1.4  # times larger must a closer look be to be worth it
@@ -47,6 +50,8 @@ RIM, RIM_CELLS = 0.3, 2
 """What the network must say of a place to be the rim of the pin beside it, and how far from the surer part, in cells.
 It is less sure of real rims than of drawn ones: the places of .5 and more are .96 of the area of cut-out pins, and
 those of .3 and more all of it, in either half of the pins (mean IoU .92 and .94); of drawn pins 1.01 and 1.06."""
+BESIDE = 0.8
+"""Of the middling score in a closer look: what scores less is the ground that pins enclose."""
 MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
@@ -113,18 +118,23 @@ def _block(width: int) -> nn.Sequential:
 class Outliner:
     """Finds pins with a trained network; make one with `load` and use it for many photos."""
 
-    def __init__(self, network: OutlineNet, card: dict[str, Any]) -> None:
+    def __init__(self, network: OutlineNet, card: dict[str, Any], closer: OutlineNet | None = None) -> None:
+        """`network` takes the first look, `closer` all others; the first one does both where there is none."""
         self.network = network.eval().to(memory_format=torch.channels_last)
+        self.closer = self.network if closer is None else closer.eval().to(memory_format=torch.channels_last)
         self.card = card
 
     @classmethod
-    def load(cls, folder: Path | None = None) -> Outliner:
-        """Load the shipped network, or the one in `folder` (weights.safetensors and model.json).
+    def load(cls, folder: Path | None = None, closer: Path | None = None) -> Outliner:
+        """Load the shipped networks, or those in `folder` and `closer` (weights.safetensors and model.json each).
 
-        Raises ModelError when the folder has none or its weights are of another network.
+        With `folder` alone its network takes all looks. Raises ModelError when a folder has none or its weights are of
+        another network.
         """
-        folder = folder or SHIPPED
-        return cls(weights.fill(OutlineNet(), folder), weights.card(folder))
+        if folder is None:
+            folder, closer = SHIPPED, closer or SHIPPED_CLOSER
+        near = None if closer is None else weights.fill(OutlineNet(), closer)
+        return cls(weights.fill(OutlineNet(), folder), weights.card(folder), near)
 
     def find(self, image: UInt8Image, first: Float32 | None = None, pin: float | None = None) -> list[Outline]:
         """Return the outlines of the pins on an RGB photo (h, w, 3), in reading order; empty where there is none.
@@ -140,14 +150,14 @@ class Outliner:
             found = regions(self.first_look(image) if first is None else first)
         else:
             scale = min(PIN_SIDE / pin, most)
-            found = regions(self.maps(image, scale), depth=CLOSER_DEPTH, small=SMALL_DEPTH)
+            found = regions(self.maps(image, scale, self.closer), depth=CLOSER_DEPTH, small=SMALL_DEPTH)
         for _ in range(LOOKS):
             if not found:
                 break
             wanted = min(scale * PIN_SIDE / (2 * float(np.sqrt(typical_area(found)))), most)  # maps are at half scale
             if wanted <= CLOSER * scale:
                 break
-            closer = regions(self.maps(image, wanted), depth=CLOSER_DEPTH, small=SMALL_DEPTH)
+            closer = regions(self.maps(image, wanted, self.closer), depth=CLOSER_DEPTH, small=SMALL_DEPTH)
             if not closer:
                 break
             found, scale = closer, wanted
@@ -157,8 +167,9 @@ class Outliner:
         """Return the maps (3, h, w) of the whole photo (h, w, 3) at the size that the network was trained at."""
         return self.maps(image, FIRST_SIDE / max(image.shape[:2]))
 
-    def maps(self, image: UInt8Image, scale: float) -> Float32:
-        """Return pin, outline and middle as (3, h, w) float32 of 0 to 1 at half of `scale`, padding cut off.
+    def maps(self, image: UInt8Image, scale: float, network: OutlineNet | None = None) -> Float32:
+        """Return pin, outline and middle as (3, h, w) float32 of 0 to 1 at half of `scale`, padding cut off,
+        as the network of the first look sees them or the one given.
 
         What is larger than TILE pixels is worked in tiles that see OVERLAP pixels beyond their own part on every side,
         so that memory stays level and no seam shows.
@@ -167,28 +178,29 @@ class Outliner:
         way = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
         small = cv2.resize(image, (width, height), interpolation=way)
         if height * width <= TILE**2:
-            return self._looked(small)
+            return _looked(network or self.network, small)
         out = np.empty((3, -(-height // 2), -(-width // 2)), np.float32)
         for top, bottom in _spans(height):
             for left, right in _spans(width):
                 y, x = max(0, top - OVERLAP), max(0, left - OVERLAP)
-                seen = self._looked(small[y : bottom + OVERLAP, x : right + OVERLAP])
+                seen = _looked(network or self.network, small[y : bottom + OVERLAP, x : right + OVERLAP])
                 own = seen[:, (top - y) // 2 :, (left - x) // 2 :]
                 part = out[:, top // 2 : -(-bottom // 2), left // 2 : -(-right // 2)]
                 part[:] = own[:, : part.shape[1], : part.shape[2]]
         return out
 
-    def _looked(self, small: UInt8Image) -> Float32:
-        """The maps (3, h/2, w/2) of a picture (h, w, 3) or a part of one, as large as it is to be looked at."""
-        height, width = small.shape[:2]
-        padded = cv2.copyMakeBorder(small, 0, -height % 32, 0, -width % 32, cv2.BORDER_REFLECT_101)
-        with torch.inference_mode():
-            batch = prepared(torch.from_numpy(padded)[None])
-            with torch.autocast("cpu", torch.bfloat16, enabled=computes_bfloat16()):
-                logits = self.network(batch.to(memory_format=torch.channels_last))
-            grown = functional.interpolate(logits.float(), scale_factor=2, mode="bilinear", align_corners=False)
-            out: Float32 = torch.sigmoid(grown)[0, :, : -(-height // 2), : -(-width // 2)].numpy()
-        return out
+
+def _looked(network: OutlineNet, small: UInt8Image) -> Float32:
+    """The maps (3, h/2, w/2) of a picture (h, w, 3) or a part of one, as large as it is to be looked at."""
+    height, width = small.shape[:2]
+    padded = cv2.copyMakeBorder(small, 0, -height % 32, 0, -width % 32, cv2.BORDER_REFLECT_101)
+    with torch.inference_mode():
+        batch = prepared(torch.from_numpy(padded)[None])
+        with torch.autocast("cpu", torch.bfloat16, enabled=computes_bfloat16()):
+            logits = network(batch.to(memory_format=torch.channels_last))
+        grown = functional.interpolate(logits.float(), scale_factor=2, mode="bilinear", align_corners=False)
+        out: Float32 = torch.sigmoid(grown)[0, :, : -(-height // 2), : -(-width // 2)].numpy()
+    return out
 
 
 def _spans(length: int) -> list[tuple[int, int]]:
@@ -340,6 +352,8 @@ def regions(maps: Float32, least: float = 0.6, depth: float = DEPTH, small: floa
     if not found:
         return []
     typical = typical_area(found)
+    if small is not None:
+        least = max(least, BESIDE * float(np.median([region.score for region in found])))
     return [region for region in found if region.score >= least and region.area > 0.08 * typical]
 
 
