@@ -14,12 +14,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from recognizer.errors import CatalogueError
-from recognizer.types import Box, Float32, Mask, Photo, Recognition, UInt8Image, Verdict
+from recognizer.types import Box, Float32, Mask, Photo, Recognition, Verdict
+from recognizer.vision import geometry
 from recognizer.vision.photos import open_photo
 
 Floats = NDArray[np.float64]
@@ -202,9 +202,7 @@ def bounds(pin: Recognition) -> list[float]:
 
 def filled(polygons: Sequence[Float32], shape: tuple[int, ...]) -> Mask:
     """Fill polygons: (h, w) bool."""
-    mask: UInt8Image = np.zeros(shape[:2], np.uint8)
-    cv2.fillPoly(mask, [np.round(polygon).astype(np.int32) for polygon in polygons], 1)
-    return mask > 0
+    return geometry.filled(polygons, shape) > 0
 
 
 def _likeness(pins: Sequence[Recognition], truth: Truth, shape: tuple[int, ...]) -> Floats:

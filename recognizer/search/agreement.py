@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recognizer.types import Float32, Hit, Keypoints, Mask, Reference, UInt8Image
+from recognizer.vision import geometry
 from recognizer.vision.alignment import verify
 
 APART: Final = 18.0
@@ -103,9 +104,7 @@ def _apart(query: Reference, reference: Reference, hit: Hit) -> float:
         return float("inf")
     factor = _SIDE / max(query.thumbnail.shape[:2])
     size = (max(1, round(query.thumbnail.shape[1] * factor)), max(1, round(query.thumbnail.shape[0] * factor)))
-    from_thumbnail = np.diag([1 / reference.factor, 1 / reference.factor, 1.0])
-    from_thumbnail[:2, 2] = reference.corner
-    transform = np.diag([factor, factor, 1.0]) @ hit.homography @ from_thumbnail
+    transform = np.diag([factor, factor, 1.0]) @ hit.homography @ geometry.from_thumbnail(reference)
     here = cv2.resize(query.thumbnail, size, interpolation=cv2.INTER_AREA).astype(np.float32)
     there = cv2.warpPerspective(reference.thumbnail, transform, size, flags=cv2.INTER_AREA).astype(np.float32)
     covered = cv2.warpPerspective(np.ones(reference.thumbnail.shape[:2], np.uint8), transform, size)

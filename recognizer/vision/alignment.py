@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recognizer.types import Float32, Hit, Keypoints, Mask, Reference, UInt8Image
-from recognizer.vision import variants
+from recognizer.vision import geometry, variants
 
 RATIO: Final = 0.8
 """Lowe's ratio of the nearest to the second nearest distance inside one catalogue photo."""
@@ -29,8 +29,7 @@ ALIGNED: Final = 12
 """Candidates that are aligned and compared, those of most inliers; past these an alignment never changed an answer."""
 
 _REACH: Final = 0.06  # of the crop's long side: how far a match may lie from where another's transform puts it
-_OCTAVES: Final = 0.6  # how far two matches may differ in the scale that they propose
-_RADIANS: Final = 0.5  # and in the angle
+_ALIKE: Final = geometry.Tolerance(octaves=0.6, radians=0.5)  # of matches inside one photo, which the ratio test chose
 _EXACT: Final = 0.012  # of the crop's long side: MAGSAC's threshold for the homography
 _STRETCH: Final = 10  # between the areas that two matched places are magnified by; a phone held aslant gives about 3
 _LEAST: Final = 5  # matches behind a homography, one more than define it
@@ -62,7 +61,7 @@ def verify(
     ]
     counted = [replace(hit, inliers=len(found)) for hit, found in zip(hits, agreeing, strict=True)]
     order = sorted(range(len(hits)), key=lambda at: -len(agreeing[at]))[:ALIGNED]
-    canvas = _Canvas(image, _hull(keypoints.places) if outline is None and len(keypoints) > 2 else outline)
+    canvas = _Canvas(image, geometry.hull(keypoints.places) if outline is None and len(keypoints) > 2 else outline)
     pairs_of: dict[int, Float32] = {}
     for at in order:
         aligned = _align(references[at].keypoints, keypoints, pairs[at], _EXACT * side)
@@ -95,39 +94,18 @@ def _laid(
     image: UInt8Image, outline: Float32 | None, reference: Reference, homography: NDArray[np.float64]
 ) -> tuple[UInt8Image, UInt8Image, Mask] | None:
     """Crop and catalogue photo laid over one another for `variants`, and where both pins are seen; None if hardly."""
-    pin = _carried(reference.keypoints.places, homography)
+    pin = geometry.carried_hull(reference.keypoints.places, homography)
     place = variants.frame(image.shape[:2], pin)
     size = (variants.SIDE, variants.SIDE)
-    of_thumbnail = place @ homography @ _from_thumbnail(reference)
+    of_thumbnail = place @ homography @ geometry.from_thumbnail(reference)
     whole = np.ones(reference.thumbnail.shape[:2], np.uint8)
     covered = cv2.warpPerspective(whole, of_thumbnail, size, flags=cv2.INTER_NEAREST)
-    inside = np.logical_and(covered, _filled(_moved(pin, place), size))
+    inside = np.logical_and(covered, geometry.filled(geometry.carried(pin, place), size))
     if outline is not None:
-        inside &= _filled(_moved(outline, place), size) > 0
+        inside &= geometry.filled(geometry.carried(outline, place), size) > 0
     if inside.mean() < _LEAST_SEEN:
         return None
-    return _warped(image, place), _warped(reference.thumbnail, of_thumbnail), inside
-
-
-def _warped(image: UInt8Image, transform: NDArray[np.float64]) -> UInt8Image:
-    """The picture in the frame of `variants`, smoothed before it is made smaller: a plain warp would alias."""
-    centre = np.linalg.inv(transform) @ (variants.SIDE / 2, variants.SIDE / 2, 1)
-    depth = float(transform[2] @ (centre / centre[2]))
-    scale = float(np.sqrt(abs(np.linalg.det(transform) / depth**3)))  # the transform's derivative there
-    if scale < 0.6:
-        image = np.asarray(cv2.GaussianBlur(image, (0, 0), 0.4 / max(scale, 0.05)), np.uint8)
-    return np.asarray(cv2.warpPerspective(image, transform, (variants.SIDE, variants.SIDE)), np.uint8)
-
-
-def _from_thumbnail(reference: Reference) -> NDArray[np.float64]:
-    """The transform from pixels of the reference's thumbnail to pixels of its photo."""
-    transform = np.diag([1 / reference.factor, 1 / reference.factor, 1.0])
-    transform[:2, 2] = reference.corner
-    return transform
-
-
-def _moved(places: Float32, transform: NDArray[np.float64]) -> Float32:
-    return np.asarray(cv2.perspectiveTransform(places[None].astype(np.float64), transform)[0], np.float32)
+    return geometry.warped(image, place, size), geometry.warped(reference.thumbnail, of_thumbnail, size), inside
 
 
 def _matches(query: Keypoints, references: Sequence[Keypoints]) -> list[NDArray[np.intp]]:
@@ -158,15 +136,7 @@ def _agreeing(reference: Keypoints, query: Keypoints, pairs: NDArray[np.intp], r
     here, there = query.places[pairs[:, 0]], reference.places[pairs[:, 1]]
     octaves = np.log2(query.scales[pairs[:, 0]] / reference.scales[pairs[:, 1]])
     turn = np.deg2rad(query.angles[pairs[:, 0]] - reference.angles[pairs[:, 1]])
-    cos, sin = np.cos(turn) * 2**octaves, np.sin(turn) * 2**octaves
-    # Transform i of point j, for all i and j: rows are proposals.
-    x = cos[:, None] * there[:, 0] - sin[:, None] * there[:, 1]
-    y = sin[:, None] * there[:, 0] + cos[:, None] * there[:, 1]
-    x += (here[:, 0] - x.diagonal())[:, None]
-    y += (here[:, 1] - y.diagonal())[:, None]
-    near = (x - here[:, 0]) ** 2 + (y - here[:, 1]) ** 2 < reach**2
-    near &= np.abs(octaves[:, None] - octaves) < _OCTAVES
-    near &= np.abs((turn[:, None] - turn + np.pi) % (2 * np.pi) - np.pi) < _RADIANS
+    near = geometry.Poses(here, there, octaves, turn).agreement(reach, _ALIKE)
     best: NDArray[np.intp] = pairs[near[near.sum(axis=1).argmax()]]
     return best
 
@@ -178,25 +148,18 @@ def _align(
     if len(pairs) < _LEAST:
         return None
     here, there = query.places[pairs[:, 0]], reference.places[pairs[:, 1]]
-    homography, inside = cv2.findHomography(there, here, cv2.USAC_MAGSAC, threshold, maxIters=1000, confidence=0.995)
-    if homography is None:
+    found = geometry.fitted(there, here, threshold)
+    if found is None:
         return None
-    exact = np.asarray(homography, np.float64)
-    inner = pairs[inside.ravel() > 0]
-    # SIFT gives one place up to a few keypoints of different angle: only different places hold a homography.
-    places = len(np.unique(query.places[inner[:, 0]].round(), axis=0))
-    if places < _LEAST or not _seen_from_the_front(exact, reference.places[inner[:, 1]]):
+    homography, held = found
+    inner = pairs[held]
+    if geometry.different_places(query.places[inner[:, 0]]) < _LEAST:
         return None
-    return exact, inner
-
-
-def _seen_from_the_front(homography: NDArray[np.float64], places: Float32) -> bool:
-    """Whether no matched place (n, 2) is mirrored, collapsed, or stretched far more than another."""
-    depth = np.column_stack([places, np.ones(len(places))]) @ homography[2]
-    if (np.abs(depth) < 1e-9).any():
-        return False
-    area = np.linalg.det(homography) / depth**3  # the determinant of the homography's derivative
-    return bool(area.min() > 0.005 and area.max() < 200 and area.max() / area.min() < _STRETCH)
+    # No matched place may be mirrored, collapsed, or magnified far more than another.
+    area = geometry.magnified(homography, reference.places[inner[:, 1]])
+    if area is None or not (area.min() > 0.005 and area.max() < 200 and area.max() / area.min() < _STRETCH):
+        return None
+    return homography, inner
 
 
 def _trust(inliers: int) -> float:
@@ -212,11 +175,11 @@ class _Canvas:
         self._factor = _SIDE / max(height, width)
         self._size = (max(1, round(width * self._factor)), max(1, round(height * self._factor)))
         self.outline = outline
-        self._lab = _lab(cv2.resize(image, self._size, interpolation=cv2.INTER_AREA))
+        self._lab = geometry.lab(cv2.resize(image, self._size, interpolation=cv2.INTER_AREA))
         if outline is None:
             self._pin = np.ones(self._size[::-1], np.uint8)
         else:
-            self._pin = _filled(outline * np.float32(self._factor), self._size)
+            self._pin = geometry.filled(outline * np.float32(self._factor), self._size[::-1])
 
     def compare(
         self, reference: Reference, homography: NDArray[np.float64], places: Float32
@@ -230,13 +193,13 @@ class _Canvas:
         its keypoints.
         """
         to_canvas = np.diag([self._factor, self._factor, 1.0])
-        transform = to_canvas @ homography @ _from_thumbnail(reference)
-        warped = _lab(cv2.warpPerspective(reference.thumbnail, transform, self._size, flags=cv2.INTER_AREA))
+        transform = to_canvas @ homography @ geometry.from_thumbnail(reference)
+        warped = geometry.lab(cv2.warpPerspective(reference.thumbnail, transform, self._size, flags=cv2.INTER_AREA))
         covered = cv2.warpPerspective(np.ones(reference.thumbnail.shape[:2], np.uint8), transform, self._size)
-        hull = _filled(_hull(places * np.float32(self._factor)), self._size)
+        hull = geometry.filled(geometry.hull(places * np.float32(self._factor)), self._size[::-1])
         near = np.logical_and(cv2.dilate(hull, np.ones((7, 7), np.uint8)), covered)
-        there = _carried(reference.keypoints.places, to_canvas @ homography)
-        shape = _filled(there, self._size)
+        there = geometry.carried_hull(reference.keypoints.places, to_canvas @ homography)
+        shape = geometry.filled(there, self._size[::-1])
         both = np.logical_and(shape, self._pin)
         either = max(float(cv2.contourArea(there)), float(shape.sum())) + float(self._pin.sum()) - float(both.sum())
         overlap = float(both.sum()) / max(either, 1.0)
@@ -248,35 +211,6 @@ class _Canvas:
         if inner.sum() < _FEWEST:
             return appearance, 0.0, overlap
         return appearance, correlation(self._lab[inner][:, 1:], warped[inner][:, 1:], noise=4.0), overlap
-
-
-def _carried(places: Float32, homography: NDArray[np.float64]) -> Float32:
-    """Hull (m, 2) of places that a homography carries onto the canvas; what it carries behind the lens is left out."""
-    hull = _hull(places)
-    carried = np.column_stack([hull, np.ones(len(hull))]) @ homography.T
-    carried = carried * np.sign(np.median(carried[:, 2]))
-    carried = carried[carried[:, 2] > 1e-9]
-    if len(carried) < 3:
-        return np.zeros((3, 2), np.float32)
-    return _hull((carried[:, :2] / carried[:, 2:]).astype(np.float32))
-
-
-def _hull(places: Float32) -> Float32:
-    return np.asarray(cv2.convexHull(places)[:, 0], np.float32)
-
-
-def _filled(contour: Float32, size: tuple[int, int]) -> UInt8Image:
-    """A contour (n, 2) filled with ones in a picture of `size` (width, height)."""
-    mask: UInt8Image = np.zeros(size[::-1], np.uint8)
-    # Coordinates beyond 32 bits make OpenCV draw at random, and far ones take long.
-    far = 10 * max(size)
-    cv2.fillPoly(mask, [np.round(np.clip(contour, -far, far)).astype(np.int32)], 1)
-    return mask
-
-
-def _lab(image: cv2.typing.MatLike) -> Float32:
-    smooth = cv2.GaussianBlur(image, (0, 0), 1.2)
-    return np.asarray(cv2.cvtColor(smooth, cv2.COLOR_RGB2LAB), np.float32)
 
 
 def correlation(first: Float32, second: Float32, noise: float) -> float:

@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 
 from recognizer.types import Box, Crop, Float32, Mask, Photo, UInt8Image
-from recognizer.vision import outlines, weights
+from recognizer.vision import geometry, outlines, weights
 
 SETTINGS: Final = f"hull-7-{weights.digest(outlines.SHIPPED)}"
 """What the crops depend on, the outline network among it; an index made with other settings is of no use. The number is
@@ -78,8 +78,8 @@ def shows_several(crop: Crop, known: Sequence[Float32]) -> bool:
     if len(known) < 2:
         return False
     shape = crop.image.shape[:2]
-    whole = np.ones(shape, np.bool_) if crop.outline is None else _filled(crop.outline, (shape[0], shape[1]))
-    sizes = [int((whole & _filled(hull, (shape[0], shape[1]))).sum()) for hull in known]
+    whole = np.ones(shape, np.bool_) if crop.outline is None else geometry.filled(crop.outline, shape) > 0
+    sizes = [int((whole & (geometry.filled(hull, shape) > 0)).sum()) for hull in known]
     return max(sizes) < _AGREE * int(whole.sum())
 
 
@@ -93,12 +93,12 @@ def joined(photo: Photo, crops: Sequence[Crop], known: Sequence[Float32]) -> lis
     height, width = photo.image.shape[:2]
     factor = min(1.0, _JOINED / max(height, width))
     shape = (round(height * factor) + 1, round(width * factor) + 1)
-    pins = [_filled(hull * factor, shape) for hull in known]
+    pins = [geometry.filled(hull * factor, shape) > 0 for hull in known]
     laid: list[tuple[Float32, float]] = []
     agreeing: set[int] = set()
     for crop in crops:
         contour = _contour(crop)
-        region = _filled(contour * factor, shape)
+        region = geometry.filled(contour * factor, shape) > 0
         area = max(1, int(region.sum()))
         shared = [int((region & pin).sum()) for pin in pins]
         alike = [both / max(1, area + int(pin.sum()) - both) for both, pin in zip(shared, pins, strict=True)]
@@ -129,12 +129,6 @@ def _contour(crop: Crop) -> Float32:
         corners = [(box.left, box.top), (box.right, box.top), (box.right, box.bottom), (box.left, box.bottom)]
         return np.array(corners, np.float32)
     return crop.outline + np.array([box.left, box.top], np.float32)
-
-
-def _filled(contour: Float32, shape: tuple[int, int]) -> Mask:
-    mask = np.zeros(shape, np.uint8)
-    cv2.fillPoly(mask, [np.round(contour).astype(np.int32)], 1)
-    return mask > 0
 
 
 def _parts(region: Mask, least: float) -> list[Float32]:
@@ -197,8 +191,7 @@ def cut_out(crop: Crop) -> UInt8Image:
     """Return the crop's picture as (h, w, 4) RGBA, clear outside its outline; all of it solid without outline."""
     mask = np.full(crop.image.shape[:2], 255, np.uint8)
     if crop.outline is not None:
-        mask[:] = 0
-        cv2.fillPoly(mask, [np.round(crop.outline).astype(np.int32)], 255)
+        mask = geometry.filled(crop.outline, mask.shape) * np.uint8(255)
     return np.dstack([crop.image, mask])
 
 
@@ -206,8 +199,7 @@ def lifted(crop: Crop) -> UInt8Image:
     """Return the crop's picture (h, w, 3) with the ground outside its outline in grey; as it is without outline."""
     if crop.outline is None:
         return crop.image
-    mask = np.zeros(crop.image.shape[:2], np.uint8)
-    cv2.fillPoly(mask, [np.round(crop.outline).astype(np.int32)], 1)
+    mask = geometry.filled(crop.outline, crop.image.shape)
     reach = max(1, round(_MARGIN * max(mask.shape)))
     brush = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1, 2 * reach + 1))
     return np.where(cv2.dilate(mask, brush)[:, :, None] > 0, crop.image, np.uint8(_GREY))

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recognizer.types import Float32, UInt8Image
+from recognizer.vision import geometry
 
 SIDE: Final = 280
 """Long side in pixels of the map."""
@@ -35,12 +36,11 @@ def heat(
     factor = SIDE / max(image.shape[:2])
     size = (max(1, round(image.shape[1] * factor)), max(1, round(image.shape[0] * factor)))
     transform = np.diag([factor, factor, 1.0]) @ homography
-    here = _lab(cv2.resize(image, size, interpolation=cv2.INTER_AREA))
-    there = _lab(_warped(photo, transform, size))
+    here = geometry.lab(cv2.resize(image, size, interpolation=cv2.INTER_AREA))
+    there = geometry.lab(geometry.warped(photo, transform, size))
     inside = cv2.warpPerspective(np.ones(photo.shape[:2], np.uint8), transform, size) > 0
     if outline is not None:
-        pin = np.zeros(size[::-1], np.uint8)
-        cv2.fillPoly(pin, [np.round(outline * np.float32(factor)).astype(np.int32)], 1)
+        pin = geometry.filled(outline * np.float32(factor), size[::-1])
         inside &= cv2.erode(pin, np.ones((5, 5), np.uint8)) > 0
     if inside.sum() < 50:
         return np.zeros(size[::-1], np.float32)
@@ -63,16 +63,6 @@ def draw(image: UInt8Image, warmth: Float32) -> UInt8Image:
     return np.asarray(np.clip(grey * (1 - share) + red * share, 0, 255), np.uint8)
 
 
-def _warped(photo: UInt8Image, transform: NDArray[np.float64], size: tuple[int, int]) -> UInt8Image:
-    """The photo warped; shrunk first where the transform shrinks, which warping alone does with jagged lines."""
-    shrink = float(np.sqrt(abs(np.linalg.det(transform[:2, :2])) / transform[2, 2] ** 2))
-    if shrink < 0.7:
-        step = (max(1, round(photo.shape[1] * shrink)), max(1, round(photo.shape[0] * shrink)))
-        back = np.diag([photo.shape[1] / step[0], photo.shape[0] / step[1], 1.0])
-        photo, transform = np.asarray(cv2.resize(photo, step, interpolation=cv2.INTER_AREA)), transform @ back
-    return np.asarray(cv2.warpPerspective(photo, transform, size), np.uint8)
-
-
 def _lit(colours: Float32, like: Float32, inside: NDArray[np.bool_]) -> Float32:
     """Colours (h, w, 3) as they would look under the other picture's light: gain and offset a channel."""
     out = colours.copy()
@@ -89,8 +79,3 @@ def _lit(colours: Float32, like: Float32, inside: NDArray[np.bool_]) -> Float32:
             weight = (1 / (1 + ((other - gain * one - offset) / 12) ** 2)).astype(np.float32)
         out[..., channel] = gain * colours[..., channel] + offset
     return out
-
-
-def _lab(image: cv2.typing.MatLike) -> Float32:
-    smooth = cv2.GaussianBlur(image, (0, 0), 1.2)
-    return np.asarray(cv2.cvtColor(smooth, cv2.COLOR_RGB2LAB), np.float32)

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recognizer.types import Float32, Keypoints, UInt8Image
+from recognizer.vision import geometry
 
 SIDE: Final = 512
 """Long side in pixels that every picture is brought to first; small crops are enlarged, for a lot's pin of 112 px has
@@ -138,7 +139,6 @@ def _root(descriptors: Float32) -> Float32:
 
 
 def _inside(outline: Float32, shape: tuple[int, ...]) -> NDArray[np.uint8]:
-    mask = np.zeros(shape[:2], np.uint8)
-    cv2.fillPoly(mask, [np.round(outline).astype(np.int32)], 255)
+    mask = geometry.filled(outline, shape) * np.uint8(255)
     reach = round(_MARGIN * max(shape[:2]))
     return np.asarray(cv2.dilate(mask, np.ones((2 * reach + 1, 2 * reach + 1), np.uint8)), np.uint8)

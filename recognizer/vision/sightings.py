@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recognizer.types import Float32, Keypoints, Neighbours, Reference
+from recognizer.vision import geometry
 
 LEAST: Final = 8
 """Keypoints at different places behind a sighting. Of the 101 known pins on `boards/`, sightings of 7 and more lay on
@@ -26,8 +27,7 @@ _PROPOSALS: Final = 1500  # of one photo, the strongest: comparing all with all 
 _PHOTOS: Final = 150  # that are looked for, those of most votes
 _CONVINCED: Final = 0.03  # a vote of less says nothing; .06 saw 2 known pins fewer on `boards/`
 _REACH: Final = 0.06  # of the pin's long side: how far a proposal may put a keypoint from where it lies
-_OCTAVES: Final = 0.5  # how far two proposals may differ in scale
-_RADIANS: Final = 0.4  # and in angle
+_ALIKE: Final = geometry.Tolerance(octaves=0.5, radians=0.4)  # stricter than in one photo: nothing chose these
 _EXACT: Final = 0.015  # of the pin's long side: MAGSAC's threshold for the homography
 _ASLANT: Final = 2.5  # between the largest and the least enlargement at the pin's middle
 _OVERLAP: Final = 0.3  # of the smaller hull: two sightings that share more are of one place, and the better one stands
@@ -92,7 +92,7 @@ def _copies(
     turn = np.deg2rad(points.angles[rows] - held.angles[numbers]).astype(np.float64)
     hull = cv2.convexHull(held.places)[:, 0].astype(np.float64)
     side = float((hull.max(axis=0) - hull.min(axis=0)).max())
-    near = _agreement(here, there, octaves, turn, side)
+    near = geometry.Poses(here, there, octaves, turn).agreement(_REACH * side * 2**octaves, _ALIKE)
     free = np.ones(len(rows), np.bool_)  # what no copy has taken yet
     copies = []
     while int(free.sum()) >= least:
@@ -109,25 +109,6 @@ def _copies(
     return copies
 
 
-def _agreement(
-    here: NDArray[np.float64],
-    there: NDArray[np.float64],
-    octaves: NDArray[np.float64],
-    turn: NDArray[np.float64],
-    side: float,
-) -> NDArray[np.bool_]:
-    """Whether proposal i puts keypoint j where it lies, at its scale and angle: (n, n)."""
-    cos, sin = np.cos(turn) * 2**octaves, np.sin(turn) * 2**octaves
-    x = cos[:, None] * there[:, 0] - sin[:, None] * there[:, 1]
-    y = sin[:, None] * there[:, 0] + cos[:, None] * there[:, 1]
-    x += (here[:, 0] - x.diagonal())[:, None] - here[:, 0]
-    y += (here[:, 1] - y.diagonal())[:, None] - here[:, 1]
-    near = x**2 + y**2 < ((_REACH * side * 2**octaves) ** 2)[:, None]
-    near &= np.abs(octaves[:, None] - octaves) < _OCTAVES
-    near &= np.abs((turn[:, None] - turn + np.pi) % (2 * np.pi) - np.pi) < _RADIANS
-    return np.asarray(near)
-
-
 def _laid(
     here: NDArray[np.float64], there: NDArray[np.float64], hull: NDArray[np.float64], side: float, least: int
 ) -> tuple[Float32, int] | None:
@@ -135,17 +116,14 @@ def _laid(
     if len(here) < least:
         return None
     threshold = max(1.0, _EXACT * side)
-    found, inner = cv2.findHomography(
-        there.astype(np.float32), here.astype(np.float32), cv2.USAC_MAGSAC, threshold, maxIters=1000, confidence=0.995
-    )
+    found = geometry.fitted(there.astype(np.float32), here.astype(np.float32), threshold)
     if found is None:
         return None
-    homography, held = np.asarray(found, np.float64), inner.ravel() > 0
-    inliers = len(np.unique(here[held].round(), axis=0))
+    homography, held = found
+    inliers = geometry.different_places(np.asarray(here[held], np.float32))
     if inliers < least or not _plausible(homography, hull):
         return None
-    laid = cv2.perspectiveTransform(hull[None], homography)[0]
-    return np.asarray(laid, np.float32), inliers
+    return geometry.carried(np.asarray(hull, np.float32), homography), inliers
 
 
 def _plausible(homography: NDArray[np.float64], hull: NDArray[np.float64]) -> bool:
@@ -153,9 +131,7 @@ def _plausible(homography: NDArray[np.float64], hull: NDArray[np.float64]) -> bo
     depth = np.column_stack([hull, np.ones(len(hull))]) @ homography[2]
     if depth.min() * depth.max() <= 0 or np.abs(depth).max() > 2 * np.abs(depth).min():
         return False
-    middle = hull.mean(axis=0)
-    whole = homography @ np.array([*middle, 1.0])
-    slope = (homography[:2, :2] - np.outer(whole[:2] / whole[2], homography[2, :2])) / whole[2]
+    slope = geometry.slope(homography, hull.mean(axis=0))
     if np.linalg.det(slope) <= 0:
         return False
     spread = np.linalg.svd(slope, compute_uv=False)
@@ -167,7 +143,7 @@ def _apart(found: list[Sighting]) -> list[Sighting]:
     kept: list[Sighting] = []
     hulls: list[Float32] = []
     for one in found:
-        hull = np.asarray(cv2.convexHull(one.outline)[:, 0], np.float32)
+        hull = geometry.hull(one.outline)
         own = float(cv2.contourArea(hull))
         if own < 1:
             continue

@@ -21,7 +21,7 @@ from recognizer.drawn import sample
 
 playwright_api = pytest.importorskip("playwright.sync_api", reason="no Playwright: pip install 'znachki[dev]'")
 CHROMIUM = shutil.which("chromium")
-SCREENSHOTS = Path(__file__).resolve().parent.parent / "out" / "screenshots"
+SCREENSHOTS = Path(__file__).resolve().parents[2] / "out" / "screenshots"
 
 pytestmark = [
     pytest.mark.slow,

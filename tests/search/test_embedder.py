@@ -383,7 +383,7 @@ def test_the_fingerprint_changes_where_the_same_weights_compute_otherwise(
 
 
 def test_the_base_that_ships_tells_drawn_pins_apart_and_says_what_it_is() -> None:
-    folder = Path(embedder.__file__).parent / "models" / "base"
+    folder = Path(embedder.__file__).parents[1] / "models" / "base"
     card = embedder.read_card(folder)
     assert {"base", "data", "designs", "licence", "rebuild", "measured"} <= card.keys()
     assert (folder / "weights.safetensors").stat().st_size < 20_000_000
