@@ -1,4 +1,4 @@
-"""Lays cut-out pins out on a photographed ground as a full board, packed by their shapes, with the exact place of each."""
+"""Lays cut-out pins out on a photographed ground as a full board, packed by their shapes."""
 
 from __future__ import annotations
 

@@ -46,7 +46,11 @@ class Shelves:
                 return None
             x = int(np.ceil((self._wall[at] - first).max() + 1 + gap))
             across = x + columns + self._aside
-            if (x + columns[0] >= self.width if before is None else x >= before) or across[0] < 0 or across[-1] >= len(self._floor):
+            if (
+                (x + columns[0] >= self.width if before is None else x >= before)
+                or across[0] < 0
+                or across[-1] >= len(self._floor)
+            ):
                 return None
             y = int(np.ceil((self._before[across] - upper).max() + 1 + gap))
         at = y + rows + self._above

@@ -178,7 +178,7 @@ def _dominated(image: UInt8Image, first: Float32, outliner: outlines.Outliner) -
         return False
     largest = found[int(np.argmax(areas))]
     places = (largest.contour * first.shape[:0:-1]).astype(np.float32)
-    if float(first[1][_filled(places, (first.shape[1], first.shape[2]))].mean()) >= _RUN:
+    if float(first[1][geometry.filled(places, first.shape[1:]) > 0].mean()) >= _RUN:
         return False
     if largest.area >= _SOLID * cv2.contourArea(cv2.convexHull(places)):
         return True

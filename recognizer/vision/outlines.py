@@ -333,17 +333,15 @@ def regions(maps: Float32, least: float = 0.6, depth: float = DEPTH, small: floa
     whole = _with_rim(labels, maps)
     height, width = labels.shape
     found = []
-    for label in range(1, int(labels.max()) + 1):
-        rows, columns = np.nonzero(labels == label)
+    for (rows, columns), (around, across) in zip(_cells(labels), _cells(whole), strict=True):
         if len(rows) < 30:
             continue
         area = float(len(rows))
         middle = float(np.partition(maps[2][rows, columns], -max(1, len(rows) // 20))[-max(1, len(rows) // 20)])
         score = float(maps[0][rows, columns].mean()) * (0.5 + 0.5 * min(1.0, middle / 0.6))
-        rows, columns = np.nonzero(whole == label)
-        top, left = int(rows.min()), int(columns.min())
-        piece: NDArray[Any] = np.zeros((int(rows.max()) - top + 3, int(columns.max()) - left + 3), np.uint8)
-        piece[rows - top + 1, columns - left + 1] = 1
+        top, left = int(around.min()), int(across.min())
+        piece: NDArray[Any] = np.zeros((int(around.max()) - top + 3, int(across.max()) - left + 3), np.uint8)
+        piece[around - top + 1, across - left + 1] = 1
         # three times as large, because a contour runs through the centres of the outermost cells
         piece = cv2.resize(piece, None, fx=3, fy=3, interpolation=cv2.INTER_NEAREST)
         contours, _ = cv2.findContours(piece, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
@@ -355,6 +353,15 @@ def regions(maps: Float32, least: float = 0.6, depth: float = DEPTH, small: floa
     if small is not None:
         least = max(least, BESIDE * float(np.median([region.score for region in found])))
     return [region for region in found if region.score >= least and region.area > 0.08 * typical]
+
+
+def _cells(labels: NDArray[np.int32]) -> list[tuple[NDArray[np.intp], NDArray[np.intp]]]:
+    """Rows and columns of the cells of every label 1... of (h, w), some of which may have none."""
+    rows, columns = np.nonzero(labels)
+    held = labels[rows, columns]
+    order = np.argsort(held, kind="stable")
+    ends = np.cumsum(np.bincount(held, minlength=int(labels.max()) + 1))[:-1]
+    return list(zip(np.split(rows[order], ends)[1:], np.split(columns[order], ends)[1:], strict=True))
 
 
 def _with_rim(labels: NDArray[np.int32], maps: Float32) -> NDArray[np.int32]:
