@@ -19,7 +19,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 from planted import EACH, missed_and_false, plant
 
 from index.build import build
-from recognizer.audit import audit
+from recognizer.curating.audit import audit
 
 
 def main() -> None:

@@ -94,7 +94,7 @@ def write_table(path: Path, rows: int, pictures: int) -> None:
 
 def write_pictures(folder: Path, count: int) -> None:
     """Write JPEG files of 640 x 480 that are alike to look at and different in their bytes."""
-    from recognizer.photos import encode_jpeg
+    from recognizer.vision.photos import encode_jpeg
 
     y, x = np.mgrid[0:480, 0:640]
     waves = np.stack([127 + 120 * np.sin(x / (9 + c) + y / (14 - c)) for c in range(3)], axis=-1)
@@ -116,8 +116,8 @@ def in_process(data: Path, table: Path) -> dict[str, Any]:
 
 def step(data: Path, table: Path) -> dict[str, Any]:
     """Import a table into a data folder, and return seconds and megabytes."""
-    from recognizer.catalogue import Catalogue
-    from recognizer.imports import import_source
+    from recognizer.catalogue.imports import import_source
+    from recognizer.catalogue.store import Catalogue
 
     with Catalogue.open(data, create=True) as catalogue:
         before = peak()

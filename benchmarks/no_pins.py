@@ -23,12 +23,12 @@ from PIL import Image, ImageDraw
 from tqdm import tqdm
 
 from index.build import build
-from recognizer import sample
-from recognizer.catalogue import Catalogue
+from recognizer.catalogue.imports import import_csv
+from recognizer.catalogue.store import Catalogue
+from recognizer.drawn import sample
 from recognizer.identify import Recognizer
-from recognizer.imports import import_csv
-from recognizer.photos import list_photos, open_photo
 from recognizer.types import Photo, UInt8Image
+from recognizer.vision.photos import list_photos, open_photo
 from training.grounds import ground
 from training.render import camera, font
 

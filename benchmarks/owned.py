@@ -19,13 +19,13 @@ from pathlib import Path
 import click
 from tqdm import tqdm
 
-from recognizer.answers import Answer, answer_json
-from recognizer.catalogue import Catalogue
-from recognizer.collection import Collection
+from recognizer.catalogue.store import Catalogue
+from recognizer.collecting.holdings import Collection
+from recognizer.collecting.lot_marks import Mark, Marker, seen
 from recognizer.identify import Recognizer
-from recognizer.lot_marks import Mark, Marker, seen
-from recognizer.photos import open_photo
+from recognizer.reports.answers import Answer, answer_json
 from recognizer.types import Verdict
+from recognizer.vision.photos import open_photo
 
 
 @click.command(help=(__doc__ or "").split("\n")[0])

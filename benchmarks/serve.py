@@ -28,8 +28,8 @@ from typing import Any
 
 import httpx
 
-from recognizer.archive import sha256_of
-from recognizer.catalogue import Catalogue
+from recognizer.catalogue.store import Catalogue
+from recognizer.exchange.archive import sha256_of
 from recognizer.web.tokens import Tokens
 
 
@@ -42,7 +42,7 @@ def library(data: Path, photos: list[Path], seconds: float) -> dict[str, float]:
     """Photos a second of the library in a loop, one photo at a time and in batches of eight, decoding included."""
     code = (
         "import sys, time, json\nfrom pathlib import Path\nfrom recognizer.identify import Recognizer\n"
-        "from recognizer.photos import open_photo\n"
+        "from recognizer.vision.photos import open_photo\n"
         "data, seconds, *paths = sys.argv[1:]\n"
         "paths = [Path(path).read_bytes() for path in paths]\n"
         "with Recognizer.open(Path(data)) as recognizer:\n"

@@ -48,7 +48,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         asked.data = Path(folder) / "data"
         if not asked.catalogue:
-            from recognizer import sample
+            from recognizer.drawn import sample
 
             files = sample.write(Path(folder) / "sample", asked.count, known=asked.limit, lacking=0)
             asked.catalogue, asked.queries = files.catalogue, files.queries
@@ -88,8 +88,8 @@ def peak_bytes() -> int:
 
 
 def step_import(asked: argparse.Namespace) -> dict[str, Any]:
-    from recognizer.catalogue import Catalogue
-    from recognizer.imports import import_csv
+    from recognizer.catalogue.imports import import_csv
+    from recognizer.catalogue.store import Catalogue
 
     start = time.perf_counter()
     with Catalogue.open(asked.data, create=True) as catalogue:
@@ -107,9 +107,9 @@ def step_index(asked: argparse.Namespace) -> dict[str, Any]:
 
 
 def step_identify(asked: argparse.Namespace) -> dict[str, Any]:
+    from recognizer.catalogue.imports import read_queries
     from recognizer.identify import Recognizer
-    from recognizer.imports import read_queries
-    from recognizer.photos import open_photo
+    from recognizer.vision.photos import open_photo
 
     paths = [path for path, _ in read_queries(asked.queries)[: asked.limit]]
     start = time.perf_counter()
@@ -139,7 +139,7 @@ def step_lots(asked: argparse.Namespace) -> dict[str, Any]:
     """Identify drawn pictures of lots, 1600 x 1200 pixels, after one that is not timed."""
     import numpy as np
 
-    from recognizer import sample, scenes
+    from recognizer.drawn import sample, scenes
     from recognizer.identify import Recognizer
     from recognizer.types import Photo
 

@@ -14,13 +14,13 @@ from pathlib import Path
 import numpy as np
 
 from index.build import build
-from recognizer import sample
-from recognizer.catalogue import Catalogue
+from recognizer.catalogue.imports import import_csv, read_queries
+from recognizer.catalogue.store import Catalogue
+from recognizer.drawn import sample
 from recognizer.identify import Recognizer
-from recognizer.imports import import_csv, read_queries
-from recognizer.photos import encode_jpeg, open_photo
-from recognizer.pictures import Neighbour, draw_beside
+from recognizer.reports.pictures import Neighbour, draw_beside
 from recognizer.types import UInt8Image, Verdict
+from recognizer.vision.photos import encode_jpeg, open_photo
 
 PICTURE = Path(__file__).with_name("identified.jpg")
 SHOWN = (1, 5, 13, 20)

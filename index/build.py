@@ -13,15 +13,17 @@ from typing import Any, Final
 import numpy as np
 
 from index.spread import of_model
-from recognizer import embedder, kin, lots, vectors
-from recognizer.catalogue import Catalogue
-from recognizer.embedder import Embedder
+from recognizer.catalogue.store import Catalogue
+from recognizer.decision import same_drawing
 from recognizer.errors import IndexError_, IndexMismatch, PhotoError
-from recognizer.features import SETTINGS, embedding_settings, reference_of
 from recognizer.files import DRAFT
-from recognizer.photos import open_photo
+from recognizer.search import embedder, index
+from recognizer.search.embedder import Embedder
+from recognizer.search.features import SETTINGS, embedding_settings, reference_of
+from recognizer.search.index import Index, Manifest
 from recognizer.types import CatalogueImage, Crop, Reference, Role
-from recognizer.vectors import Index, Manifest
+from recognizer.vision.crops import lifted, single
+from recognizer.vision.photos import open_photo
 
 BATCH: Final = 16
 """Photos that are decoded and embedded together; a kill loses at most these."""
@@ -88,7 +90,7 @@ def build(
 
 def _old_manifest(folder: Path, rebuild: bool) -> Manifest | None:
     try:
-        return vectors.read_manifest(folder)
+        return index.read_manifest(folder)
     except IndexMismatch:
         return None  # of another format: the features in it are of no use, and nothing is lost by making it anew
     except IndexError_:
@@ -128,15 +130,15 @@ def _take_features(
             except PhotoError as error:
                 failed[image.sha256] = str(error)
                 continue
-            crops.append((image, lots.single(photo)))
+            crops.append((image, single(photo)))
         for (image, crop), zooms in zip(
             crops,
-            model.embed_zooms([crop.whole for _, crop in crops], [lots.lifted(crop) for _, crop in crops]),
+            model.embed_zooms([crop.whole for _, crop in crops], [lifted(crop) for _, crop in crops]),
             strict=True,
         ):
-            if rebuild or not vectors.features_path(folder, SETTINGS, image.sha256).exists():
-                vectors.write_features(folder, SETTINGS, image.sha256, reference_of(crop))
-            vectors.write_embeddings(folder, embedding_settings(model.fingerprint), image.sha256, zooms)
+            if rebuild or not index.features_path(folder, SETTINGS, image.sha256).exists():
+                index.write_features(folder, SETTINGS, image.sha256, reference_of(crop))
+            index.write_embeddings(folder, embedding_settings(model.fingerprint), image.sha256, zooms)
         if progress:
             progress(min(at + BATCH, len(waiting)), len(waiting))
     return failed
@@ -144,8 +146,8 @@ def _take_features(
 
 def _complete(folder: Path, sha256: str, model: Embedder) -> bool:
     return (
-        vectors.features_path(folder, SETTINGS, sha256).exists()
-        and vectors.embeddings_path(folder, embedding_settings(model.fingerprint), sha256).exists()
+        index.features_path(folder, SETTINGS, sha256).exists()
+        and index.embeddings_path(folder, embedding_settings(model.fingerprint), sha256).exists()
     )
 
 
@@ -162,18 +164,18 @@ def _assemble(
     if held is not None:
         embeddings, descriptors = held
         added = dict(fresh)
-        points = {image_id: vectors.read_features(folder, SETTINGS, sha256) for image_id, sha256 in added.items()}
+        points = {image_id: index.read_features(folder, SETTINGS, sha256) for image_id, sha256 in added.items()}
         total = int(descriptors.ntotal) + sum(len(reference.keypoints) for reference in points.values())
-        outgrown = total > (vectors.REGROWN * trained_on if trained_on else vectors.FLAT_UP_TO)
+        outgrown = total > (index.REGROWN * trained_on if trained_on else index.FLAT_UP_TO)
     if held is None or outgrown:
         added = dict(wanted)
-        points = {image_id: vectors.read_features(folder, SETTINGS, sha256) for image_id, sha256 in added.items()}
+        points = {image_id: index.read_features(folder, SETTINGS, sha256) for image_id, sha256 in added.items()}
         total = sum(len(reference.keypoints) for reference in points.values())
-        embeddings = vectors.new_vectors(model.dim)
+        embeddings = index.new_vectors(model.dim)
         descriptors, trained_on = _new_descriptors(list(points.values()), total)
     for image_id, sha256 in added.items():
-        zooms = vectors.read_embeddings(folder, embedding_settings(model.fingerprint), sha256)
-        vectors.add_image(embeddings, descriptors, image_id, zooms, points[image_id].keypoints)
+        zooms = index.read_embeddings(folder, embedding_settings(model.fingerprint), sha256)
+        index.add_image(embeddings, descriptors, image_id, zooms, points[image_id].keypoints)
     generation = _next_generation(folder)
     scale = old.scale if old is not None else of_model(model)
     manifest = Manifest(
@@ -188,30 +190,30 @@ def _assemble(
         trained_on=trained_on,
         scale=scale,
     )
-    vectors.write(folder, manifest, embeddings, descriptors)
+    index.write(folder, manifest, embeddings, descriptors)
 
 
 def _find_kin(
     folder: Path, owners: Mapping[int, str], rebuild: bool, progress: Callable[[int, int], None] | None
 ) -> None:
     """Compare the photos that were not compared yet with the others; the index answers meanwhile."""
-    manifest = vectors.read_manifest(folder)
+    manifest = index.read_manifest(folder)
     assert manifest is not None  # it was just made, or found to be what it should
     held = {sha256 for _, sha256 in manifest.images}
     try:
-        known = kin.Kin() if rebuild else kin.read(folder, SETTINGS)
+        known = same_drawing.Kin() if rebuild else same_drawing.read(folder, SETTINGS)
     except IndexError_:
-        known = kin.Kin()  # damaged: made anew
+        known = same_drawing.Kin()  # damaged: made anew
     if known.asked == held:
         return
 
-    def save(found: kin.Kin) -> None:
-        kin.write(folder, SETTINGS, found)
+    def save(found: same_drawing.Kin) -> None:
+        same_drawing.write(folder, SETTINGS, found)
 
     if held <= known.asked:  # photos are gone
         save(known.among(held))
         return
-    kin.completed(Index.open(folder), owners, known, progress, save)
+    same_drawing.completed(Index.open(folder), owners, known, progress, save)
 
 
 def _opened(folder: Path, old: Manifest | None, gone: set[int]) -> tuple[tuple[Any, Any] | None, int]:
@@ -222,16 +224,16 @@ def _opened(folder: Path, old: Manifest | None, gone: set[int]) -> tuple[tuple[A
         parts = Index.open(folder).parts
     except IndexError_:
         return None, 0  # damaged: the features are still there, and the index is made of them anew
-    vectors.remove_images(*parts, gone)
+    index.remove_images(*parts, gone)
     return parts, old.trained_on
 
 
 def _new_descriptors(references: Sequence[Reference], total: int) -> tuple[Any, int]:
-    if total <= vectors.FLAT_UP_TO:
-        return vectors.new_descriptors(np.zeros((0, 128), np.float32), total), 0
+    if total <= index.FLAT_UP_TO:
+        return index.new_descriptors(np.zeros((0, 128), np.float32), total), 0
     step = max(1, -(-total // _TRAINING_ROWS))
     sample = np.concatenate([reference.keypoints.descriptors[::step] for reference in references])
-    return vectors.new_descriptors(sample, total), total
+    return index.new_descriptors(sample, total), total
 
 
 def _next_generation(folder: Path) -> int:

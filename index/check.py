@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from recognizer import vectors
-from recognizer.catalogue import Catalogue
-from recognizer.features import SETTINGS
+from recognizer.catalogue.store import Catalogue
+from recognizer.search.features import SETTINGS
+from recognizer.search.index import Index, features_path, read_manifest
 from recognizer.types import Role
-from recognizer.vectors import Index
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +30,7 @@ def check(data: Path) -> IndexState:
     folder = data / "index"
     with Catalogue.open(data) as catalogue:
         wanted = {(image.image_id, image.sha256) for image in catalogue.images(role=Role.FACE)}
-    manifest = vectors.read_manifest(folder)
+    manifest = read_manifest(folder)
     if manifest is None:
         return IndexState(True, tuple(sorted(image_id for image_id, _ in wanted)), (), "no index; run `znachki index`")
     index = Index.open(folder)
@@ -39,7 +38,7 @@ def check(data: Path) -> IndexState:
     bare = {
         (image_id, sha256)
         for image_id, sha256 in held & wanted
-        if not vectors.features_path(folder, manifest.settings, sha256).exists()
+        if not features_path(folder, manifest.settings, sha256).exists()
     }
     missing = tuple(sorted(image_id for image_id, _ in (wanted - held) | bare))
     orphaned = tuple(sorted(image_id for image_id, _ in held - wanted))

@@ -7,11 +7,20 @@ from pathlib import Path
 
 import numpy as np
 
-from recognizer import archive, kin, vectors
+from recognizer.decision import same_drawing
 from recognizer.errors import IndexError_, ModelError
-from recognizer.features import embedding_settings
+from recognizer.exchange import archive
+from recognizer.search.features import embedding_settings
+from recognizer.search.index import (
+    Index,
+    Manifest,
+    embeddings_path,
+    features_path,
+    read_embeddings,
+    read_features,
+    read_manifest,
+)
 from recognizer.types import Float32
-from recognizer.vectors import Index, Manifest
 
 Progress = Callable[[int, int], None]
 
@@ -25,7 +34,7 @@ def damaged(data: Path, progress: Progress | None = None) -> list[tuple[str, str
     found: list[tuple[str, str]] = []
     manifest: Manifest | None = None
     try:
-        manifest = vectors.read_manifest(data / "index")
+        manifest = read_manifest(data / "index")
     except IndexError_ as error:
         found.append(_told(data, data / "index/index.json", error))
     found += _of_models(data, manifest)
@@ -44,7 +53,7 @@ def _of_models(data: Path, manifest: Manifest | None) -> Iterator[tuple[str, str
         asked[manifest.model] = None
     if not asked:
         return
-    from recognizer import embedder  # takes seconds to load
+    from recognizer.search import embedder  # takes seconds to load
 
     for name in asked:
         place = f"models/{name}" if name in names else name
@@ -74,18 +83,18 @@ def _of_index(data: Path, manifest: Manifest, progress: Progress | None) -> Iter
         if manifest.vectors in changed:
             index = None  # told already
     try:
-        kin.read(folder, manifest.settings)
+        same_drawing.read(folder, manifest.settings)
     except IndexError_ as error:
-        yield _told(data, kin.path_of(folder), error)
+        yield _told(data, same_drawing.path_of(folder), error)
     for done, (image_id, sha256) in enumerate(manifest.images, 1):
         try:
-            vectors.read_features(folder, manifest.settings, sha256)
+            read_features(folder, manifest.settings, sha256)
         except IndexError_ as error:
-            yield _told(data, vectors.features_path(folder, manifest.settings, sha256), error)
-        path = vectors.embeddings_path(folder, settings, sha256)
+            yield _told(data, features_path(folder, manifest.settings, sha256), error)
+        path = embeddings_path(folder, settings, sha256)
         if path.is_file():
             try:
-                rows = vectors.read_embeddings(folder, settings, sha256)
+                rows = read_embeddings(folder, settings, sha256)
             except IndexError_ as error:
                 yield _told(data, path, error)
             else:
@@ -98,7 +107,7 @@ def _of_index(data: Path, manifest: Manifest, progress: Progress | None) -> Iter
 
 
 def _holds(index: Index, image_id: int, rows: Float32) -> bool:
-    """Whether the FAISS index has the embeddings of a photo that lie beside it, under the keys that `vectors` tells."""
+    """Whether the FAISS index has the embeddings of a photo that lie beside it, under the keys that `index` tells."""
     try:
         held = [index.parts[0].reconstruct(image_id * 8 + zoom) for zoom in range(len(rows))]
     except RuntimeError:

@@ -9,9 +9,10 @@ from typing import Final
 
 import numpy as np
 
-from recognizer import pairs, sample
-from recognizer.embedder import BASE, Embedder
-from recognizer.scale import OF_BASE, Scale
+from recognizer.drawn import sample
+from recognizer.search import agreement
+from recognizer.search.embedder import BASE, Embedder
+from recognizer.search.similarity import OF_BASE, Scale
 
 PINS: Final = 24
 """Drawn pins that are compared, each with each; with 16 to 48 the spread of a trained model against that of the base
@@ -28,5 +29,5 @@ def of_model(model: Embedder) -> Scale:
 def measured(model: Embedder) -> Scale:
     """Measure the scale of a model; takes a second or two."""
     zooms = model.embed_zooms([sample.phone_view(at, shot=1) for at in range(PINS)])
-    found = np.array([[similarity for _, similarity in near] for near in pairs.nearest(zooms, PINS)])
+    found = np.array([[similarity for _, similarity in near] for near in agreement.nearest(zooms, PINS)])
     return Scale(float(found.mean()), max(float(found.std(axis=1).mean()), _LEAST))

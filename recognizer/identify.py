@@ -1,10 +1,10 @@
 """Identification: the whole way from a photo to catalogue numbers.
 
-    photo -> lots.split -> embedder.embed_zooms + keypoints.extract -> vectors.Index.candidates -> verify.verify
+    photo -> split -> embedder.embed_zooms + keypoints.extract -> vectors.Index.candidates -> verify.verify
           -> silhouettes.compared, where keypoints agree on none -> verdict.decide -> Recognition
 
 A photo of many pins has keypoints taken and searched once, as a whole; known pins that are seen that way (`sightings`)
-part and complete what lots.split found, and every crop gets its share.
+part and complete what split found, and every crop gets its share.
 
 This is where a photo becomes a number; every step is one call to the module that is named after it.
 """
@@ -24,23 +24,15 @@ from typing import Final
 
 import numpy as np
 
-from recognizer import (
-    calibration,
-    embedder,
-    inscriptions,
-    keypoints,
-    kin,
-    lots,
-    reverses,
-    sightings,
-    silhouettes,
-    verdict,
-)
-from recognizer.catalogue import Catalogue
-from recognizer.checks import checks
-from recognizer.embedder import Embedder
+from recognizer.catalogue.store import Catalogue
+from recognizer.decision import calibration, further_photos, same_drawing, verdict
+from recognizer.decision.checks import checks
+from recognizer.decision.verdict import Ranking
 from recognizer.errors import IndexError_, IndexMismatch
-from recognizer.features import SETTINGS
+from recognizer.search import embedder
+from recognizer.search.embedder import Embedder
+from recognizer.search.features import SETTINGS
+from recognizer.search.index import Index
 from recognizer.types import (
     CatalogueEntry,
     Crop,
@@ -54,9 +46,9 @@ from recognizer.types import (
     Reference,
     Role,
 )
-from recognizer.vectors import Index
-from recognizer.verdict import Ranking
-from recognizer.verify import verify
+from recognizer.vision import inscriptions, keypoints, overlay, sightings
+from recognizer.vision.alignment import verify
+from recognizer.vision.crops import holds_pin, joined, lifted, shows_several, split
 
 _LOG: Final = logging.getLogger("znachki.identify")
 
@@ -161,7 +153,7 @@ class Recognizer:
         A photo of one pin that turns out to show several known ones side by side is looked at again, as a lot.
         """
         with self._timed("crop"):
-            crops = lots.split(photo)
+            crops = split(photo)
         if evidence is Evidence.EMBEDDER or not crops:
             return crops
         pin = float(np.median([max(crop.box.width, crop.box.height) for crop in crops]))
@@ -171,18 +163,18 @@ class Recognizer:
             assert only.neighbours is not None
             with self._timed("crop"):
                 seen = sightings.sight(only.keypoints, only.neighbours, self._reference, SURE)
-            if not lots.shows_several(only, [one.outline for one in seen]):
+            if not shows_several(only, [one.outline for one in seen]):
                 return [only]
             pin = float(np.median([np.ptp(one.outline, axis=0).max() for one in seen]))
             with self._timed("crop"):
-                crops = lots.split(photo, pin=pin)
+                crops = split(photo, pin=pin)
         with self._timed("keypoints"):
             points = keypoints.survey(photo.image, pin, SURVEYED * max(FEW, len(crops)))
         with self._timed("search"):
             neighbours = self.index.neighbours(points.descriptors)
         with self._timed("crop"):
             seen = sightings.sight(points, neighbours, self._reference)
-            crops = lots.joined(photo, crops, [one.outline for one in seen])
+            crops = joined(photo, crops, [one.outline for one in seen])
             return [_shared(crop, points, neighbours, photo.image.shape) for crop in crops]
 
     def answer(self, crops: Sequence[Crop], *, k: int = 5, evidence: Evidence = Evidence.BOTH) -> list[Recognition]:
@@ -197,17 +189,17 @@ class Recognizer:
 
     def _decided(self, crop: Crop, hits: Sequence[Hit], k: int) -> Recognition:
         answer = verdict.decide(crop.box, hits, self._entries, self.ranking, k, self.families)
-        return answer if lots.holds_pin(crop) else verdict.without_pin(answer, hits)
+        return answer if holds_pin(crop) else verdict.without_pin(answer, hits)
 
     def _families(self) -> Mapping[str, str]:
         """The family of every entry: its curator's, else that of the kin that the index knows."""
         manifest = self.index.manifest
         held = [(sha256, self._entries[one]) for one, sha256 in manifest.images if one in self._entries]
         try:
-            return kin.families(kin.read(self.index.folder, manifest.settings), held)
+            return same_drawing.families(same_drawing.read(self.index.folder, manifest.settings), held)
         except IndexError_ as error:
             _LOG.warning("%s", error)
-            return kin.families(kin.Kin(), held)
+            return same_drawing.families(same_drawing.Kin(), held)
 
     def _read(self, crop: Crop, answer: Recognition) -> Recognition:
         """The answer with what is read on the pin, where that may choose between the members of a family."""
@@ -219,7 +211,7 @@ class Recognizer:
 
     def fused(self, answer: Recognition, others: Sequence[tuple[Photo, Role]]) -> Recognition:
         """Return the answer for a pin's face with what further photos of the same pin say: reverse, clasp, mark."""
-        return _checked(reverses.fused(answer, others, self.catalogue, self.model, self.ranking))
+        return _checked(further_photos.fused(answer, others, self.catalogue, self.model, self.ranking))
 
     def hits(self, crops: Sequence[Crop], *, depth: int = 5, evidence: Evidence = Evidence.BOTH) -> list[list[Hit]]:
         """Return the candidates of each crop with all their evidences, in no order; at least `depth` by each
@@ -228,9 +220,7 @@ class Recognizer:
             embeddings: Float32 = np.zeros((len(crops), 0, self.model.dim), np.float32)
         else:
             with self._timed("embed"):
-                embeddings = self.model.embed_zooms(
-                    [crop.whole for crop in crops], [lots.lifted(crop) for crop in crops]
-                )
+                embeddings = self.model.embed_zooms([crop.whole for crop in crops], [lifted(crop) for crop in crops])
         return [self._hits(crop, zooms, depth, evidence) for crop, zooms in zip(crops, embeddings, strict=True)]
 
     def _hits(self, crop: Crop, zooms: Float32, depth: int, evidence: Evidence) -> list[Hit]:
@@ -249,7 +239,7 @@ class Recognizer:
             references = [reference for _, reference in held]
             checked = verify(crop.image, points, [hit for hit, _ in held], references, crop.outline)
             if evidence is Evidence.BOTH and not verdict.agrees(checked):
-                checked = silhouettes.compared(crop.image, crop.outline, checked, references)
+                checked = overlay.compared(crop.image, crop.outline, checked, references)
         shown = {hit.image_id for hit in head}
         return checked + [hit for hit in candidates if hit.image_id not in shown]
 

@@ -110,7 +110,7 @@ class Neighbours:
     """What an index says of descriptors: of each the nearest keypoints of catalogue photos, nearest first.
 
     `image_ids` (n, m) int64 and `numbers` (n, m) int64 name photo and keypoint, -1 where there are fewer; `weights`
-    (n, m) float32 are their votes, see `vectors.Index.vote`. `generation` is that of the index, for another index may
+    (n, m) float32 are their votes, see `index.Index.vote`. `generation` is that of the index, for another index may
     take its place meanwhile.
     """
 
@@ -228,11 +228,11 @@ class Hit:
 
     `similarity` is that of the embeddings (-1 to 1, about so where the model is not the base that ships, to whose scale
     it is brought); `votes` what the query's keypoints give the photo, a keypoint (0
-    up, see `vectors.Index.vote`); `inliers` how many correspondences agree on one pose. After alignment, `appearance`
+    up, see `index.Index.vote`); `inliers` how many correspondences agree on one pose. After alignment, `appearance`
     says how alike the pictures are around the matched points and `colour` how alike their colours all over the pin (-1
     to 1), `overlap` how far the two pins cover one another (0 to 1), `same` the log-odds that they are one pin and no
-    variants of one another (see `twins`); 0 where they could not be aligned. `silhouette` says how alike the two look
-    with one outline laid over the other (-0.6 to 1, see `silhouettes`), 0 where keypoints agree with some candidate.
+    variants of one another (see `variants`); 0 where they could not be aligned. `silhouette` says how alike both look
+    with one outline laid over the other (-0.6 to 1, see `overlay`), 0 where keypoints agree with some candidate.
     `homography` is (3, 3) float64 from pixels of the catalogue photo to pixels of the crop, `matched` is (m, 4) float32
     of x, y in the crop and x, y in the catalogue photo for the correspondences behind it, both pictures as
     `photos.open_photo` returns them; both None where there is no alignment.

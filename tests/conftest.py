@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from recognizer import sample
+from recognizer.drawn import sample
 
 if TYPE_CHECKING:
     from recognizer.identify import Recognizer
@@ -30,7 +30,7 @@ def _catalogues_are_made_quickly() -> Iterator[None]:
     nothing waits for the disk, as in the PostgreSQL below; a killed process loses nothing by that."""
     import sqlalchemy as sa
 
-    from recognizer import database, migrations
+    from recognizer.catalogue import database, migrations
 
     upgrade, set_up = migrations.upgrade, database._set_up_sqlite
     made: list[tuple[str, Any]] = []
@@ -79,7 +79,7 @@ def sample_files(tmp_path_factory: pytest.TempPathFactory) -> sample.SampleFiles
 @pytest.fixture(scope="session")
 def _base_read_once() -> Iterator[None]:
     """Every recognizer on drawn pins shares one base model, which nothing writes to, rather than reading its own."""
-    from recognizer import embedder
+    from recognizer.search import embedder
 
     read = embedder._folder
     held: list[embedder.Embedder] = []
@@ -100,8 +100,8 @@ def _base_read_once() -> Iterator[None]:
 def data(sample_files: sample.SampleFiles, tmp_path_factory: pytest.TempPathFactory, _base_read_once: None) -> Path:
     """A data folder with the drawn catalogue imported and indexed; read it, and take `own_data` to write to one."""
     from index.build import build
-    from recognizer.catalogue import Catalogue
-    from recognizer.imports import import_csv
+    from recognizer.catalogue.imports import import_csv
+    from recognizer.catalogue.store import Catalogue
 
     folder = tmp_path_factory.mktemp("znachki") / "data"
     with Catalogue.open(folder, create=True) as catalogue:
@@ -128,7 +128,7 @@ def recognizer(data: Path) -> Iterator[Recognizer]:
 @pytest.fixture(scope="session")
 def query(sample_files: sample.SampleFiles) -> Callable[[int], tuple[Path, str | None]]:
     """Gives photo `n` of the drawn queries and the entry_id that it shows, None where the catalogue lacks the pin."""
-    from recognizer.imports import read_queries
+    from recognizer.catalogue.imports import read_queries
 
     return read_queries(sample_files.queries).__getitem__
 
@@ -139,7 +139,7 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     import open_clip
     import torch
 
-    from recognizer import embedder
+    from recognizer.search import embedder
 
     vision = {"image_size": 32, "layers": 1, "width": 32, "head_width": 16, "patch_size": 16}
     text = {"context_length": 8, "vocab_size": 50, "width": 16, "heads": 2, "layers": 1}
@@ -258,7 +258,7 @@ def server(_postgresql: str, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     """Gives the address of an empty catalogue on a PostgreSQL server of the tests' own, another one at each call."""
     import psycopg
 
-    from recognizer.catalogue import Catalogue
+    from recognizer.catalogue.store import Catalogue
 
     given: list[str] = []
 

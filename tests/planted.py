@@ -8,11 +8,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from recognizer import sample
-from recognizer.audit import Audit, Kind
-from recognizer.catalogue import Catalogue
-from recognizer.photos import encode_jpeg
+from recognizer.catalogue.store import Catalogue
+from recognizer.curating.audit import Audit, Kind
+from recognizer.drawn import sample
 from recognizer.types import Role, UInt8Image
+from recognizer.vision.photos import encode_jpeg
 
 EACH = 10
 ENTRIES = 12 * EACH

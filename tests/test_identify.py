@@ -13,12 +13,16 @@ import numpy as np
 import pytest
 
 from index.build import build
-from recognizer import embedder, identify, sample, vectors, verdict
-from recognizer.catalogue import Catalogue
+from recognizer import identify
+from recognizer.catalogue.store import Catalogue
+from recognizer.decision import verdict
+from recognizer.drawn import sample
 from recognizer.errors import CatalogueError, IndexError_, IndexMismatch, ModelError
 from recognizer.identify import Recognizer
-from recognizer.photos import encode_jpeg, open_photo
+from recognizer.search import embedder
+from recognizer.search.index import Index
 from recognizer.types import Evidence, Photo, Recognition, Verdict
+from recognizer.vision.photos import encode_jpeg, open_photo
 from training.grounds import ground
 
 ASKED = range(0, 40, 2)
@@ -235,7 +239,7 @@ def test_another_ranking_may_be_given(data: Path, photos: list[Photo]) -> None:
     held = verdict.ranking()
     never = replace(held, bias=-50.0, drawing_bias=-50.0)
     with Catalogue.open(data) as catalogue:
-        index = vectors.Index.open(data / "index")
+        index = Index.open(data / "index")
         recognizer = Recognizer(catalogue, index, embedder.load(index.manifest.model), never)
         assert best(recognizer.identify(photos[:1])[0]).verdict is Verdict.UNKNOWN
 

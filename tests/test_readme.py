@@ -18,8 +18,8 @@ from typing import Any
 
 import pytest
 
+from recognizer.catalogue.imports import COLUMNS
 from recognizer.cli import COMMANDS
-from recognizer.imports import COLUMNS
 
 ROOT = Path(__file__).resolve().parent.parent
 README = ROOT / "README.md"

@@ -19,7 +19,7 @@ import pytest
 from click.testing import CliRunner
 
 from recognizer.cli import main
-from recognizer.outlines import Outliner
+from recognizer.vision.outlines import Outliner
 from training import measure_outlines
 
 SETS = Path(os.environ.get("ZNACHKI_REAL_DATA") or Path(__file__).resolve().parent.parent.parent / "shared" / "data")

@@ -15,8 +15,8 @@ import httpx
 import numpy as np
 import uvicorn
 
-from recognizer import sample
-from recognizer.photos import encode_jpeg
+from recognizer.drawn import sample
+from recognizer.vision.photos import encode_jpeg
 from recognizer.web.app import create_app
 from recognizer.web.settings import Settings
 from recognizer.web.tokens import Tokens

@@ -3,7 +3,7 @@
 A query is embedded as a whole photo, as its pin lifted from the ground on grey, and as the pin's middle
 (`embedder.ZOOMS`), and so is a catalogue photo; any of these may meet any. So a view is composed first: the cut-out pin
 turned, tilted and laid on a drawn ground with its shadow, photographed by `render.camera` (colour cast, glare, blur,
-low resolution, noise, JPEG), and then looked at as `lots` does: whole, lifted, or its middle. Casts stay small enough
+low resolution, noise, JPEG), and then looked at as `crops` does: whole, lifted, or its middle. Casts stay small enough
 that gold stays gold and silver silver.
 """
 
@@ -15,7 +15,7 @@ from typing import Final
 import cv2
 import numpy as np
 
-from recognizer.embedder import ZOOMS, padded, zoomed
+from recognizer.search.embedder import ZOOMS, padded, zoomed
 from recognizer.types import Mask, UInt8Image
 from training.grounds import ground, noise
 from training.render import camera, drop_shadow, posed
@@ -27,7 +27,7 @@ PAIRS: Final = {
     ("middle", "middle"): 0.14,
     ("middle", "lifted"): 0.06,
 }
-"""The looks of the two views of one pin and how often: the comparisons that `vectors.Index.similar` makes, most often
+"""The looks of the two views of one pin and how often: the comparisons that `index.Index.similar` makes, most often
 those that decide on real photos."""
 
 GREY: Final = 127
@@ -137,7 +137,7 @@ def _backdrop(rng: np.random.Generator, height: int, width: int, backdrops: Sequ
 
 
 def _lifted(image: UInt8Image, mask: Mask, rng: np.random.Generator) -> UInt8Image:
-    """Lift the pin as `lots.lifted` does, the outline a little too wide or too tight, as a network finds it."""
+    """Lift the pin as `crops.lifted` does, the outline a little too wide or too tight, as a network finds it."""
     contours, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
     if not contours:
         return image

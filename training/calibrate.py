@@ -20,13 +20,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from recognizer import calibration, verdict
-from recognizer.calibration import Calibration
+from recognizer.decision import calibration, verdict
+from recognizer.decision.calibration import Calibration
+from recognizer.decision.verdict import Measured, Ranking
 from recognizer.errors import CatalogueError, PhotoError
 from recognizer.identify import Recognizer
-from recognizer.photos import open_photo
 from recognizer.types import Photo, Role, Status
-from recognizer.verdict import Measured, Ranking
+from recognizer.vision.photos import open_photo
 from training import augment
 from training.data import cutout
 from training.rank import FALSE_MATCHES, FOLDS, LACKING, Case, case_of, figures_of, judge, left_out

@@ -17,12 +17,12 @@ import torch
 from torch import Tensor
 from torch.utils.data import IterableDataset
 
-from recognizer import lots
-from recognizer.catalogue import Catalogue
-from recognizer.corrections import corrected_queries
+from recognizer.catalogue.corrections import corrected_queries
+from recognizer.catalogue.store import Catalogue
 from recognizer.files import HERE, make_folder, write_whole
-from recognizer.photos import encode_png, open_photo
 from recognizer.types import CatalogueEntry, Role, UInt8Image
+from recognizer.vision import crops
+from recognizer.vision.photos import encode_png, open_photo
 from training import augment, render
 from training.designs import Design
 
@@ -177,7 +177,7 @@ def cutout(photo: Path, folder: Path) -> UInt8Image:
         held = cv2.imread(str(kept), cv2.IMREAD_UNCHANGED)
         if held is not None and held.ndim == 3 and held.shape[2] == 4:
             return np.ascontiguousarray(held[:, :, [2, 1, 0, 3]])
-    crop = lots.single(open_photo(photo))
+    crop = crops.single(open_photo(photo))
     mask: UInt8Image = np.full(crop.image.shape[:2], 255, np.uint8)
     if crop.outline is not None:
         mask[:] = 0

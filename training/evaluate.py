@@ -16,12 +16,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from recognizer.catalogue import Catalogue
-from recognizer.embedder import Embedder
+from recognizer.catalogue.store import Catalogue
 from recognizer.errors import PhotoError
-from recognizer.metrics import mean_reciprocal_rank, recall_at
-from recognizer.photos import open_photo
+from recognizer.measuring.metrics import mean_reciprocal_rank, recall_at
+from recognizer.search.embedder import Embedder
 from recognizer.types import CatalogueEntry, Float32, Status, UInt8Image
+from recognizer.vision.photos import open_photo
 from training import augment
 from training.data import cutout, parted, photos_of
 
@@ -109,7 +109,7 @@ def exam_of(data: Path) -> Exam:
 
 
 def marked(model: Embedder, exam: Exam) -> Marks:
-    """Ask a model an exam's queries and rank the entries as `vectors.Index.similar` does."""
+    """Ask a model an exam's queries and rank the entries as `index.Index.similar` does."""
     asked = model.embed_zooms([query.image for query in exam.queries], [query.pin for query in exam.queries])
     held = model.embed_zooms([whole for whole, _ in exam.pictures], [pin for _, pin in exam.pictures])
     entries, at = np.unique(np.array(exam.owners), return_inverse=True)

@@ -20,10 +20,10 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-from recognizer import lots
-from recognizer.lot_measures import matched, overlaps
-from recognizer.outlines import Outline, Outliner
+from recognizer.measuring.lot_measures import matched, overlaps
 from recognizer.types import Box, Crop, Mask, Photo, UInt8Image
+from recognizer.vision.crops import split
+from recognizer.vision.outlines import Outline, Outliner
 
 Find = Callable[[UInt8Image], list[Outline]]
 Figures = dict[str, float]
@@ -33,7 +33,7 @@ def finder(outliner: Outliner) -> Find:
     """Return what finds the pins on a photo (h, w, 3) by their outlines alone."""
 
     def find(image: UInt8Image) -> list[Outline]:
-        return [found for crop in lots.split(Photo(image, "", ""), outliner) if (found := _outline(crop)) is not None]
+        return [found for crop in split(Photo(image, "", ""), outliner) if (found := _outline(crop)) is not None]
 
     return find
 

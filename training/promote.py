@@ -14,12 +14,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from recognizer import embedder
 from recognizer.errors import ModelError
 from recognizer.files import HERE, make_folder, write_whole
-from recognizer.photos import encode_jpeg
-from recognizer.pictures import Neighbour, draw_beside
-from recognizer.vectors import Manifest, read_manifest
+from recognizer.reports.pictures import Neighbour, draw_beside
+from recognizer.search import embedder
+from recognizer.search.index import Manifest, read_manifest
+from recognizer.vision.photos import encode_jpeg
 from training.evaluate import Exam, Marks, exam_of, marked
 
 GROUP: Final = 20

@@ -25,14 +25,16 @@ from numpy.typing import NDArray
 from torch import Tensor
 from tqdm import tqdm
 
-from recognizer import lots, metrics, twins, verdict, weights
-from recognizer.features import SETTINGS
+from recognizer.catalogue.imports import read_queries
+from recognizer.decision import verdict
+from recognizer.decision.verdict import EVIDENCES, SIGNS, Ranking
 from recognizer.files import write_whole
 from recognizer.identify import Recognizer
-from recognizer.imports import read_queries
-from recognizer.photos import open_photo
+from recognizer.measuring import metrics
+from recognizer.search.features import SETTINGS
 from recognizer.types import Hit, Photo, Verdict
-from recognizer.verdict import EVIDENCES, SIGNS, Ranking
+from recognizer.vision import crops, variants, weights
+from recognizer.vision.photos import open_photo
 
 FOLDS: Final = 10
 RIDGE: Final = 1e-3
@@ -89,7 +91,7 @@ def collect(data: Path, queries: Path, px: int, group: int) -> list[Case]:
 
 def case_of(recognizer: Recognizer, photo: Photo, answer: str | None, group: int = 0) -> Case:
     """Return the case of a photo of one pin; `answer` is its entry_id, None where the catalogue lacks it."""
-    hits = [hit for hit in recognizer.hits([lots.single(photo)])[0] if recognizer.entry_of(hit.image_id) is not None]
+    hits = [hit for hit in recognizer.hits([crops.single(photo)])[0] if recognizer.entry_of(hit.image_id) is not None]
     owners = [recognizer.entry_of(hit.image_id) for hit in hits]
     ids = tuple(owner.entry_id for owner in owners if owner)
     families = {entry_id: name for entry_id in ids if (name := recognizer.families.get(entry_id))}
@@ -331,7 +333,7 @@ def as_json(ranking: Ranking, names: Sequence[str], figures: dict[str, dict[str,
         **verdict.as_json(ranking),
         "false_matches": FALSE_MATCHES,
         "fitted_on": list(names),
-        "features": f"{SETTINGS}/{weights.digest(twins.SHIPPED)}",
+        "features": f"{SETTINGS}/{weights.digest(variants.SHIPPED)}",
         "cross_validated": figures,
     }
 

@@ -26,11 +26,11 @@ from torch.nn import functional
 from torch.utils.data import DataLoader, IterableDataset
 
 from recognizer.files import HERE, beside
-from recognizer.lot_measures import filled, matched
-from recognizer.lots import split
-from recognizer.outlines import OutlineNet, Outliner, prepared
+from recognizer.measuring.lot_measures import filled, matched
 from recognizer.types import Photo, UInt8Image
-from recognizer.weights import FILE, fill, write
+from recognizer.vision.crops import split
+from recognizer.vision.outlines import OutlineNet, Outliner, prepared
+from recognizer.vision.weights import FILE, fill, write
 from training import compose, designs
 
 STRIDE = 4

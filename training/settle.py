@@ -19,8 +19,8 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, distributed
 from torch.utils.data import DataLoader
 
-from recognizer.embedder import LastMap, rooted
 from recognizer.files import HERE, beside
+from recognizer.search.embedder import LastMap, rooted
 from training.data import Views
 
 SHRUNK: Final = 3.0

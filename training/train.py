@@ -33,15 +33,15 @@ from torch import Tensor, distributed, nn
 from torch.nn import functional
 from torch.utils.data import DataLoader
 
-from recognizer import embedder
-from recognizer.catalogue import Catalogue
-from recognizer.embedder import Preprocessing, Trunk
+from recognizer.catalogue.store import Catalogue
 from recognizer.errors import CatalogueError, ModelError, PhotoError
 from recognizer.files import HERE, beside
-from recognizer.processor import computes_bfloat16
-from recognizer.texts import TextTower
+from recognizer.search import embedder
+from recognizer.search.embedder import Preprocessing, Trunk
+from recognizer.search.index import read_manifest
+from recognizer.search.text_tower import TextTower
 from recognizer.types import Role, Status, UInt8Image
-from recognizer.vectors import read_manifest
+from recognizer.vision.processor import computes_bfloat16
 from training import loss
 from training.data import CatalogueSource, DesignSource, Source, Views, cutout, parted, photos_of
 from training.designs import SOURCES, Design

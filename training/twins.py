@@ -2,8 +2,8 @@
 
 A design is struck as a pin (`render.strike`); `varied` makes another pin of it: other plating, other enamel, another
 word or year, another detail. Photographs of one pin are pairs that are the same, a photograph of it and one of a
-variant are not, and where the two differ is known. Pairs lie over one another as `verify` lays a catalogue photo over a
-crop, a little off, in other light, resolution and wear.
+variant are not, and where the two differ is known. Pairs lie over one another as `alignment` lays a catalogue photo
+over a crop, a little off, in other light, resolution and wear.
 
 Run as `python -m training.twins DESIGNS OUT`.
 """
@@ -27,10 +27,10 @@ from torch import Tensor
 from torch.nn import functional
 from torch.utils.data import DataLoader, IterableDataset
 
-from recognizer.metrics import auroc
-from recognizer.twins import SIDE, STRIDE, TwinNet, paired
+from recognizer.measuring.metrics import auroc
 from recognizer.types import Mask, UInt8Image
-from recognizer.weights import write
+from recognizer.vision.variants import SIDE, STRIDE, TwinNet, paired
+from recognizer.vision.weights import write
 from training import designs, render
 from training.grounds import Field, colour, noise
 from training.render import ENAMELS, METALS, Pin

@@ -60,7 +60,7 @@ _DATABASE: Final = "znachki.database"
 def _assign(ctx: click.Context, _param: click.Parameter, data: Path) -> Path:
     """Open the catalogue of the data folder on the server that was named, for as long as the command runs."""
     if url := ctx.meta.get(_DATABASE):
-        from recognizer.database import assign
+        from recognizer.catalogue.database import assign
 
         assign(data, url)
         ctx.call_on_close(lambda: assign(data, None))

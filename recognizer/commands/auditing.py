@@ -12,7 +12,7 @@ from recognizer.commands import data_option, json_option, plural, print_json, pr
 KINDS: Final = (
     *("same_photo", "nearer_to_another", "mixed_roles", "duplicate", "unreadable", "tiny", "no_photo", "one_photo"),
 )
-"""The kinds of `recognizer.audit.Kind`, which takes longer to load than `--help` may; a test holds them equal."""
+"""The kinds of `recognizer.curating.audit.Kind`, which loads longer than `--help` may; a test holds them equal."""
 
 ROLES: Final = ("face", "reverse", "clasp", "mark")
 
@@ -32,9 +32,9 @@ def audit(kinds: tuple[str, ...], report: Path | None, data: Path, as_json: bool
     """
     from dataclasses import replace
 
-    from recognizer import audit as audits
-    from recognizer.audit_report import WORDS, write_audit
-    from recognizer.catalogue import Catalogue
+    from recognizer.catalogue.store import Catalogue
+    from recognizer.curating import audit as audits
+    from recognizer.reports.audit_report import WORDS, write_audit
 
     with progress_bar("audit") as progress:
         found = audits.audit(data, progress=progress)
@@ -73,7 +73,7 @@ def photo(image_id: int, remove: bool, entry: str | None, role: str | None, data
     """
     from dataclasses import asdict
 
-    from recognizer.catalogue import Catalogue
+    from recognizer.catalogue.store import Catalogue
     from recognizer.types import Role
 
     if remove + (entry is not None) + (role is not None) > 1:

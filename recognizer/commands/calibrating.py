@@ -11,7 +11,7 @@ import click
 from recognizer.commands import data_option, echo, json_option, print_json, progress_bar, rate_option
 
 if TYPE_CHECKING:
-    from recognizer.calibration import Calibration
+    from recognizer.decision.calibration import Calibration
 
 
 @click.command()
@@ -28,10 +28,10 @@ def calibrate(queries: Path | None, false_match_rate: float | None, data: Path, 
     changes or the index grows or shrinks by more than a tenth; delete DATA/index/calibration.json to go back to what
     ships.
     """
-    from recognizer import corrections
-    from recognizer.catalogue import Catalogue
+    from recognizer.catalogue import corrections
+    from recognizer.catalogue.imports import read_queries
+    from recognizer.catalogue.store import Catalogue
     from recognizer.commands.evaluating import check_queries
-    from recognizer.imports import read_queries
     from training.calibrate import calibrate as fit
     from training.rank import FALSE_MATCHES
 
@@ -51,7 +51,7 @@ def calibrate(queries: Path | None, false_match_rate: float | None, data: Path, 
 
 
 def _lines(made: Calibration) -> list[str]:
-    from recognizer.answers import operating_words
+    from recognizer.reports.answers import operating_words
 
     lines = [f"calibrated on {made.source}", operating_words(made.ranking)]
     if made.figures:

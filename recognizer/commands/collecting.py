@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from recognizer.collecting.condition import Condition
 from recognizer.commands import collector_option, data_option, json_option, plural, print_json
-from recognizer.condition import Condition
 
 if TYPE_CHECKING:
-    from recognizer.collection import Collection, Holding, Missing
+    from recognizer.collecting.holdings import Collection, Holding, Missing
     from recognizer.types import CatalogueEntry
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
@@ -35,8 +35,8 @@ def _saying_options(command: _Command) -> _Command:
 
 @contextmanager
 def _collection(data: Path, collector: str) -> Iterator[Collection]:
-    from recognizer.catalogue import Catalogue
-    from recognizer.collection import Collection
+    from recognizer.catalogue.store import Catalogue
+    from recognizer.collecting.holdings import Collection
 
     with Catalogue.open(data) as catalogue:
         yield Collection(catalogue, collector)
@@ -86,7 +86,7 @@ def _say(
     as_json: bool,
     condition: str | None = None,
 ) -> None:
-    from recognizer.collection import Kind
+    from recognizer.collecting.holdings import Kind
 
     if (table is None) == (not numbers):
         raise click.UsageError("name pins by NUMBER, or a table with --from")
@@ -186,11 +186,11 @@ def swaps(file: Path, data: Path, collector: str) -> None:
 
 def _write(file: Path, collection: Collection, title: str, rows: Sequence[tuple[CatalogueEntry, Holding]]) -> None:
     if file.suffix.lower() in (".html", ".htm"):
-        from recognizer.sheet import write_sheet
+        from recognizer.reports.want_sheet import write_sheet
 
         count = write_sheet(file, collection.catalogue, title, rows)
     else:
-        from recognizer.collection import write_list
+        from recognizer.collecting.holdings import write_list
 
         count = write_list(file, rows)
     click.echo(f"{plural(count, 'pin')} written to {file}")

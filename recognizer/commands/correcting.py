@@ -12,8 +12,8 @@ import click
 from recognizer.commands import data_option, json_option, plural, print_json
 
 if TYPE_CHECKING:
-    from recognizer.catalogue import Catalogue
-    from recognizer.corrections import Correction, Query
+    from recognizer.catalogue.corrections import Correction, Query
+    from recognizer.catalogue.store import Catalogue
     from recognizer.types import Box, Crop
 
 
@@ -43,9 +43,9 @@ def correct(
     Kept with the photo, with who said it, and with the model and index that had answered. `znachki corrections` lists
     them and takes them back.
     """
-    from recognizer import corrections, history
-    from recognizer.catalogue import Catalogue
-    from recognizer.corrections import Said
+    from recognizer.catalogue import corrections, history
+    from recognizer.catalogue.corrections import Said
+    from recognizer.catalogue.store import Catalogue
 
     if (entry is not None) + unknown + not_a_pin != 1:
         raise click.UsageError("say one of --entry N, --unknown, --not-a-pin")
@@ -83,11 +83,11 @@ def _asked(path: Path, pin: int | None, data: Path, *, one: bool) -> tuple[Query
 
     `one` where it must be clear which pin is meant; the last three are "" where nothing answers.
     """
-    from recognizer import lots
-    from recognizer.corrections import query_of
+    from recognizer.catalogue.corrections import query_of
     from recognizer.errors import IndexError_, ModelError
     from recognizer.identify import Recognizer
-    from recognizer.photos import check_photo, open_photo, read_photo
+    from recognizer.vision.crops import split
+    from recognizer.vision.photos import check_photo, open_photo, read_photo
 
     held, name = read_photo(path, str(path))
     ending = check_photo(held, name)
@@ -101,7 +101,7 @@ def _asked(path: Path, pin: int | None, data: Path, *, one: bool) -> tuple[Query
             return query_of(photo, held, ending, box), offered, manifest.fingerprint, manifest.digest
     except (IndexError_, ModelError) as error:
         click.echo(f"note: not compared with an answer: {error}", err=True)
-    return query_of(photo, held, ending, _meant(path, lots.split(photo), pin, one)[1]), "", "", ""
+    return query_of(photo, held, ending, _meant(path, split(photo), pin, one)[1]), "", "", ""
 
 
 def _meant(path: Path, crops: Sequence[Crop], pin: int | None, one: bool) -> tuple[Crop, Box | None]:
@@ -131,29 +131,29 @@ def corrections(
     undone: int | None, table: Path | None, everything: bool, limit: int, data: Path, as_json: bool
 ) -> None:
     """List what was said of answers, the latest first; take it back, or write it as queries with known answers."""
-    from recognizer import corrections as kept
-    from recognizer import history
-    from recognizer.catalogue import Catalogue
+    from recognizer.catalogue import history
+    from recognizer.catalogue.corrections import take_in, undo, write_queries
+    from recognizer.catalogue.store import Catalogue
 
     if undone is not None and table is not None:
         raise click.UsageError("--undo and --export at once; give one of them")
     with Catalogue.open(data) as catalogue:
-        kept.take_in(catalogue)
+        take_in(catalogue)
         if undone is not None:
-            gone = kept.undo(catalogue, undone, who=history.user())
+            gone = undo(catalogue, undone, who=history.user())
             click.echo(f"taken back: {_line(gone)}")
             return
         if table is not None:
-            count = kept.write_queries(catalogue, table)
+            count = write_queries(catalogue, table)
             click.echo(f"{plural(count, 'query', 'queries')} written to {table}")
             return
         _list(catalogue, everything, limit, as_json)
 
 
 def _list(catalogue: Catalogue, everything: bool, limit: int, as_json: bool) -> None:
-    from recognizer import corrections as kept
+    from recognizer.catalogue.corrections import listed
 
-    found = kept.listed(catalogue, undone=everything)[::-1]
+    found = listed(catalogue, undone=everything)[::-1]
     shown = found[:limit] if limit else found
     if as_json:
         rows: list[dict[str, Any]] = [asdict(one) for one in shown]

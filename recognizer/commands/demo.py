@@ -11,8 +11,8 @@ from recognizer.commands import folder_option, json_option, model_option, plural
 from recognizer.errors import CatalogueError
 
 if TYPE_CHECKING:
-    from recognizer.answers import Answer
     from recognizer.identify import Recognizer
+    from recognizer.reports.answers import Answer
     from recognizer.types import CatalogueEntry
 
 DEMO: Final = Path("out/demo")
@@ -35,7 +35,7 @@ def sample(folder: Path | None, count: int, known: int, lacking: int, seed: int,
 
     DIR (without it, `sample` in the data folder) gets catalogue.csv, queries.csv and photos/. Every pin is invented.
     """
-    from recognizer.sample import write
+    from recognizer.drawn.sample import write
 
     files = write(folder or data / "sample", count, seed, known, lacking)
     if as_json:
@@ -75,14 +75,14 @@ def demo(data: Path, count: int, photos: int, model: str | None, as_json: bool) 
     are right, and writes an HTML report. Run again, it imports and indexes only what is missing.
     """
     from index.build import build
-    from recognizer.answers import answer_lines
-    from recognizer.catalogue import Catalogue
+    from recognizer.catalogue.imports import import_csv, read_queries
+    from recognizer.catalogue.store import Catalogue
     from recognizer.commands.entries import import_lines
     from recognizer.commands.identifying import answer_all
     from recognizer.commands.indexing import index_lines
+    from recognizer.drawn.sample import write
     from recognizer.identify import Recognizer
-    from recognizer.imports import import_csv, read_queries
-    from recognizer.sample import write
+    from recognizer.reports.answers import answer_lines
 
     say = (lambda text: None) if as_json else click.echo
     _refuse_a_collectors_catalogue(data)
@@ -116,11 +116,13 @@ def demo(data: Path, count: int, photos: int, model: str | None, as_json: bool) 
 
 def _lot(recognizer: Recognizer, data: Path, count: int) -> dict[str, Any]:
     """Draw a lot, find and identify its pins, and write its report; returns how many were found and named right."""
-    from recognizer import lot_measures, lot_report, sample
-    from recognizer.answers import Answer
-    from recognizer.jobs import Job
-    from recognizer.listings import Listing
-    from recognizer.photos import open_photo
+    from recognizer.collecting.jobs import Job
+    from recognizer.collecting.listings import Listing
+    from recognizer.drawn import sample
+    from recognizer.measuring import lot_measures
+    from recognizer.reports import lot_report
+    from recognizer.reports.answers import Answer
+    from recognizer.vision.photos import open_photo
 
     (truth,) = lot_measures.read_places(sample.write_lot(data / "sample", count))
     job = Job.open(data / "lot", [Listing(truth.picture.name, (truth.picture,))], recognizer.made_with, again=True)
@@ -153,7 +155,7 @@ def _shows(entry: CatalogueEntry | None) -> str:
 
 def _judged(answer: Answer, shows: CatalogueEntry | None) -> dict[str, Any]:
     """An answer as JSON with what the photo shows and whether the answer's verdict and first entry say so."""
-    from recognizer.answers import answer_json
+    from recognizer.reports.answers import answer_json
 
     return answer_json(answer) | {"entry_id": shows.entry_id if shows else None, "outcome": _outcome(answer, shows)}
 
@@ -176,8 +178,8 @@ def _outcome(answer: Answer, shows: CatalogueEntry | None) -> str:
 
 def _refuse_a_collectors_catalogue(data: Path) -> None:
     """Raise CatalogueError where the folder has entries that no demo drew."""
-    from recognizer.catalogue import DATABASE, Catalogue
-    from recognizer.sample import SERIES
+    from recognizer.catalogue.store import DATABASE, Catalogue
+    from recognizer.drawn.sample import SERIES
 
     if not (data / DATABASE).is_file():
         return

@@ -37,11 +37,11 @@ def discover(
     JOB_FOLDER is what `znachki lot --out` wrote, or a folder of such. Crops are kept, and one that was taken before is
     not taken again, so lots may be added at any time. Without JOB_FOLDER what is there is put together anew.
     """
-    from recognizer import discover as discoveries
-    from recognizer import embedder
-    from recognizer.catalogue import Catalogue
-    from recognizer.discover_report import write_discovered
-    from recognizer.vectors import read_manifest
+    from recognizer.catalogue.store import Catalogue
+    from recognizer.curating import discover as discoveries
+    from recognizer.reports.discover_report import write_discovered
+    from recognizer.search import embedder
+    from recognizer.search.index import read_manifest
 
     if (accept is None) != (number is None) or (accept is not None and (title is None or jobs)):
         raise click.UsageError("to accept give --accept CLUSTER --number N --title T, and no folders")

@@ -14,13 +14,13 @@ import click
 from recognizer.commands import data_option, json_option, plural, print_json, progress_bar
 
 if TYPE_CHECKING:
-    from recognizer.catalogue import Catalogue
-    from recognizer.imports import Difference, ImportReport
+    from recognizer.catalogue.imports import Difference, ImportReport
+    from recognizer.catalogue.store import Catalogue
     from recognizer.types import CatalogueEntry, CatalogueImage
 
 
 FORMATS: Final = ("table", "folder", "goskatalog", "smithsonian", "commons", "colnect", "opennumismat")
-"""The names of `recognizer.imports.FORMATS`, which takes longer to load than `--help` may; a test holds them equal."""
+"""The names of `recognizer.catalogue.imports.FORMATS`, which loads longer than `--help` may; a test compares."""
 
 
 @click.command("import")
@@ -46,7 +46,7 @@ def import_(
     catalogue.csv is read by the pictures' names: NUMBER.jpg, NUMBER_reverse.jpg, NUMBER/face_2.jpg. The whole source
     enters or, where a row is wrong, nothing of it. Importing again changes nothing.
     """
-    from recognizer.imports import guess_map, import_source, read_map, write_map
+    from recognizer.catalogue.imports import guess_map, import_source, read_map, write_map
 
     if guess:
         if map_ is not None or dry_run:
@@ -67,8 +67,8 @@ def import_(
 @contextmanager
 def _opened(data: Path, dry_run: bool) -> Iterator[Catalogue]:
     """Open the catalogue to import into; where there is none, one that is gone afterwards for a dry run."""
-    from recognizer.catalogue import DATABASE, Catalogue
-    from recognizer.database import assigned
+    from recognizer.catalogue.database import assigned
+    from recognizer.catalogue.store import DATABASE, Catalogue
 
     with ExitStack() as stack:
         there = (data / DATABASE).is_file() or assigned(data) is not None
@@ -107,7 +107,7 @@ def show(entry: str | None, words: str | None, limit: int, data: Path, as_json: 
 
     ENTRY is an entry_id, a catalogue number, or another system's number such as avers:12-345.
     """
-    from recognizer.catalogue import Catalogue
+    from recognizer.catalogue.store import Catalogue
 
     if entry is not None and words is not None:
         raise click.UsageError("ENTRY and --search at once; give one of them")

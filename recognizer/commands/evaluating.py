@@ -26,10 +26,10 @@ from recognizer.commands import (
 from recognizer.errors import CatalogueError, PhotoError
 
 if TYPE_CHECKING:
-    from recognizer.catalogue import Catalogue
+    from recognizer.catalogue.store import Catalogue
     from recognizer.identify import Recognizer
-    from recognizer.metrics import Ints, Measures, Outcomes
-    from recognizer.report import Failure
+    from recognizer.measuring.metrics import Ints, Measures, Outcomes
+    from recognizer.reports.photo_report import Failure
     from recognizer.types import Evidence, Match, Photo, Recognition
 
 DEPTH: Final = 50
@@ -84,7 +84,7 @@ def evaluate(
         _evaluate_lots(lots, draw, model, false_match_rate, data, as_json)
         return
     assert queries is not None
-    from recognizer.imports import read_queries
+    from recognizer.catalogue.imports import read_queries
     from recognizer.types import Evidence
 
     asked = read_queries(queries)
@@ -108,12 +108,13 @@ def _evaluate_lots(
     truth: Path, draw: Path | None, model: str | None, false_match_rate: float | None, data: Path, as_json: bool
 ) -> None:
     """Measure lot pictures; finding alone needs no catalogue."""
-    from recognizer import lot_measures, lots
     from recognizer.identify import placed
+    from recognizer.measuring import lot_measures
     from recognizer.types import Recognition, Verdict
+    from recognizer.vision.crops import split
 
     def find(photo: Photo) -> list[Recognition]:
-        return [placed(crop, Recognition(crop.box, (), Verdict.UNKNOWN)) for crop in lots.split(photo)]
+        return [placed(crop, Recognition(crop.box, (), Verdict.UNKNOWN)) for crop in split(photo)]
 
     coco = truth.suffix.lower() == ".json"
     truths = lot_measures.read_coco(truth) if coco else lot_measures.read_places(truth)
@@ -145,8 +146,8 @@ def _evaluate_lots(
 
 def _draw_lot(folder: Path, photo: Photo, found: Sequence[Recognition]) -> None:
     from recognizer.files import make_folder, write_whole
-    from recognizer.lot_report import draw_found
-    from recognizer.photos import encode_jpeg
+    from recognizer.reports.lot_report import draw_found
+    from recognizer.vision.photos import encode_jpeg
 
     make_folder(folder)
     write_whole(folder / f"{Path(photo.source).stem}.jpg", encode_jpeg(draw_found(photo, found)))
@@ -224,7 +225,7 @@ def ask_all(
 
 
 def _ask(recognizer: Recognizer, path: Path, entry_id: str | None, px: int | None, evidence: Evidence) -> Result:
-    from recognizer.metrics import merged, rank_of, scores_of
+    from recognizer.measuring.metrics import merged, rank_of, scores_of
     from recognizer.types import Verdict
 
     start = time.perf_counter()
@@ -254,7 +255,7 @@ def _ask(recognizer: Recognizer, path: Path, entry_id: str | None, px: int | Non
 
 
 def _open(path: Path, px: int | None) -> Photo:
-    from recognizer.photos import open_photo
+    from recognizer.vision.photos import open_photo
 
     return open_photo(path) if px is None else open_photo(path, max_side=px)
 
@@ -270,7 +271,7 @@ def _pixels(photo: Photo, recognition: Recognition | None) -> int:
 def _outcomes(results: Sequence[Result]) -> Outcomes:
     import numpy as np
 
-    from recognizer.metrics import Outcomes
+    from recognizer.measuring.metrics import Outcomes
 
     return Outcomes(
         np.array([result.rank for result in results], np.int64),
@@ -284,7 +285,7 @@ def _outcomes(results: Sequence[Result]) -> Outcomes:
 
 def measures_of(results: Sequence[Result], entries: int) -> Measures:
     """Sum results up; the milliseconds are medians over the photos that could be read."""
-    from recognizer.metrics import STAGES, measures
+    from recognizer.measuring.metrics import STAGES, measures
 
     times = milliseconds(results)
     return measures(_outcomes(results), entries, {stage: times.get(stage, (0.0, 0.0))[0] for stage in STAGES})
@@ -305,7 +306,7 @@ def milliseconds(results: Sequence[Result]) -> dict[str, tuple[float, float]]:
 
 def _draw_wrong(folder: Path, results: Sequence[Result], catalogue: Catalogue, px: int | None) -> None:
     """Draw the wrong answers, the most confident first; those whose photo cannot be read have nothing to show."""
-    from recognizer.report import write_failures
+    from recognizer.reports.photo_report import write_failures
 
     wrong = [result for result in results if result.wrong and not result.error]
     wrong.sort(key=lambda result: -(0.0 if math.isnan(result.confidence) else result.confidence))
@@ -314,7 +315,7 @@ def _draw_wrong(folder: Path, results: Sequence[Result], catalogue: Catalogue, p
 
 
 def _failures(results: Sequence[Result], catalogue: Catalogue, px: int | None) -> Iterator[Failure]:
-    from recognizer.report import Failure
+    from recognizer.reports.photo_report import Failure
 
     entries = catalogue.known({result.entry_id for result in results if result.entry_id is not None})
     for result in results:
@@ -324,7 +325,7 @@ def _failures(results: Sequence[Result], catalogue: Catalogue, px: int | None) -
 
 def _lines(found: Measures, results: Sequence[Result], photos: Counter[str]) -> Iterator[str]:
     """Say measures, splits and times as a table, with the 95% intervals of a bootstrap over entries."""
-    from recognizer.metrics import QUALITIES, bootstrap, qualities
+    from recognizer.measuring.metrics import QUALITIES, bootstrap, qualities
 
     outcomes = _outcomes(results)
     groups: list[Hashable] = [result.entry_id or row for row, result in enumerate(results)]
@@ -365,7 +366,7 @@ _LABELS: Final = {
 
 def _split(label: str, results: Sequence[Result], class_of: Callable[[Result], tuple[int, str]]) -> Iterator[str]:
     """Say the recall of the known queries by class, the classes in their order."""
-    from recognizer.metrics import bootstrap, recall_at
+    from recognizer.measuring.metrics import bootstrap, recall_at
 
     known = [result for result in results if result.entry_id is not None and not result.error]
     for _, name in sorted({class_of(result) for result in known}):
@@ -377,7 +378,7 @@ def _split(label: str, results: Sequence[Result], class_of: Callable[[Result], t
 
 
 def _recall_of(ranks: Ints) -> Callable[[Ints], list[float]]:
-    from recognizer.metrics import recall_at
+    from recognizer.measuring.metrics import recall_at
 
     return lambda rows: [recall_at(ranks[rows], 1)]
 

@@ -22,9 +22,9 @@ def families(entries: tuple[str, ...], accept: bool, name: str, data: Path, as_j
     An answer that cannot choose between the members of a family names them all. `--accept ENTRY ENTRY` makes a family
     of these entries, `--accept` alone accepts all that are proposed; `znachki undo` takes it back.
     """
-    from recognizer import families as kin
-    from recognizer.catalogue import Catalogue
-    from recognizer.vectors import Index
+    from recognizer.catalogue.store import Catalogue
+    from recognizer.curating import families as kin
+    from recognizer.search.index import Index
 
     if entries and not accept:
         raise click.UsageError("name entries together with --accept")

@@ -11,7 +11,7 @@ import click
 from recognizer.commands import data_option, json_option, plural, print_json, progress_bar
 
 if TYPE_CHECKING:
-    from recognizer.fetching import FetchReport
+    from recognizer.catalogue.fetching import FetchReport
 
 
 @click.command()
@@ -49,10 +49,10 @@ def fetch(
     the catalogue as it comes; a run that was cut off is gone on with by calling it again. What fails for now is tried
     again by the next run.
     """
-    from recognizer.catalogue import Catalogue
-    from recognizer.fetching import Manners
-    from recognizer.fetching import fetch as fetch_pictures
-    from recognizer.wanted import want_again
+    from recognizer.catalogue.fetching import Manners
+    from recognizer.catalogue.fetching import fetch as fetch_pictures
+    from recognizer.catalogue.store import Catalogue
+    from recognizer.catalogue.wanted import want_again
 
     manners = Manners(
         parallel=parallel,

@@ -25,8 +25,8 @@ from recognizer.commands import (
 from recognizer.errors import PhotoError
 
 if TYPE_CHECKING:
-    from recognizer.answers import Answer
     from recognizer.identify import Recognizer
+    from recognizer.reports.answers import Answer
     from recognizer.types import Photo, Recognition, Role
 
 BATCH: Final = 8
@@ -89,8 +89,8 @@ def identify(
 
 def further_photos(named: Sequence[str]) -> list[tuple[Photo, Role]]:
     """Open the photos that --with names, FILE:ROLE; UsageError for what is no role, PhotoError for what is no photo."""
-    from recognizer.photos import open_photo
     from recognizer.types import Role
+    from recognizer.vision.photos import open_photo
 
     found = []
     for one in named:
@@ -103,8 +103,8 @@ def further_photos(named: Sequence[str]) -> list[tuple[Photo, Role]]:
 
 def systems_of(numbers: str) -> tuple[str, ...]:
     """The numbering systems that --numbers names, each once."""
-    from recognizer.answers import CSV_COLUMNS
-    from recognizer.numbers import systems_in
+    from recognizer.catalogue.numbers import systems_in
+    from recognizer.reports.answers import CSV_COLUMNS
 
     systems = systems_in(numbers)
     if taken := [system for system in systems if system in CSV_COLUMNS]:
@@ -122,7 +122,7 @@ class Refused:
 
 def _listed(photos: tuple[Path, ...], refused: list[Refused]) -> list[Path]:
     """The files that the arguments stand for; what stands for none goes to `refused`."""
-    from recognizer.photos import list_photos
+    from recognizer.vision.photos import list_photos
 
     paths: list[Path] = []
     for photo in photos:
@@ -164,7 +164,7 @@ def answer_all(
         for _ in shown():
             pass
     else:
-        from recognizer.report import write_report
+        from recognizer.reports.photo_report import write_report
 
         refusals = (one.error for one in refused)
         write_report(report, shown(), recognizer.catalogue, refused=refusals, ranking=recognizer.ranking)
@@ -177,7 +177,7 @@ def _answers(
     k: int,
     others: Sequence[tuple[Photo, Role]] = (),
 ) -> Iterator[Answer]:
-    from recognizer.answers import Answer
+    from recognizer.reports.answers import Answer
 
     with progress_bar("identify") as progress:
         for start in range(0, len(paths), BATCH):
@@ -190,7 +190,7 @@ def _answers(
 
 
 def _opened(path: Path, refused: list[Refused]) -> Photo | None:
-    from recognizer.photos import open_photo
+    from recognizer.vision.photos import open_photo
 
     stdin = str(path) == "-"
     name = "stdin" if stdin else str(path)
@@ -209,7 +209,7 @@ class _Text:
 
     def answer(self, answer: Answer) -> None:
         """Print one answer."""
-        from recognizer.answers import answer_lines
+        from recognizer.reports.answers import answer_lines
 
         echo(answer_lines(answer, self._systems))
 
@@ -221,7 +221,7 @@ class _Csv(_Text):
     """Answers as CSV, as they come."""
 
     def __init__(self, systems: Sequence[str]) -> None:
-        from recognizer.answers import CSV_COLUMNS
+        from recognizer.reports.answers import CSV_COLUMNS
 
         super().__init__(systems)
         self._columns = (*CSV_COLUMNS, *systems)
@@ -229,7 +229,7 @@ class _Csv(_Text):
 
     def answer(self, answer: Answer) -> None:
         """Print one answer's rows."""
-        from recognizer.answers import answer_rows
+        from recognizer.reports.answers import answer_rows
 
         text = io.StringIO(newline="")
         csv.DictWriter(text, self._columns, lineterminator="\n").writerows(answer_rows(answer, self._systems))
@@ -246,7 +246,7 @@ class _Json(_Text):
 
     def answer(self, answer: Answer) -> None:
         """Keep one answer."""
-        from recognizer.answers import answer_json
+        from recognizer.reports.answers import answer_json
 
         self._photos.append(answer_json(answer, self._systems))
 

@@ -12,7 +12,7 @@ import click
 from recognizer.commands import data_option, json_option, plural, print_json, progress_bar
 
 if TYPE_CHECKING:
-    from recognizer.catalogue import Catalogue
+    from recognizer.catalogue.store import Catalogue
 
 
 @click.command()
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 @data_option
 def export(file: Path, data: Path) -> None:
     """Write the catalogue as a table that `znachki import` reads; paths of pictures are relative to the table."""
-    from recognizer.catalogue import Catalogue
-    from recognizer.exports import export_csv
+    from recognizer.catalogue.exports import export_csv
+    from recognizer.catalogue.store import Catalogue
 
     with Catalogue.open(data) as catalogue:
         report = export_csv(catalogue, file)
@@ -41,7 +41,7 @@ def copy(source: str, target: str, data: Path, as_json: bool) -> None:
     The pictures of a catalogue on a server lie in the folder that --data names; without it, in that of the other side.
     TO must be empty. Ids, history and collection stay as they are.
     """
-    from recognizer.transfer import transfer
+    from recognizer.exchange.copying import transfer
 
     named = click.get_current_context().get_parameter_source("data") is not click.core.ParameterSource.DEFAULT
     sides = [source, target]
@@ -62,7 +62,7 @@ def copy(source: str, target: str, data: Path, as_json: bool) -> None:
 
 
 def _open(side: str, home: Path, *, create: bool) -> Catalogue:
-    from recognizer.catalogue import DATABASE, Catalogue
+    from recognizer.catalogue.store import DATABASE, Catalogue
 
     if _is_address(side):
         return Catalogue.open(home, url=side, create=create)
@@ -85,8 +85,8 @@ def backup(file: Path, data: Path, as_json: bool) -> None:
 
     A damaged or missing picture is named and left out; the exit code is 1 then.
     """
-    from recognizer.backup import back_up
-    from recognizer.catalogue import Catalogue
+    from recognizer.catalogue.store import Catalogue
+    from recognizer.exchange.backup import back_up
 
     with Catalogue.open(data) as catalogue, progress_bar("backup") as progress:
         report = back_up(catalogue, file, progress)
@@ -109,8 +109,8 @@ def restore(file: Path, force: bool, partial: bool, data: Path, as_json: bool) -
     With --database, the catalogue goes to that server, whose database must be empty, and the rest to the folder.
     Called again after it was cut off, it goes on.
     """
-    from recognizer import database
-    from recognizer.backup import restore as bring_back
+    from recognizer.catalogue import database
+    from recognizer.exchange.backup import restore as bring_back
 
     with progress_bar("restore") as progress:
         report = bring_back(file, data, force=force, partial=partial, progress=progress, url=database.assigned(data))
@@ -133,7 +133,7 @@ def check(data: Path, as_json: bool) -> None:
     index is up to date.
     """
     from index.damage import damaged
-    from recognizer.backup import check_folder
+    from recognizer.exchange.backup import check_folder
 
     with progress_bar("check") as progress:
         found = check_folder(data, progress)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from recognizer.collecting.condition import Condition
 from recognizer.commands import (
     collector_option,
     data_option,
@@ -22,13 +23,12 @@ from recognizer.commands import (
     progress_bar,
     rate_option,
 )
-from recognizer.condition import Condition
 from recognizer.errors import PhotoError
 
 if TYPE_CHECKING:
+    from recognizer.collecting.jobs import Job
+    from recognizer.collecting.listings import Unread
     from recognizer.identify import Recognizer
-    from recognizer.jobs import Job
-    from recognizer.listings import Unread
 
 
 @click.command()
@@ -89,11 +89,12 @@ def lot(
     A collector who owns or wishes for anything sees which pins he has, which he lacks and, where grades were given to
     his pins and to the lot, which are better than his; and the lots ranked by missing pins for their price.
     """
-    from recognizer import listings, lot_report
-    from recognizer.collection import Collection
+    from recognizer.collecting import listings
+    from recognizer.collecting.holdings import Collection
+    from recognizer.collecting.jobs import Job
+    from recognizer.collecting.lot_marks import Marker
     from recognizer.commands.identifying import systems_of
-    from recognizer.jobs import Job
-    from recognizer.lot_marks import Marker
+    from recognizer.reports import lot_report
 
     if own is not None:
         if sources or yes:
@@ -123,8 +124,8 @@ def lot(
 
 def _own(table: Path, jar: str | None, collector: str, data: Path, as_json: bool) -> None:
     """Own the pins that a reviewed table tells."""
-    from recognizer.catalogue import Catalogue
-    from recognizer.collection import Collection
+    from recognizer.catalogue.store import Catalogue
+    from recognizer.collecting.holdings import Collection
 
     with Catalogue.open(data) as catalogue:
         owned = Collection(catalogue, collector).take_lot(table, jar)
@@ -136,9 +137,9 @@ def _own(table: Path, jar: str | None, collector: str, data: Path, as_json: bool
 
 def _work(job: Job, recognizer: Recognizer, k: int, systems: Sequence[str], *, quiet: bool) -> None:
     """Answer the pictures that wait, one by one, and keep each answer before the next is begun."""
-    from recognizer import lot_report
-    from recognizer.answers import Answer, answer_json
-    from recognizer.photos import open_photo
+    from recognizer.reports import lot_report
+    from recognizer.reports.answers import Answer, answer_json
+    from recognizer.vision.photos import open_photo
 
     waiting = job.pending()
     done = len(job.tasks) - len(waiting)
@@ -181,7 +182,7 @@ def _worth(value: Any, currency: str) -> str:
 
 
 def _say_end(job: Job, result: dict[str, Any], unread: Sequence[Unread]) -> None:
-    from recognizer import lot_report
+    from recognizer.reports import lot_report
 
     for one in result["lots"]:
         if one["price"] is not None or len(one["pictures"]) > 1:
@@ -209,9 +210,10 @@ def split(pictures: tuple[Path, ...], out: Path | None, data: Path, as_json: boo
 
     Needs no catalogue. A crop is named by its picture and its number in reading order.
     """
-    from recognizer import listings, lots
+    from recognizer.collecting import listings
     from recognizer.files import make_folder, write_whole
-    from recognizer.photos import encode_png, open_photo
+    from recognizer.vision import crops as cropping
+    from recognizer.vision.photos import encode_png, open_photo
 
     out = out or data / "crops"
     found, unread = listings.read(pictures)
@@ -225,10 +227,10 @@ def split(pictures: tuple[Path, ...], out: Path | None, data: Path, as_json: boo
             except PhotoError as error:
                 unread.append(listings.Unread(str(path), str(error)))
                 continue
-            crops = lots.split(photo)
+            crops = cropping.split(photo)
             for number, crop in enumerate(crops, 1):
                 file = out / f"{path.stem}-{photo.sha256[:8]}-{number:03d}.png"
-                write_whole(file, encode_png(lots.cut_out(crop)))
+                write_whole(file, encode_png(cropping.cut_out(crop)))
                 box = [crop.box.left, crop.box.top, crop.box.right, crop.box.bottom]
                 about = {"picture": str(path), "crop": str(file), "box": box, "score": round(crop.score, 4)}
                 written.append(about)

@@ -12,9 +12,9 @@ import click
 from recognizer.commands import data_option, json_option, plural, print_json
 
 if TYPE_CHECKING:
-    from recognizer.catalogue import Answer, Catalogue
-    from recognizer.history import Change, ChangedRow
-    from recognizer.numbers import Collision
+    from recognizer.catalogue.history import Change, ChangedRow
+    from recognizer.catalogue.numbers import Collision
+    from recognizer.catalogue.store import Answer, Catalogue
 
 
 @click.command()
@@ -40,7 +40,7 @@ def numbers(
     other name serves as well. --collisions and --malformed look through the whole catalogue, and the exit code is 1
     where they find something.
     """
-    from recognizer.catalogue import Catalogue
+    from recognizer.catalogue.store import Catalogue
 
     if (number is None) == (not (collisions or malformed)) or ((added or removed) and number is None):
         raise click.UsageError("give a NUMBER, or --collisions or --malformed")
@@ -58,7 +58,7 @@ def numbers(
 
 
 def _edit(catalogue: Catalogue, answer: Answer, added: Sequence[str], removed: Sequence[str]) -> Answer:
-    from recognizer.numbers import is_well_formed, number_key, parse_number
+    from recognizer.catalogue.numbers import is_well_formed, number_key, parse_number
 
     entry = answer.entry
     have = list(entry.identifiers)
@@ -81,7 +81,7 @@ def _edit(catalogue: Catalogue, answer: Answer, added: Sequence[str], removed: S
 
 
 def _look_through(catalogue: Catalogue, collisions: bool, malformed: bool, as_json: bool) -> None:
-    from recognizer.numbers import is_well_formed
+    from recognizer.catalogue.numbers import is_well_formed
 
     found: list[Collision] = catalogue.collisions() if collisions else []
     odd = [
@@ -125,7 +125,7 @@ def _lines(answer: Answer) -> str:
 @data_option
 def merge(old: str, into: str, data: Path) -> None:
     """Let the entry INTO take over the entry OLD: its photos go there, its numbers lead there from now on."""
-    from recognizer.catalogue import Catalogue
+    from recognizer.catalogue.store import Catalogue
 
     with Catalogue.open(data) as catalogue:
         answer = catalogue.merge(old, into)
@@ -137,7 +137,7 @@ def merge(old: str, into: str, data: Path) -> None:
 @data_option
 def withdraw(entry: str, data: Path) -> None:
     """Take an entry out of use; its numbers still answer, saying so."""
-    from recognizer.catalogue import Catalogue
+    from recognizer.catalogue.store import Catalogue
 
     with Catalogue.open(data) as catalogue:
         gone = catalogue.withdraw(entry)
@@ -151,7 +151,7 @@ def withdraw(entry: str, data: Path) -> None:
 @json_option
 def history(entry: str | None, limit: int, data: Path, as_json: bool) -> None:
     """List who changed what and when, the latest first; of one entry, also what it was before and after."""
-    from recognizer.catalogue import Catalogue
+    from recognizer.catalogue.store import Catalogue
 
     with Catalogue.open(data) as catalogue:
         changes = catalogue.history(entry, limit or None)
@@ -175,7 +175,7 @@ def history(entry: str | None, limit: int, data: Path, as_json: bool) -> None:
 @data_option
 def undo(change: int, data: Path) -> None:
     """Bring back what was before a change; `znachki history` lists them. Undoing can be undone."""
-    from recognizer.catalogue import Catalogue
+    from recognizer.catalogue.store import Catalogue
 
     with Catalogue.open(data) as catalogue:
         click.echo(_change_line(catalogue.undo(change)))

@@ -41,7 +41,7 @@ def bundle(
     if since is not None:
         _compare(since, file, as_json)
         return
-    from recognizer.bundle import make_bundle
+    from recognizer.exchange.bundle import make_bundle
 
     with progress_bar("bundle") as progress:
         about = {"name": name or file.stem, "version": version}
@@ -56,7 +56,7 @@ def bundle(
 
 
 def _compare(old: Path, new: Path, as_json: bool) -> None:
-    from recognizer.bundle import compare
+    from recognizer.exchange.bundle import compare
 
     found = compare(old, new)
     if as_json:
@@ -74,7 +74,7 @@ def _compare(old: Path, new: Path, as_json: bool) -> None:
 @json_option
 def unbundle(file: Path, data: Path, as_json: bool) -> None:
     """Unpack a bundle, every byte checked, as a new data folder that is only read and identifies."""
-    from recognizer.bundle import open_bundle
+    from recognizer.exchange.bundle import open_bundle
 
     with progress_bar("unbundle") as progress:
         manifest = open_bundle(file, data, progress)

@@ -20,10 +20,10 @@ def search(words: tuple[str, ...], k: int, data: Path, as_json: bool) -> None:
     Pictures are searched by the text tower of the model that the index was made with; where it has none, that is said
     on standard error and the texts alone are searched.
     """
-    from recognizer import embedder
-    from recognizer.catalogue import Catalogue
-    from recognizer.searching import search as find
-    from recognizer.vectors import Index, read_manifest
+    from recognizer.catalogue.store import Catalogue
+    from recognizer.curating.word_search import search as find
+    from recognizer.search import embedder
+    from recognizer.search.index import Index, read_manifest
 
     manifest = read_manifest(data / "index")
     model = embedder.load(manifest.model, data / "models") if manifest else None

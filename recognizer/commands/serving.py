@@ -152,7 +152,7 @@ def remove(token_id: str, data: Path) -> None:
 
 
 def _tokens(data: Path) -> Tokens:
-    from recognizer.catalogue import Catalogue
+    from recognizer.catalogue.store import Catalogue
     from recognizer.web.settings import FOLDER
     from recognizer.web.tokens import Tokens
 

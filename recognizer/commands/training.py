@@ -107,8 +107,8 @@ def check_name(name: str) -> None:
 @json_option
 def models(data: Path, as_json: bool) -> None:
     """List the models: what each is made from, how it did, and which one is current."""
-    from recognizer.embedder import read_card
-    from recognizer.vectors import read_manifest
+    from recognizer.search.embedder import read_card
+    from recognizer.search.index import read_manifest
     from training.promote import history
 
     manifest = read_manifest(data / "index")
@@ -165,7 +165,7 @@ def promote(model: str | None, force: bool, rollback: bool, changed: Path | None
     """
     if rollback == (model is not None):
         raise click.UsageError("give a MODEL, or --rollback")
-    from recognizer import embedder
+    from recognizer.search import embedder
     from training import promote as gate
 
     if rollback:

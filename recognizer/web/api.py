@@ -13,12 +13,12 @@ from urllib.parse import quote, urlencode
 from fastapi import APIRouter, Depends, File, Form, Path, Query, Request, Response, UploadFile
 from fastapi.responses import JSONResponse
 
-from recognizer import corrections as corrections_kept
-from recognizer.catalogue import Catalogue
+from recognizer.catalogue.corrections import listed
+from recognizer.catalogue.numbers import systems_in
+from recognizer.catalogue.store import Catalogue
 from recognizer.errors import CatalogueError, PhotoError
-from recognizer.numbers import systems_in
-from recognizer.photos import check_photo
 from recognizer.types import CatalogueEntry, CatalogueImage, Photo, Recognition, Role
+from recognizer.vision.photos import check_photo
 from recognizer.web import schemas
 from recognizer.web.corrections import correction_body, delete_kept, keep_correction, undo_correction
 from recognizer.web.gallery import Gallery
@@ -458,7 +458,7 @@ async def corrections(
 ) -> Any:
     """List corrections, the newest first; needs a token that may write."""
     service.writer(request)
-    held = (await asyncio.to_thread(corrections_kept.listed, service.engine.catalogue))[::-1]
+    held = (await asyncio.to_thread(listed, service.engine.catalogue))[::-1]
     page, after = paged("/api/v1/corrections", held, limit, offset)
     return JSONResponse({"corrections": [correction_body(one) for one in page], "total": len(held), "next": after})
 

@@ -15,8 +15,8 @@ from fastapi.responses import Response
 from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
 
+from recognizer import program_version
 from recognizer.errors import ZnachkiError
-from recognizer.program import program_version
 from recognizer.web import api, pages
 from recognizer.web.gallery import Gallery
 from recognizer.web.guard import API, Guard

@@ -12,11 +12,12 @@ from dataclasses import asdict
 from functools import partial
 from typing import Any
 
-from recognizer import corrections, lots
-from recognizer.catalogue import Catalogue
-from recognizer.corrections import Correction, Query, Said, query_of
-from recognizer.photos import open_photo
+from recognizer.catalogue import corrections
+from recognizer.catalogue.corrections import Correction, Query, Said, query_of
+from recognizer.catalogue.store import Catalogue
 from recognizer.types import Box
+from recognizer.vision import crops
+from recognizer.vision.photos import open_photo
 from recognizer.web.problems import Problem
 from recognizer.web.schemas import CorrectionFields
 from recognizer.web.service import Service
@@ -95,6 +96,6 @@ def _query(service: Service, given: CorrectionFields) -> Query:
         raise Problem(422, "the kept photo is another one than the answer was about: its sha256 differs")
     data = service.store.picture(given.upload_id)
     photo = open_photo(data, "the kept photo")
-    box = Box(*given.box) if given.box and len(lots.split(photo)) > 1 else None
+    box = Box(*given.box) if given.box and len(crops.split(photo)) > 1 else None
     made = query_of(photo, data, ".jpg", box, upload_id=given.upload_id)
     return Query(given.sha256, given.box if box else None, made.data, made.ending, given.upload_id)

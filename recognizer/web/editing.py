@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final, TypeVar
 
-from recognizer.catalogue import Catalogue
+from recognizer.catalogue.store import Catalogue
 from recognizer.errors import IndexError_
 from recognizer.web.engine import Engine
 from recognizer.web.problems import Busy

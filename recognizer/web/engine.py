@@ -19,12 +19,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
-from recognizer import calibration, embedder
-from recognizer.catalogue import Catalogue
+from recognizer.catalogue.store import Catalogue
+from recognizer.decision import calibration
 from recognizer.errors import ZnachkiError
 from recognizer.identify import Recognizer
+from recognizer.search import embedder
+from recognizer.search.index import Index
 from recognizer.types import Crop, Photo, Recognition, Role
-from recognizer.vectors import Index
 from recognizer.web.counters import Counters
 from recognizer.web.problems import Busy, TooManyPins
 from recognizer.web.shelf import Shelf, newest_change

@@ -7,11 +7,11 @@ import threading
 from collections import OrderedDict
 from typing import Final
 
-from recognizer.catalogue import Catalogue
+from recognizer.catalogue.store import Catalogue
 from recognizer.errors import EntryNotFound, PhotoError
-from recognizer.photos import encode_jpeg, open_photo
-from recognizer.pictures import thumbnail
+from recognizer.reports.pictures import thumbnail
 from recognizer.types import CatalogueImage
+from recognizer.vision.photos import encode_jpeg, open_photo
 
 SIDES: Final = (96, 240, 480, 960)
 """Long sides in pixels that pictures are shown in; any other is brought to the next one."""

@@ -1,7 +1,8 @@
 """Lots on the page: pictures of many pins, worked through in job folders that a reload, a restart and a kill outlive.
 
     web/lots/<job_id>/uploads/   the pictures as they were sent, until the job has ended, and about.json
-    web/lots/<job_id>/           a job of `recognizer.jobs`, its answers and small pictures, and in the end report.html
+    web/lots/<job_id>/           a job of `recognizer.collecting.jobs`, its answers and small pictures, and in the end
+    report.html
 
 A job_id cannot be guessed: whoever has it may see the job and delete it.
 """
@@ -23,16 +24,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from recognizer import lot_report
-from recognizer.answers import MEASURED, Answer
-from recognizer.catalogue import Catalogue
+from recognizer.catalogue.store import Catalogue
+from recognizer.collecting.jobs import Job, Task
+from recognizer.collecting.listings import Listing
 from recognizer.errors import EntryNotFound, PhotoError, ZnachkiError
 from recognizer.files import beside
-from recognizer.jobs import Job, Task
-from recognizer.listings import Listing
-from recognizer.photos import open_photo
-from recognizer.report import write_report
+from recognizer.reports import lot_report
+from recognizer.reports.answers import MEASURED, Answer
+from recognizer.reports.photo_report import write_report
 from recognizer.types import Box, CatalogueEntry, Hit, Match, Photo, Recognition, Verdict
+from recognizer.vision.photos import open_photo
 from recognizer.web.engine import Ask, Engine
 from recognizer.web.problems import Busy
 from recognizer.web.settings import Settings

@@ -18,12 +18,13 @@ from fastapi.responses import FileResponse, HTMLResponse, PlainTextResponse, Red
 from pydantic import ValidationError
 from starlette.datastructures import FormData, UploadFile
 
-from recognizer import lot_report, vectors
-from recognizer.answers import percent
-from recognizer.checks import in_words
+from recognizer import program_version
+from recognizer.decision.checks import in_words
 from recognizer.errors import EntryNotFound, IndexError_
-from recognizer.features import embedding_settings
-from recognizer.program import program_version
+from recognizer.reports import lot_report
+from recognizer.reports.answers import percent
+from recognizer.search.features import embedding_settings
+from recognizer.search.index import read_embeddings
 from recognizer.types import CatalogueEntry, CatalogueImage, Role
 from recognizer.web import counters, views
 from recognizer.web.api import chosen_entries, documented, picture_sizes, reads
@@ -382,7 +383,7 @@ def _similar(service: Service, entry_id: str, photos: list[CatalogueImage]) -> l
     index = now.recognizer.index
     try:
         settings = embedding_settings(index.manifest.fingerprint)
-        zooms = vectors.read_embeddings(index.folder, settings, face.sha256)
+        zooms = read_embeddings(index.folder, settings, face.sha256)
         near = index.similar(zooms, _SIMILAR * 3)
     except IndexError_:
         return []  # not indexed yet

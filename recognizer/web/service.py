@@ -7,8 +7,8 @@ from typing import Any, Final
 
 from fastapi import Request
 
-from recognizer import corrections
-from recognizer.answers import Answer, answer_json
+from recognizer.catalogue import corrections
+from recognizer.reports.answers import Answer, answer_json
 from recognizer.types import Match, Photo, Recognition, Role
 from recognizer.web.counters import Counters
 from recognizer.web.editing import Editor

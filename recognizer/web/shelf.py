@@ -9,7 +9,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from recognizer.catalogue import Catalogue
+from recognizer.catalogue.store import Catalogue
 from recognizer.types import CatalogueEntry, CatalogueImage, Role, Status
 
 

@@ -20,8 +20,8 @@ from typing import Final
 
 from recognizer.errors import EntryNotFound, PhotoTooBig
 from recognizer.files import write_whole
-from recognizer.photos import encode_jpeg, open_photo, photo_size
 from recognizer.types import Photo
+from recognizer.vision.photos import encode_jpeg, open_photo, photo_size
 from recognizer.web.problems import Busy
 from recognizer.web.settings import Settings
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from recognizer.program import program_version
+from recognizer import program_version
 from recognizer.web.engine import Engine
 
 

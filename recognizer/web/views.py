@@ -8,10 +8,10 @@ from typing import Any, Final
 
 import numpy as np
 
-from recognizer.answers import percent
-from recognizer.photos import jpeg_uri
-from recognizer.pictures import thumbnail
+from recognizer.reports.answers import percent
+from recognizer.reports.pictures import thumbnail
 from recognizer.types import CatalogueEntry, Match, Photo, Recognition, Verdict
+from recognizer.vision.photos import jpeg_uri
 from recognizer.web.service import matched_points
 from recognizer.web.shelf import Shelf
 

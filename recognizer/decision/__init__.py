@@ -1,0 +1,1 @@
+"""How sure: from evidences to entries, verdicts and what to look at."""

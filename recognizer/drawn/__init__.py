@@ -1,0 +1,1 @@
+"""The drawn sample: znachki drawn by znachki itself."""

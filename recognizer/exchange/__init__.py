@@ -1,0 +1,1 @@
+"""Whole catalogues as one file or in another database: backup, bundle, copy."""

@@ -1,0 +1,1 @@
+"""Measures: how often answers are right, and whether pins are found."""

@@ -1,0 +1,1 @@
+"""What is like it: embeddings, the FAISS index over the catalogue's photos, and how alike two photos are."""

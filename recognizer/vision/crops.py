@@ -1,0 +1,228 @@
+"""Photos to crops: where on a photo its pins are, and their ground taken away.
+
+The most common wrong answer without this is another pin on the same cloth: the ground matches, not the pin. With
+outlines on both sides the ground has no say.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Final
+
+import cv2
+import numpy as np
+
+from recognizer.types import Box, Crop, Float32, Mask, Photo, UInt8Image
+from recognizer.vision import geometry, outlines, weights
+
+SETTINGS: Final = f"hull-7-{weights.digest(outlines.SHIPPED)}"
+"""What the crops depend on, the outline network among it; an index made with other settings is of no use. The number is
+raised with every change of this module that moves a crop."""
+
+_PIN: Final = 0.5  # what the network must say of a place to count as pin
+_GAP: Final = 0.03  # of the long side: cells of one pin that the network left apart are joined over such a gap
+_SECOND: Final = 0.25  # parts of this share of the heaviest belong to the pin: a chain, a pendant, a set on a card
+_CENTRAL: Final = 0.6  # of half the photo: how fast a part loses weight away from the middle
+_LEAST: Final = 0.015  # of the photo: with less pin than this the whole photo is the crop
+_MARGIN: Final = 0.04  # of the pin's long side, around it
+_DEEP: Final = 0.3  # of the valley between two pins, to tell one pin of many cells from many pins
+_DOMINANT: Final = 0.6  # of all that is pin: with one pin as large as this the photo is of that pin
+_SURE: Final = 0.8  # score of the surest part of a lot: real lots have one over .84, a pin that is seen in pieces none
+_SOLID: Final = 0.8  # of its hull: a pin that fills less may be a heap of pins, which takes a closer look
+_HEAP: Final = 0.2  # of all that is pin: a heap falls into parts that are all smaller, a pin of odd shape does not
+_JOINED: Final = 800  # pixels of the long side at which crops and hulls of known pins are compared
+_AGREE: Final = 0.5  # intersection over union from which a crop and the hull of a known pin are one
+_WITHIN: Final = 0.75  # of a crop: with so much of it in a known pin it is a part of that pin
+_PARTED: Final = 0.6  # of a known pin: with so much of it in a crop the crop holds that pin, and maybe others
+_GREY: Final = 127  # the ground in a lifted picture: the value that the embedder pads with
+
+
+def split(photo: Photo, outliner: outlines.Outliner | None = None, *, pin: float | None = None) -> list[Crop]:
+    """Return the crops of a photo in reading order: one a pin, or the whole photo where none is found.
+
+    Where one pin takes most of what was found, the photo is of that pin: its one crop has the convex hull of the pin
+    and its pendants as outline, which never cuts off what the network missed inside. On a lot every crop has the
+    outline of its own pin; parts none of which is surely a pin are one that is seen badly, as bare metal on asphalt.
+    `outliner` stands in for the shipped network, to measure another. A photo that is known to
+    show many pins is given with `pin`, the pixels that a middling one is long.
+    """
+    outliner = outliner or _outliner()
+    if pin is not None:
+        found = outliner.find(photo.image, pin=pin)
+        return [_crop(photo.image, one.contour, alone=False, score=one.score) for one in found]
+    first = outliner.first_look(photo.image)
+    if not _dominated(photo.image, first, outliner):
+        found = outliner.find(photo.image, first=first)
+        if len(found) > 1 and max(one.score for one in found) >= _SURE:
+            return [_crop(photo.image, one.contour, alone=False, score=one.score) for one in found]
+    return [_single(photo.image, first)]
+
+
+def single(photo: Photo) -> Crop:
+    """Return the crop of a photo that is known to show one pin, or one set that is one entry: a catalogue photo."""
+    return _single(photo.image, _outliner().first_look(photo.image))
+
+
+def holds_pin(crop: Crop) -> bool:
+    """Whether a pin was found in a crop of `split`: a photo on which none was is one crop without outline."""
+    return crop.outline is not None or crop.score > 0
+
+
+def shows_several(crop: Crop, known: Sequence[Float32]) -> bool:
+    """Whether the hulls (n, 2) of known pins, in pixels of the crop, show that it holds several pins side by side.
+
+    None of them may be the pin as a whole: one pin may hold the drawings of others.
+    """
+    if len(known) < 2:
+        return False
+    shape = crop.image.shape[:2]
+    whole = np.ones(shape, np.bool_) if crop.outline is None else geometry.filled(crop.outline, shape) > 0
+    sizes = [int((whole & (geometry.filled(hull, shape) > 0)).sum()) for hull in known]
+    return max(sizes) < _AGREE * int(whole.sum())
+
+
+def joined(photo: Photo, crops: Sequence[Crop], known: Sequence[Float32]) -> list[Crop]:
+    """Return the crops of a lot, in reading order, once the hulls (n, 2) of known pins on it are laid over them.
+
+    Where hull and crop agree the crop stays, for the network's outline is the closer one. A hull that agrees with none
+    is a pin: crops that lie in it were parts of that pin, and of a crop that it lies in there stays what is left, if
+    that is large enough to be pins too.
+    """
+    height, width = photo.image.shape[:2]
+    factor = min(1.0, _JOINED / max(height, width))
+    shape = (round(height * factor) + 1, round(width * factor) + 1)
+    pins = [geometry.filled(hull * factor, shape) > 0 for hull in known]
+    laid: list[tuple[Float32, float]] = []
+    agreeing: set[int] = set()
+    for crop in crops:
+        contour = _contour(crop)
+        region = geometry.filled(contour * factor, shape) > 0
+        area = max(1, int(region.sum()))
+        shared = [int((region & pin).sum()) for pin in pins]
+        alike = [both / max(1, area + int(pin.sum()) - both) for both, pin in zip(shared, pins, strict=True)]
+        best = int(np.argmax(alike)) if alike else -1
+        if best >= 0 and alike[best] >= _AGREE and best not in agreeing:
+            agreeing.add(best)
+            laid.append((contour, crop.score))
+            continue
+        if any(both >= _WITHIN * area for both in shared):
+            continue
+        over = [at for at, both in enumerate(shared) if both >= _PARTED * int(pins[at].sum())]
+        if not over:
+            laid.append((contour, crop.score))
+            continue
+        least = 0.3 * float(np.median([pins[at].sum() for at in over]))
+        rest = region & ~np.logical_or.reduce([pins[at] for at in over])
+        laid += [(part / np.float32(factor), crop.score) for part in _parts(rest, least)]
+    laid += [(hull, 1.0) for at, hull in enumerate(known) if at not in agreeing]
+    limit = np.array([width, height], np.float32)
+    found = [_crop(photo.image, np.clip(contour, 0, limit), alone=False, score=score) for contour, score in laid]
+    return outlines.reading_order(found)
+
+
+def _contour(crop: Crop) -> Float32:
+    """The outline of a crop in pixels of its photo; its box where there is no outline."""
+    box = crop.box
+    if crop.outline is None:
+        corners = [(box.left, box.top), (box.right, box.top), (box.right, box.bottom), (box.left, box.bottom)]
+        return np.array(corners, np.float32)
+    return crop.outline + np.array([box.left, box.top], np.float32)
+
+
+def _parts(region: Mask, least: float) -> list[Float32]:
+    """The contours of what is left of a region, ragged edges taken off; those of less than `least` pixels left out."""
+    reach = max(1, round(0.15 * np.sqrt(least)))
+    brush = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1, 2 * reach + 1))
+    solid = cv2.morphologyEx(region.astype(np.uint8), cv2.MORPH_OPEN, brush)
+    contours, _ = cv2.findContours(solid, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
+    return [one[:, 0].astype(np.float32) for one in contours if cv2.contourArea(one) >= least]
+
+
+def _single(image: UInt8Image, first: Float32) -> Crop:
+    hull = _hull(image, first[0])
+    if hull is None:
+        height, width = image.shape[:2]
+        return Crop(image, Box(0, 0, width, height), score=0.0)
+    return _crop(image, hull, alone=True, score=1.0)
+
+
+def _crop(image: UInt8Image, outline: Float32, *, alone: bool, score: float) -> Crop:
+    height, width = image.shape[:2]
+    (left, top), (right, bottom) = outline.min(axis=0), outline.max(axis=0)
+    margin = _MARGIN * max(right - left, bottom - top)
+    box = Box(
+        max(0, int(left - margin)),
+        max(0, int(top - margin)),
+        min(width, int(right + margin) + 1),
+        min(height, int(bottom + margin) + 1),
+    )
+    cut = np.ascontiguousarray(image[box.top : box.bottom, box.left : box.right])
+    moved = np.asarray(outline - np.array([box.left, box.top], np.float32), np.float32)
+    rectangle = np.asarray(cv2.boxPoints(cv2.minAreaRect(moved)), np.float32)
+    return Crop(cut, box, moved, image if alone else None, rectangle, score)
+
+
+def _dominated(image: UInt8Image, first: Float32, outliner: outlines.Outliner) -> bool:
+    """Whether one pin takes most of what is pin in the maps (3, h, w) of the first look.
+
+    Many small pins that touch run into one there; such a heap is not as solid as a pin, and twice as large it falls
+    into many.
+    """
+    found = outlines.regions(first, depth=_DEEP)
+    areas = [region.area for region in found]
+    if not areas:
+        return True
+    if max(areas) < _DOMINANT * sum(areas):
+        return False
+    largest = found[int(np.argmax(areas))]
+    places = (largest.contour * first.shape[:0:-1]).astype(np.float32)
+    if largest.area >= _SOLID * cv2.contourArea(cv2.convexHull(places)):
+        return True
+    closer = outliner.maps(image, 2 * outlines.FIRST_SIDE / max(image.shape[:2]))
+    parts = [region.area for region in outlines.regions(closer, depth=_DEEP)]
+    return not parts or max(parts) >= _HEAP * sum(parts)
+
+
+def cut_out(crop: Crop) -> UInt8Image:
+    """Return the crop's picture as (h, w, 4) RGBA, clear outside its outline; all of it solid without outline."""
+    mask = np.full(crop.image.shape[:2], 255, np.uint8)
+    if crop.outline is not None:
+        mask = geometry.filled(crop.outline, mask.shape) * np.uint8(255)
+    return np.dstack([crop.image, mask])
+
+
+def lifted(crop: Crop) -> UInt8Image:
+    """Return the crop's picture (h, w, 3) with the ground outside its outline in grey; as it is without outline."""
+    if crop.outline is None:
+        return crop.image
+    mask = geometry.filled(crop.outline, crop.image.shape)
+    reach = max(1, round(_MARGIN * max(mask.shape)))
+    brush = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1, 2 * reach + 1))
+    return np.where(cv2.dilate(mask, brush)[:, :, None] > 0, crop.image, np.uint8(_GREY))
+
+
+@lru_cache(maxsize=1)
+def _outliner() -> outlines.Outliner:
+    return outlines.Outliner.load()
+
+
+def _hull(image: UInt8Image, pin: Float32) -> Float32 | None:
+    """Convex hull (n, 2) of the pin in pixels of the image, None where `pin` (h, w), the network's map, shows none."""
+    height, width = pin.shape
+    reach = max(3, round(_GAP * max(height, width)) | 1)
+    brush = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (reach, reach))
+    solid = cv2.copyMakeBorder((pin > _PIN).astype(np.uint8), *(reach,) * 4, cv2.BORDER_CONSTANT)
+    solid = cv2.morphologyEx(solid, cv2.MORPH_CLOSE, brush)[reach:-reach, reach:-reach]
+    count, labels, boxes, middles = cv2.connectedComponentsWithStats(np.ascontiguousarray(solid))
+    if count < 2:
+        return None
+    away = np.hypot(middles[1:, 0] / (width / 2) - 1, middles[1:, 1] / (height / 2) - 1)
+    weight = boxes[1:, cv2.CC_STAT_AREA] * np.exp(-((away / _CENTRAL) ** 2))
+    mask = np.isin(labels, np.flatnonzero(weight >= _SECOND * weight.max()) + 1).astype(np.uint8)
+    if mask.sum() < _LEAST * mask.size:
+        return None
+    contours, _ = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
+    hull = cv2.convexHull(np.concatenate(contours))[:, 0].astype(np.float32)
+    scale = np.array([image.shape[1] / width, image.shape[0] / height], np.float32)
+    return np.asarray((hull + np.float32(0.5)) * scale, np.float32)

@@ -1,0 +1,362 @@
+"""Finds the outline of every pin on a photo, whatever it lies on.
+
+A light network (EfficientNet-Lite0 under a small feature pyramid, Lin et al. 2017) says for each 4 x 4 pixels whether a
+pin is there, whether an outline runs through, and how near the middle of its pin the place is: 1 in the middle, falling
+to 0 at the rim of the ellipse that has the pin's second moments. Middles part touching pins; a flood from them, level
+by level (Meyer 1994), gives each the pixels around it. The photo is looked at small first and, when its pins turn out
+small, once more and larger.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+import cv2
+import numpy as np
+import timm
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional
+
+from recognizer.types import Box, Float32, Mask, UInt8Image
+from recognizer.vision import weights
+from recognizer.vision.processor import computes_bfloat16
+
+SHIPPED = Path(__file__).parents[1] / "models" / "outlines"
+FIRST_SIDE = 384  # pixels of the first look; the size that the network was trained at
+PIN_SIDE = 90  # pixels of a middling pin in the second look
+DEPTH = 0.2  # of the valley between two pins, see `labelled`
+CLOSER_DEPTH = 0.32
+"""The same in the second look, where the inside of a pin has valleys too. Composed lots like up to 0.44. On real photos
+more leaves fewer pins in pieces and more touching ones together: 0.28 and 0.44 gave, with an earlier mean of weights,
+an F1 of .911 and .964 for lots of cut-out pins, and found .891 and .706 of the places on `boards/`."""
+SMALL_DEPTH = 0.45
+"""The same for neighbours that together are no larger than a middling pin of the lot: these are rather pieces of one.
+On drawn lots F1 at an IoU of .7 rose from .835 to .852, on lots of cut-out pins from .936 to .966; of the 119 places on
+`boards/` one fewer was found by outlines alone. 0.6 gave .870, .970, and three places fewer."""
+RIM, RIM_CELLS = 0.3, 2
+"""What the network must say of a place to be the rim of the pin beside it, and how far from the surer part, in cells.
+It is less sure of real rims than of drawn ones: the places of .5 and more are .96 of the area of cut-out pins, and
+those of .3 and more all of it, in either half of the pins (mean IoU .92 and .94); of drawn pins 1.01 and 1.06."""
+MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Outline:
+    """One pin on a photo.
+
+    `contour` (n, 2) float32 is its closed outline, x, y in pixels of the photo; `box` the upright box around it;
+    `rectangle` (4, 2) float32 the corners of the smallest turned rectangle around it, clockwise; `score` 0 to 1.
+    """
+
+    contour: Float32
+    box: Box
+    rectangle: Float32
+    score: float
+
+
+class Boxed(Protocol):
+    """What has a place on a photo."""
+
+    @property
+    def box(self) -> Box:
+        """The upright box around it."""
+
+
+Placed = TypeVar("Placed", bound=Boxed)
+
+
+class OutlineNet(nn.Module):
+    """The network: (n, 3, h, w) normalised pictures, sides divisible by 32, to (n, 3, h/4, w/4) logits.
+
+    The three maps are pin, outline and middle.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.encoder = timm.create_model("tf_efficientnet_lite0", pretrained=False, features_only=True)
+        widths = (24, 40, 112, 320)
+        self.sides = nn.ModuleList(nn.Conv2d(width, 64, 1) for width in widths)
+        self.blends = nn.ModuleList(_block(64) for _ in widths)
+        self.wide = nn.Conv2d(64, 64, 1)
+        self.head = nn.Conv2d(64, 3, 1)
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        """Return the logits of the three maps."""
+        features = self.encoder(pictures)[1:]
+        top = self.sides[3](features[3])
+        top = top + self.wide(top.mean(dim=(2, 3), keepdim=True))  # what kind of picture it is
+        out = self.blends[3](top)
+        for level in (2, 1, 0):
+            side = self.sides[level](features[level])
+            out = self.blends[level](side + functional.interpolate(out, size=side.shape[2:], mode="nearest"))
+        logits: Tensor = self.head(out)
+        return logits
+
+
+def _block(width: int) -> nn.Sequential:
+    # one plain convolution: on a CPU the way back through a depthwise one takes ten times longer
+    return nn.Sequential(
+        nn.Conv2d(width, width, 3, padding=1, bias=False), nn.BatchNorm2d(width), nn.ReLU(inplace=True)
+    )
+
+
+class Outliner:
+    """Finds pins with a trained network; make one with `load` and use it for many photos."""
+
+    def __init__(self, network: OutlineNet, card: dict[str, Any]) -> None:
+        self.network = network.eval().to(memory_format=torch.channels_last)
+        self.card = card
+
+    @classmethod
+    def load(cls, folder: Path | None = None) -> Outliner:
+        """Load the shipped network, or the one in `folder` (weights.safetensors and model.json).
+
+        Raises ModelError when the folder has none or its weights are of another network.
+        """
+        folder = folder or SHIPPED
+        return cls(weights.fill(OutlineNet(), folder), weights.card(folder))
+
+    def find(
+        self, image: UInt8Image, max_side: int = 1280, first: Float32 | None = None, pin: float | None = None
+    ) -> list[Outline]:
+        """Return the outlines of the pins on an RGB photo (h, w, 3), in reading order; empty where there is none.
+
+        `max_side` bounds the longest side of what the network looks at, in pixels. `first` are the maps of
+        `first_look`, where they are at hand. Where it is known how long a middling pin is, `pin` in pixels, the photo
+        is looked at once, at the scale for that.
+        """
+        longest = max(image.shape[:2])
+        if pin is not None:
+            maps = self.maps(image, min(PIN_SIDE / pin, max_side / longest, 1.0))
+            close = regions(maps, depth=CLOSER_DEPTH, small=SMALL_DEPTH)
+            return reading_order([_outline(region, image.shape[:2]) for region in close])
+        scale = FIRST_SIDE / longest
+        found = regions(self.first_look(image) if first is None else first)
+        if found:
+            typical = 2 * np.sqrt(typical_area(found))  # maps are at half the scale
+            wanted = min(scale * PIN_SIDE / typical, max_side / longest, 1.0)
+            if wanted > 1.4 * scale:
+                scale = wanted
+                found = regions(self.maps(image, scale), depth=CLOSER_DEPTH, small=SMALL_DEPTH) or found
+        return reading_order([_outline(region, image.shape[:2]) for region in found])
+
+    def first_look(self, image: UInt8Image) -> Float32:
+        """Return the maps (3, h, w) of the whole photo (h, w, 3) at the size that the network was trained at."""
+        return self.maps(image, FIRST_SIDE / max(image.shape[:2]))
+
+    def maps(self, image: UInt8Image, scale: float) -> Float32:
+        """Return pin, outline and middle as (3, h, w) float32 of 0 to 1 at half of `scale`, padding cut off."""
+        height, width = (max(8, round(side * scale)) for side in image.shape[:2])
+        way = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+        small = cv2.resize(image, (width, height), interpolation=way)
+        padded = cv2.copyMakeBorder(small, 0, -height % 32, 0, -width % 32, cv2.BORDER_REFLECT_101)
+        with torch.inference_mode():
+            batch = prepared(torch.from_numpy(padded)[None])
+            with torch.autocast("cpu", torch.bfloat16, enabled=computes_bfloat16()):
+                logits = self.network(batch.to(memory_format=torch.channels_last))
+            grown = functional.interpolate(logits.float(), scale_factor=2, mode="bilinear", align_corners=False)
+            out: Float32 = torch.sigmoid(grown)[0, :, : -(-height // 2), : -(-width // 2)].numpy()
+        return out
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Region:
+    """One pin in the maps: its `contour` as shares of the maps' width and height, `score`, and the `area` in cells of
+    its surer part, without the rim."""
+
+    contour: NDArray[np.float64]
+    area: float
+    score: float
+
+
+def prepared(pictures: Tensor) -> Tensor:
+    """Turn (n, h, w, 3) uint8 RGB into the network's (n, 3, h, w) float input."""
+    values = pictures.permute(0, 3, 1, 2).float() / 255
+    return (values - torch.tensor(MEAN).view(1, 3, 1, 1)) / torch.tensor(DEVIATION).view(1, 3, 1, 1)
+
+
+def labelled(maps: Float32, pin: float = 0.5, depth: float = DEPTH) -> NDArray[np.int32]:
+    """Part the maps (3, h, w) into pins: (h, w) int32, 0 for ground.
+
+    Two middles are two pins when the valley between them is at least `depth` below the lower one. On 60 composed
+    scenes, 0.12 gave an F1 of .81 for lots and .69 for single pins, 0.2 gave .85 and .88, 0.3 gave .80 and .92.
+    """
+    solid = maps[0] > pin
+    inner = _inner(maps)
+    return flooded(middles(inner, solid, depth), inner, solid)
+
+
+def _inner(maps: Float32) -> Float32:
+    """How far inside a pin every place of the maps (3, h, w) is, (h, w): the middle, less where an outline runs."""
+    return np.asarray(cv2.GaussianBlur(maps[2] * (1 - 0.5 * maps[1]), (0, 0), 1.5), np.float32)
+
+
+def middles(height: Float32, solid: Mask, depth: float) -> NDArray[np.uint16]:
+    """Mark the tops of `height` (h, w) within `solid`: (h, w) uint16, one number each, at least one a solid part.
+
+    A part is split where, some level up, two or more of what is left of it rise by `depth` or more above that level.
+    """
+    parts, markers = cv2.connectedComponents(solid.astype(np.uint8))
+    markers = np.asarray(markers, np.int32)
+    following = parts
+    for level in np.arange(0.05, 1.0, 0.05):
+        above = solid & (height > level)
+        count, pieces = cv2.connectedComponents(above.astype(np.uint8))
+        if count < 2:
+            break
+        peaks = np.zeros(count, np.float32)
+        np.maximum.at(peaks, np.asarray(pieces, np.int64)[above], height[above])
+        parents = np.zeros(count, np.int64)
+        parents[pieces[above]] = markers[above]
+        high = peaks >= level + depth
+        high[0] = False
+        heirs = np.bincount(parents[high], minlength=following)
+        splitting = high & (heirs[parents] > 1) & (parents > 0)
+        if splitting.any():
+            renamed = np.zeros(count, np.int32)
+            renamed[splitting] = np.arange(following, following + int(splitting.sum()))
+            following += int(splitting.sum())
+            markers[np.isin(markers, np.unique(parents[splitting]))] = 0
+            taken = renamed[pieces] > 0
+            markers[taken] = renamed[pieces][taken]
+    return np.asarray(markers, np.uint16)
+
+
+def flooded(markers: NDArray[np.uint16], height: Float32, solid: Mask) -> NDArray[np.int32]:
+    """Grow the markers (h, w) downhill over `height`, 0 to 1, until they meet or fill `solid`.
+
+    Every level is filled before the next lower one is, so that two pins meet in the valley between them. OpenCV's own
+    watershed goes by the difference of neighbours, not by height, and does not keep to the valley.
+    """
+    cross = np.ones((3, 3), np.uint8)
+    labels = markers.copy()
+    for level in (*np.linspace(0.45, 0.05, 9), -1.0):
+        free = solid & (height > level) & (labels == 0)
+        while free.any():
+            grown = np.asarray(cv2.dilate(labels, cross), np.uint16)
+            new = free & (grown > 0)
+            if not new.any():
+                break
+            labels[new] = grown[new]
+            free &= ~new
+    return labels.astype(np.int32)
+
+
+def rejoined(labels: NDArray[np.int32], height: Float32, depth: float) -> NDArray[np.int32]:
+    """Join neighbours among `labels` (h, w) that together are no larger than a middling pin, the shallowest valley in
+    `height` (h, w) first, as long as it is less than `depth` below the lower of their tops."""
+    areas = np.bincount(labels.ravel()).astype(np.float64)
+    areas[0] = 0
+    if len(areas) < 4:  # of two pins none is middling
+        return labels
+    most = _typical(areas)
+    tops = np.zeros(len(areas), np.float32)
+    np.maximum.at(tops, labels.ravel(), height.ravel())
+    passes = np.zeros((len(areas), len(areas)), np.float32)
+    for here, there in ((np.s_[:, :-1], np.s_[:, 1:]), (np.s_[:-1], np.s_[1:])):
+        one, other = labels[here], labels[there]
+        seam = (one != other) & (one > 0) & (other > 0)
+        np.maximum.at(passes, (one[seam], other[seam]), np.minimum(height[here][seam], height[there][seam]))
+    passes = np.maximum(passes, passes.T)
+    heir = np.arange(len(areas))
+    while True:
+        valleys = np.minimum(tops[:, None], tops) - passes
+        valleys[(passes == 0) | (areas[:, None] + areas > most)] = np.inf
+        first, second = divmod(int(valleys.argmin()), len(areas))
+        if valleys[first, second] >= depth:
+            return np.asarray(heir[labels], np.int32)
+        heir[heir == second] = first
+        areas[first] += areas[second]
+        tops[first] = max(tops[first], tops[second])
+        passes[first] = passes[:, first] = np.maximum(passes[first], passes[second])
+        passes[second] = passes[:, second] = passes[first, first] = 0
+
+
+def regions(maps: Float32, least: float = 0.6, depth: float = DEPTH, small: float | None = None) -> list[Region]:
+    """Return the pins in the maps; specks, and regions with a score under `least`, are left out.
+
+    `small` is the depth of the valley that parts neighbours which together are no larger than a middling pin.
+    """
+    labels = labelled(maps, depth=depth)
+    if small is not None:
+        labels = rejoined(labels, _inner(maps), small)
+    whole = _with_rim(labels, maps)
+    height, width = labels.shape
+    found = []
+    for label in range(1, int(labels.max()) + 1):
+        rows, columns = np.nonzero(labels == label)
+        if len(rows) < 30:
+            continue
+        area = float(len(rows))
+        middle = float(np.partition(maps[2][rows, columns], -max(1, len(rows) // 20))[-max(1, len(rows) // 20)])
+        score = float(maps[0][rows, columns].mean()) * (0.5 + 0.5 * min(1.0, middle / 0.6))
+        rows, columns = np.nonzero(whole == label)
+        top, left = int(rows.min()), int(columns.min())
+        piece: NDArray[Any] = np.zeros((int(rows.max()) - top + 3, int(columns.max()) - left + 3), np.uint8)
+        piece[rows - top + 1, columns - left + 1] = 1
+        # three times as large, because a contour runs through the centres of the outermost cells
+        piece = cv2.resize(piece, None, fx=3, fy=3, interpolation=cv2.INTER_NEAREST)
+        contours, _ = cv2.findContours(piece, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+        contour = _smooth((max(contours, key=cv2.contourArea)[:, 0] + 0.5) / 3) + np.array((left - 1, top - 1))
+        found.append(Region(contour / (width, height), area, score))
+    if not found:
+        return []
+    typical = typical_area(found)
+    return [region for region in found if region.score >= least and region.area > 0.08 * typical]
+
+
+def _with_rim(labels: NDArray[np.int32], maps: Float32) -> NDArray[np.int32]:
+    """Grow labels (h, w) over what may be their rims in the maps (3, h, w); two pins meet as in `flooded`."""
+    reach = 2 * RIM_CELLS + 1
+    solid = (labels > 0).astype(np.uint8)
+    near = cv2.dilate(solid, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (reach, reach))) > 0
+    return flooded(labels.astype(np.uint16), _inner(maps), (solid > 0) | (near & (maps[0] > RIM)))
+
+
+def _smooth(contour: NDArray[np.float64], reach: float = 1.5) -> NDArray[np.float64]:
+    """Take the steps of the cells out of a closed contour (n, 2), and the points that a straight line needs not."""
+    steps = np.arange(-int(3 * reach), int(3 * reach) + 1)
+    weights = np.exp(-0.5 * (steps / reach) ** 2)
+    around = np.pad(contour, ((len(steps) // 2, len(steps) // 2), (0, 0)), mode="wrap")
+    smooth = np.stack([np.convolve(around[:, axis], weights / weights.sum(), "valid") for axis in (0, 1)], axis=1)
+    fewer = cv2.approxPolyDP(smooth.astype(np.float32)[:, None], 0.15, True)[:, 0].astype(np.float64)
+    return fewer if len(fewer) >= 4 else smooth
+
+
+def typical_area(found: list[Region]) -> float:
+    """Return the area of the region that the middle of all found area lies in, so that scraps do not count."""
+    return _typical(np.array([region.area for region in found]))
+
+
+def _typical(areas: NDArray[np.float64]) -> float:
+    ordered = np.sort(areas)
+    return float(ordered[np.searchsorted(np.cumsum(ordered), ordered.sum() / 2)])
+
+
+def reading_order(outlines: Sequence[Placed]) -> list[Placed]:
+    """Order by rows, then from left to right: a row takes what has its middle above the bottom of its first."""
+    left_over = sorted(outlines, key=lambda outline: outline.box.top)
+    ordered: list[Placed] = []
+    while left_over:
+        bottom = left_over[0].box.bottom
+        in_row = [(one.box.top + one.box.bottom) / 2 <= bottom for one in left_over]
+        in_row[0] = True
+        row = [one for one, inside in zip(left_over, in_row, strict=True) if inside]
+        ordered += sorted(row, key=lambda outline: outline.box.left)
+        left_over = [one for one, inside in zip(left_over, in_row, strict=True) if not inside]
+    return ordered
+
+
+def _outline(region: Region, shape: tuple[int, ...]) -> Outline:
+    height, width = shape[:2]
+    contour = np.clip(region.contour * (width, height), 0, (width, height)).astype(np.float32)
+    left, top = np.floor(contour.min(axis=0)).astype(int)
+    right, bottom = np.ceil(contour.max(axis=0)).astype(int)
+    box = Box(int(left), int(top), max(int(left) + 1, int(right)), max(int(top) + 1, int(bottom)))
+    rectangle = cv2.boxPoints(cv2.minAreaRect(contour)).astype(np.float32)
+    return Outline(contour, box, rectangle, min(1.0, region.score))

@@ -1,0 +1,261 @@
+"""The page in a real browser: Debian's Chromium, driven by Playwright, skipped where there is none.
+
+Screenshots of every step are left in out/screenshots.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import threading
+from collections.abc import Callable, Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+from web_service import Served, board_of, serving_copy
+
+from recognizer.drawn import sample
+
+playwright_api = pytest.importorskip("playwright.sync_api", reason="no Playwright: pip install 'znachki[dev]'")
+CHROMIUM = shutil.which("chromium")
+SCREENSHOTS = Path(__file__).resolve().parents[2] / "out" / "screenshots"
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium: on Debian, apt-get install chromium"),
+]
+
+
+@pytest.fixture(scope="module")
+def served(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    with serving_copy(data, tmp_path_factory.mktemp("browsed")) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def files(sample_files: Any, query: Callable[[int], tuple[Path, str | None]], tmp_path_factory: Any) -> dict[str, Path]:
+    """A photo of a pin, and a picture of several."""
+    folder = tmp_path_factory.mktemp("files")
+    (folder / "board.jpg").write_bytes(board_of((2, 5, 9, 12)))
+    return {"pin": query(0)[0], "board": folder / "board.jpg"}
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Any]:
+    flags = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--disable-background-networking"]
+    with playwright_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=flags)
+        yield browser
+        browser.close()
+
+
+Visits = Callable[..., Any]
+
+
+@pytest.fixture
+def visit(chromium: Any, served: Served) -> Iterator[Visits]:
+    """Gives a new page of the service; fails the test where the page logs an error or asks another machine."""
+    contexts: list[Any] = []
+    faults: list[str] = []
+
+    def logged(line: Any) -> None:
+        if line.type == "error" and "status of 404" not in line.text:  # a page that is not there is shown, too
+            faults.append(line.text)
+
+    def new(path: str = "/", **options: Any) -> Any:
+        context = chromium.new_context(**{"locale": "en-GB", "viewport": {"width": 1200, "height": 900}} | options)
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(60_000)
+        page.on("console", logged)
+        page.on("pageerror", lambda error: faults.append(str(error)))
+        elsewhere = re.compile(rf"^(?!{re.escape(served.address)}|data:|blob:)")
+        page.on("request", lambda asked: faults.append(asked.url) if elsewhere.match(asked.url) else None)
+        page.goto(served.address + path)
+        return page
+
+    yield new
+    for context in contexts:
+        context.close()
+    assert faults == []
+
+
+def shoot(page: Any, name: str) -> None:
+    """Keep a screenshot, and see that nothing is wider than the window and that axe finds no serious fault."""
+    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+    page.screenshot(path=SCREENSHOTS / f"{name}.png", full_page=True)
+    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), f"{name} is too wide"
+    from axe_playwright_python.sync_playwright import Axe
+
+    found = Axe().run(page).response["violations"]
+    faults = [
+        (fault["id"], [node["html"][:120] for node in fault["nodes"]][:3])
+        for fault in found
+        if fault["impact"] in ("serious", "critical")
+    ]
+    assert faults == [], name
+
+
+def sign_in(page: Any, served: Served) -> None:
+    page.goto(f"{served.address}/sign-in")
+    page.fill("#token", served.secret)
+    page.click("main button")
+    page.wait_for_url(f"{served.address}/")
+
+
+def test_a_pin_is_uploaded_answered_and_corrected(visit: Visits, served: Served, files: dict[str, Path]) -> None:
+    page = visit()
+    shoot(page, "first")
+    sign_in(page, served)
+    page.check("[name=keep]")
+    page.set_input_files("#photo", files["pin"])
+    page.wait_for_selector("section.answer")
+    assert page.evaluate("document.activeElement.tagName") == "H1"  # a screen reader goes on with the answer
+    shoot(page, "answer")
+    page.click(".points summary >> nth=0")
+    shoot(page, "points")
+    page.click(".judge button >> nth=0")
+    page.wait_for_selector(".judge .done")
+    page.click(".offered button >> nth=0")
+    page.wait_for_selector(".offered .done")
+    held = served.get("/api/v1/corrections", headers=served.writes).json()
+    assert [one["said"] for one in held["corrections"][:2]] == ["corrected", "confirmed"]
+    page.click("nav >> text=Kept")
+    page.wait_for_selector(".card img")
+    shoot(page, "kept")
+    page.click(".card button")
+    page.wait_for_selector(".card .done")
+    assert served.get("/api/v1/uploads", headers=served.writes).json()["total"] == 0
+
+
+def test_a_lot_is_answered_and_outlives_a_reload(visit: Visits, files: dict[str, Path]) -> None:
+    page = visit()
+    page.set_input_files("#photo", [files["board"], files["pin"]])
+    page.wait_for_url(re.compile("/lots/"))
+    shoot(page, "lot-begun")
+    page.reload()
+    page.wait_for_selector("a[href$='report.html']")
+    shoot(page, "lot")
+    pins = page.locator(".whole >> nth=0").locator("a")
+    assert pins.count() >= 2
+    pins.nth(1).focus()
+    page.keyboard.press("Enter")
+    assert re.search(r"#pin-1-2$", page.url)
+    assert page.locator(".picked >> nth=0").inner_text().split()[0] == "2"
+    assert page.locator(".picked img").count() == 2
+    shoot(page, "lot-picked")
+    page.click(".picked button >> nth=0")
+    assert page.locator(".picked >> nth=0").is_hidden()
+    page.click(".pick a >> nth=1")
+    page.wait_for_url(re.compile("verdict=match"))
+    with page.expect_download() as saved:
+        page.click("a[href$='pins.csv']")
+    assert saved.value.suggested_filename == "pins.csv"
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_small_dark_and_russian_screens_are_whole(
+    visit: Visits, served: Served, files: dict[str, Path], scheme: str
+) -> None:
+    page = visit(viewport={"width": 360, "height": 740}, color_scheme=scheme, locale="ru-RU", has_touch=True)
+    assert page.locator("html").get_attribute("lang") == "ru"
+    shoot(page, f"ru-{scheme}-first")
+    page.set_input_files("#photo", files["pin"])
+    page.wait_for_selector("section.answer")
+    shoot(page, f"ru-{scheme}-answer")
+    entry_id = sample.entries(3)[2].entry_id
+    for path, name in (
+        ("/catalogue", "catalogue"),
+        (f"/entries/{entry_id}", "entry"),
+        ("/sign-in", "sign-in"),
+        ("/api", "api"),
+        ("/nowhere", "error"),
+    ):
+        page.goto(served.address + path)
+        shoot(page, f"ru-{scheme}-{name}")
+    page.click("header a[hreflang=en]")
+    assert page.locator("html").get_attribute("lang") == "en"
+
+
+def test_the_keyboard_is_enough(visit: Visits) -> None:
+    page = visit()
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.className") == "skip"
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.id") == "photo"
+    outline = page.evaluate("getComputedStyle(document.querySelector('label[for=photo]')).outlineStyle")
+    assert outline == "solid"  # the button that stands for the hidden input shows the focus
+
+
+def test_a_photo_is_dropped_and_pasted(visit: Visits, files: dict[str, Path]) -> None:
+    import base64
+
+    page = visit()
+    data = base64.b64encode(files["pin"].read_bytes()).decode()
+    transfer = page.evaluate_handle(
+        """data => {
+            const bytes = Uint8Array.from(atob(data), letter => letter.charCodeAt(0));
+            const transfer = new DataTransfer();
+            transfer.items.add(new File([bytes], 'pin.jpg', {type: 'image/jpeg'}));
+            return transfer;
+        }""",
+        data,
+    )
+    page.dispatch_event("#upload", "drop", {"dataTransfer": transfer})
+    page.wait_for_selector("section.answer")
+    page.evaluate("data => document.dispatchEvent(new ClipboardEvent('paste', {clipboardData: data}))", transfer)
+    page.wait_for_selector("#busy:not([hidden])")
+    page.wait_for_selector("section.answer")
+
+
+def test_without_javascript_a_photo_is_answered(visit: Visits, files: dict[str, Path]) -> None:
+    page = visit(java_script_enabled=False)
+    page.set_input_files("#photo", files["pin"])
+    page.click(".go")
+    page.wait_for_selector("section.answer")
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[tuple[str, Path]]:
+    """Another site: its address, and the folder that it shows."""
+
+    class Quiet(SimpleHTTPRequestHandler):
+        def log_message(self, format: str, *arguments: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(tmp_path))) as server:
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_address[1]}", tmp_path
+        server.shutdown()
+        thread.join()
+
+
+def test_a_site_that_was_named_searches_by_photo_and_others_may_not(
+    chromium: Any, data: Path, site: tuple[str, Path], files: dict[str, Path], tmp_path_factory: Any
+) -> None:
+    address, folder = site
+    snippet = re.search(r"(?s)```html\n(.+?)```", (SCREENSHOTS.parents[1] / "README.md").read_text(encoding="utf-8"))
+    assert snippet is not None
+    with serving_copy(data, tmp_path_factory.mktemp("embedded"), origins=(address,)) as service:
+        page_of_site = snippet[1].replace("https://pins.your.site", service.address)
+        (folder / "index.html").write_text(f'<html lang="ru"><meta charset="utf-8">{page_of_site}', encoding="utf-8")
+        context = chromium.new_context()
+        page = context.new_page()
+        page.goto(address)
+        page.set_input_files("input[type=file]", files["pin"])
+        page.click("#pin-search button")
+        page.wait_for_selector("#pin-found a")
+        assert page.inner_text("#pin-found li >> nth=0") == "Это он:"
+        assert "https://your.site/pin/" in page.get_attribute("#pin-found a >> nth=0", "href")
+        page.wait_for_function("[...document.images].every(image => image.naturalWidth > 0)")
+        page.goto(address.replace("127.0.0.1", "localhost"))
+        page.set_input_files("input[type=file]", files["pin"])
+        page.click("#pin-search button")
+        page.wait_for_function("document.getElementById('pin-found').textContent.length > 1")
+        assert page.locator("#pin-found a").count() == 0
+        context.close()
