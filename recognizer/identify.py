@@ -1,7 +1,7 @@
 """Identification: the whole way from a photo to catalogue numbers.
 
     photo -> split -> embedder.embed_zooms + keypoints.extract -> vectors.Index.candidates -> verify.verify
-          -> silhouettes.compared, where keypoints agree on none -> verdict.decide -> Recognition
+          -> overlay.compared, where keypoints agree on none -> verdict.decide -> Recognition
 
 A photo of many pins has keypoints taken and searched once, as a whole; known pins that are seen that way (`sightings`)
 part and complete what split found, and every crop gets its share.
@@ -251,7 +251,7 @@ class Recognizer:
         if verdict.agrees(kept) or not verdict.agrees(hits):
             return list(kept)
         held = self._references(_head(kept))
-        lain = silhouettes.compared(crop.image, crop.outline, [hit for hit, _ in held], [one for _, one in held])
+        lain = overlay.compared(crop.image, crop.outline, [hit for hit, _ in held], [one for _, one in held])
         by_photo = {hit.image_id: hit for hit in lain}
         return [by_photo.get(hit.image_id, hit) for hit in kept]
 

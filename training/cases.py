@@ -22,13 +22,15 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from recognizer import lot_measures, lots, twins, weights
+from recognizer.catalogue.imports import read_queries
 from recognizer.errors import CatalogueError
 from recognizer.files import write_whole
 from recognizer.identify import Recognizer, placed
-from recognizer.imports import read_queries
-from recognizer.photos import open_photo
+from recognizer.measuring import lot_measures
 from recognizer.types import Crop, Hit, Photo, Recognition, Verdict
+from recognizer.vision import variants, weights
+from recognizer.vision.crops import single
+from recognizer.vision.photos import open_photo
 
 _FORMAT: Final = 1
 _NUMBERS: Final = (
@@ -71,7 +73,7 @@ def case_of(
     recognizer: Recognizer, photo: Photo, answer: str | None, group: int = 0, alike: Collection[str] = ()
 ) -> Case:
     """Return the case of a photo of one pin; `answer` is its entry_id, None where the catalogue lacks it."""
-    return cases_of(recognizer, [lots.single(photo)], [answer], group, [alike], photo.source)[0]
+    return cases_of(recognizer, [single(photo)], [answer], group, [alike], photo.source)[0]
 
 
 def cases_of(
@@ -199,7 +201,7 @@ def _pin_of(photo: Path) -> str:
 def _key(recognizer: Recognizer, queries: Path, px: int) -> str:
     """Name what the evidences of these queries depend on."""
     manifest = recognizer.index.manifest
-    parts = [manifest.fingerprint, manifest.settings, str(len(manifest.images)), weights.digest(twins.SHIPPED), str(px)]
+    parts = [manifest.fingerprint, manifest.settings, str(len(manifest.images)), weights.digest(variants.SHIPPED), str(px)]
     parts += [queries.parent.name, hashlib.sha256(queries.read_bytes()).hexdigest(), str(_FORMAT)]
     return f"{queries.parent.name}-{px}-" + hashlib.sha256("/".join(parts).encode()).hexdigest()[:12]
 
