@@ -1,8 +1,8 @@
 """Cases: what the ranking is fitted to and judged by, each a query photo with the evidences of its candidates.
 
-A known query is asked twice: as it is, and as if the catalogue lacked its entry. The second is an unknown pin, and where
-the catalogue keeps another entry with the same drawing, a variant that it lacks; so every known query stands behind the
-operating points too. What was collected is kept as JSON in a folder, under what it depends on, for a fit takes seconds
+A known query is asked twice: as it is, and as if the catalogue lacked its entry. The second is an unknown pin, and
+where the catalogue keeps another entry with the same drawing, a variant that it lacks; so every known query stands
+behind the operating points too. What was collected is kept as JSON in a folder, under what it depends on, for a fit takes seconds
 and the evidences minutes.
 """
 
@@ -201,7 +201,8 @@ def _pin_of(photo: Path) -> str:
 def _key(recognizer: Recognizer, queries: Path, px: int) -> str:
     """Name what the evidences of these queries depend on."""
     manifest = recognizer.index.manifest
-    parts = [manifest.fingerprint, manifest.settings, str(len(manifest.images)), weights.digest(variants.SHIPPED), str(px)]
+    parts = [manifest.fingerprint, manifest.settings, str(len(manifest.images))]
+    parts += [weights.digest(variants.SHIPPED), str(px)]
     parts += [queries.parent.name, hashlib.sha256(queries.read_bytes()).hexdigest(), str(_FORMAT)]
     return f"{queries.parent.name}-{px}-" + hashlib.sha256("/".join(parts).encode()).hexdigest()[:12]
 
