@@ -42,6 +42,7 @@ CROP: Final = 150
 COLOURS: Final = {
     Verdict.MATCH: (80, 210, 120),
     Verdict.FAMILY: (255, 196, 0),
+    Verdict.NEW_VARIANT: (255, 150, 60),
     Verdict.UNKNOWN: (255, 110, 160),
     Verdict.NOT_A_PIN: (170, 178, 190),
 }
@@ -118,7 +119,7 @@ def summary(answers: Sequence[Mapping[str, Any]]) -> Summary:
     return Summary(
         pins=verdicts.total(),
         known=verdicts[Verdict.MATCH],
-        unsure=verdicts[Verdict.FAMILY],
+        unsure=verdicts[Verdict.FAMILY] + verdicts[Verdict.NEW_VARIANT],
         unknown=verdicts[Verdict.UNKNOWN],
         not_pins=verdicts[Verdict.NOT_A_PIN],
         entries=entries,
@@ -224,7 +225,7 @@ def coco(found: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def rows(found: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return a row a pin under CSV_COLUMNS, with the best entry where the verdict is match or family."""
+    """Return a row a pin under CSV_COLUMNS, with the best entry where the verdict is match, family or new_variant."""
     table = []
     for lot in found["lots"]:
         for picture in lot["pictures"]:
@@ -232,7 +233,7 @@ def rows(found: Mapping[str, Any]) -> list[dict[str, Any]]:
             for number, pin in enumerate(picture.get("recognitions", ()), 1):
                 place = dict(zip(("left", "top", "right", "bottom"), pin["box"], strict=True))
                 row = about | {"picture": picture["picture"], "pin": number} | place | {"verdict": pin["verdict"]}
-                if pin["matches"] and pin["verdict"] in (Verdict.MATCH, Verdict.FAMILY):
+                if pin["matches"] and pin["verdict"] in SURE:
                     best = pin["matches"][0]
                     row |= {name: best[name] for name in ("entry_id", "number", "probability")}
                     row |= {"entry_title": best["title"], "entry_title_en": best["title_en"]}
