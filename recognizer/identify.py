@@ -310,7 +310,7 @@ def _checked(answer: Recognition) -> Recognition:
     """Say what to look at where the choice is left open."""
     entries = {match.entry.entry_id: match.entry for match in answer.matches}
     members = [entries[entry_id] for entry_id in answer.members]
-    return replace(answer, checks=checks(members)) if members else answer
+    return replace(answer, checks=checks(members))
 
 
 def _head(candidates: Sequence[Hit]) -> list[Hit]:

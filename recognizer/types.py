@@ -270,8 +270,8 @@ class Recognition:
     turned rectangle around it, clockwise, both x, y in pixels of the photo and None where the box is all that is known;
     `score` says how sure it is that a pin is there, 0 to 1. `members` are the entry_ids, best first, between which a
     `family` leaves the choice, and `checks` what to look at to choose. `drawing` says how likely the drawing of the
-    first entry is right, `lacking` how likely the catalogue has not the variant that the photo shows, where it is (0 to 1);
-    `variants` are the entry_ids that show the drawing, the first entry's among them.
+    first entry is right, `lacking` how likely the catalogue has not the variant shown where it is, each 0
+    to 1; `variants` are the entry_ids that show the drawing, the first entry's among them.
     """
 
     box: Box

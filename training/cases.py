@@ -2,8 +2,8 @@
 
 A known query is asked twice: as it is, and as if the catalogue lacked its entry. The second is an unknown pin, and
 where the catalogue keeps another entry with the same drawing, a variant that it lacks; so every known query stands
-behind the operating points too. What was collected is kept as JSON in a folder, under what it depends on, for a fit takes seconds
-and the evidences minutes.
+behind the operating points too. What was collected is kept as JSON in a folder, under what it depends on, for a fit
+takes seconds and the evidences minutes.
 """
 
 from __future__ import annotations

@@ -161,6 +161,7 @@ def _judged(answer: Answer, shows: CatalogueEntry | None) -> dict[str, Any]:
 
 
 def _outcome(answer: Answer, shows: CatalogueEntry | None) -> str:
+    from recognizer.reports.answers import SURE
     from recognizer.types import Verdict
 
     if len(answer.recognitions) != 1:

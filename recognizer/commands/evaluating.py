@@ -226,6 +226,7 @@ def ask_all(
 
 def _ask(recognizer: Recognizer, path: Path, entry_id: str | None, px: int | None, evidence: Evidence) -> Result:
     from recognizer.measuring.metrics import merged, rank_of, scores_of
+    from recognizer.reports.answers import SURE
     from recognizer.types import Verdict
 
     start = time.perf_counter()

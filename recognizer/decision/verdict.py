@@ -3,7 +3,7 @@
 Small fitted models, all in `ranking.json` beside this package's modules, with the data and figures that they come from
 (made by `python -m training.rank`). Two questions are asked, each with a number of its own:
 
-  - Is it this drawing? The candidates are ordered by a conditional logit over similarity, votes, inliers, appearance and
+  - Is it this drawing? The candidates are ordered by a conditional logit over similarity, votes, inliers, appearance,
     colour, with one set of weights where some candidate agrees with the query point by point and another where none
     does, for a similarity that decides relief metal misleads beside sixty inliers. A logistic regression then says how
     likely the first answer's drawing is right, from how strong and how far ahead of all other drawings it is.
@@ -42,8 +42,8 @@ SIGNS: Final = (
 """Order of the columns of `signs`: what tells the right drawing where keypoints agree, and what where they do not."""
 
 UNLIKE: Final = ("same", "colour", "appearance")
-"""What tells a variant that the catalogue lacks from the pin itself, of the first answer's photo; more of any speaks for
-the pin itself."""
+"""What tells a variant that the catalogue lacks from the pin itself, of the first answer's photo; more of any speaks
+for the pin itself."""
 
 IN_QUESTION: Final = 0.05
 """Share of the drawing's chance from which on an entry that shows the drawing is in question beside the first one."""
@@ -197,8 +197,10 @@ def ranking_from(held: Mapping[str, Any]) -> Ranking:
             family=float(held["family"]),
             new_variant=float(held["new_variant"]),
             measured=Measured(
-                *(_pair_of_lists(held["measured"][name]) for name in ("known", "unknown")),
-                *(tuple(map(float, held["measured"][name])) for name in ("same", "lacking")),
+                known=_pair_of_lists(held["measured"]["known"]),
+                unknown=_pair_of_lists(held["measured"]["unknown"]),
+                same=tuple(map(float, held["measured"]["same"])),
+                lacking=tuple(map(float, held["measured"]["lacking"])),
             ),
         )
     except (KeyError, TypeError, ValueError) as error:

@@ -26,7 +26,7 @@ from recognizer.collecting.jobs import Job, Task
 from recognizer.collecting.lot_marks import Marker, ranked, seen, to_own
 from recognizer.decision.checks import in_words
 from recognizer.files import write_whole
-from recognizer.reports.answers import Answer, answer_json, percent
+from recognizer.reports.answers import SURE, Answer, answer_json, percent
 from recognizer.reports.photo_report import catalogue_picture, template, verdict_words
 from recognizer.reports.pictures import draw_outlines, thumbnail
 from recognizer.types import Float32, Photo, Recognition, UInt8Image, Verdict

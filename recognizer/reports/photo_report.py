@@ -18,7 +18,7 @@ from recognizer.decision.checks import in_words
 from recognizer.decision.verdict import Ranking
 from recognizer.errors import CatalogueError, PhotoError
 from recognizer.files import make_folder, write_whole
-from recognizer.reports.answers import SURE, MEASURED, percent
+from recognizer.reports.answers import MEASURED, SURE, percent
 from recognizer.reports.pictures import Neighbour, draw_beside, draw_boxes, thumbnail
 from recognizer.types import Box, CatalogueEntry, Float32, Match, Photo, Recognition, Role, UInt8Image, Verdict
 from recognizer.vision import differences
@@ -42,7 +42,10 @@ WHOLE: Final = 0.3
 _VERDICTS: Final = {
     Verdict.MATCH: ("Match", "Совпадение"),
     Verdict.FAMILY: ("This drawing; check the variant", "Рисунок тот; проверьте вариант"),
-    Verdict.NEW_VARIANT: ("This drawing; a variant not in the catalogue", "Рисунок тот; такого варианта в каталоге нет"),
+    Verdict.NEW_VARIANT: (
+        "This drawing; a variant not in the catalogue",
+        "Рисунок тот; такого варианта в каталоге нет",
+    ),
     Verdict.UNKNOWN: ("Not in the catalogue", "Нет в каталоге"),
     Verdict.NOT_A_PIN: ("Not a pin", "Не значок"),
 }
