@@ -176,7 +176,7 @@ class Outliner:
         """
         height, width = (max(8, round(side * scale)) for side in image.shape[:2])
         way = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-        small = cv2.resize(image, (width, height), interpolation=way)
+        small: UInt8Image = np.asarray(cv2.resize(image, (width, height), interpolation=way), np.uint8)
         if height * width <= TILE**2:
             return _looked(network or self.network, small)
         out = np.empty((3, -(-height // 2), -(-width // 2)), np.float32)
