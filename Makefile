@@ -8,6 +8,12 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
+# `make demo TORCH=cpu` installs PyTorch's build without CUDA first, from wherever pip is configured to find it.
+TORCH ?=
+ifeq ($(TORCH),cpu)
+TORCH_BUILD := $(shell sed -n 's/^\(torch\(vision\)\{0,1\}==[0-9.]*\).*/\1+cpu/p' constraints.txt)
+endif
+
 help: ## Say what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
@@ -48,6 +54,9 @@ $(INSTALLED): pyproject.toml constraints.txt
 		echo "Python has no venv module; on Debian: apt-get install python3-venv" >&2; exit 1; \
 	done
 	@echo "Installing what znachki needs into $(VENV), once; torch is large, this takes minutes"
+	@test -z '$(TORCH_BUILD)' || $(BIN)/python -m pip install --disable-pip-version-check --progress-bar off \
+		$(TORCH_BUILD) || { echo "pip finds no CPU build of torch; give its index in PIP_EXTRA_INDEX_URL," \
+		"as PyTorch's own install page names it, or leave TORCH=cpu out" >&2; exit 1; }
 	$(BIN)/python -m pip install --disable-pip-version-check --progress-bar off -c constraints.txt -e '.[dev]'
 	@touch $@
 

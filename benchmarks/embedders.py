@@ -28,10 +28,10 @@ from recognizer.catalogue.imports import read_queries
 from recognizer.measuring.metrics import auroc, mean_reciprocal_rank, recall_at
 from recognizer.search import embedder
 from recognizer.search.embedder import Embedder
+from recognizer.search.similarity import similarities
 from recognizer.types import UInt8Image
 from recognizer.vision import crops as cropping
 from recognizer.vision.photos import open_photo
-from training.evaluate import similarities
 
 SETS = Path(__file__).resolve().parent.parent.parent / "shared" / "data"
 AS_THEY_ARE = 1600  # pixels of the long side that `open_photo` keeps

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -11,11 +10,12 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+from filelock import FileLock, Timeout
 
 from index.spread import of_model
 from recognizer.catalogue.store import Catalogue
 from recognizer.decision import same_drawing
-from recognizer.errors import IndexError_, IndexMismatch, PhotoError
+from recognizer.errors import IndexBusy, IndexError_, IndexMismatch, PhotoError
 from recognizer.files import DRAFT
 from recognizer.search import embedder, index
 from recognizer.search.embedder import Embedder
@@ -57,7 +57,7 @@ def build(
     `model` None keeps the index's model, or takes the base that ships; `rebuild` takes all features and kin anew.
     `progress` is called with the photos done and all that need work, first for features, then for kin. The old index
     answers until the new one is complete. A picture that cannot be read is left out and named in `failed`. Raises
-    CatalogueError, ModelError, or IndexError_ when another run is at it.
+    CatalogueError, ModelError, or IndexBusy when another run is at it.
     """
     start = time.perf_counter()
     folder = data / "index"
@@ -103,12 +103,15 @@ def _old_manifest(folder: Path, rebuild: bool) -> Manifest | None:
 def _alone(folder: Path) -> Iterator[None]:
     """Hold the folder against a second run; the lock ends with the process, also when it is killed."""
     folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "lock").open("a") as lock:  # "w" would change it
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            raise IndexError_(f"{folder}: another `znachki index` is at work; wait for it to end") from error
+    lock = FileLock(folder / "lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout as error:
+        raise IndexBusy(f"{folder}: another `znachki index` is at work; wait for it to end") from error
+    try:
         yield
+    finally:
+        lock.release()
 
 
 def _take_features(

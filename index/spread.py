@@ -29,5 +29,5 @@ def of_model(model: Embedder) -> Scale:
 def measured(model: Embedder) -> Scale:
     """Measure the scale of a model; takes a second or two."""
     zooms = model.embed_zooms([sample.phone_view(at, shot=1) for at in range(PINS)])
-    found = np.array([[similarity for _, similarity in near] for near in agreement.nearest(zooms, PINS)])
+    found = np.array([[similarity for _, similarity in near] for near in agreement.nearest(zooms, PINS, REFERENCE)])
     return Scale(float(found.mean()), max(float(found.std(axis=1).mean()), _LEAST))

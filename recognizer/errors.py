@@ -7,7 +7,8 @@
     │   └── EntryNotFound     an entry_id or number that no entry has
     ├── ModelError            a model folder or name that cannot be loaded
     └── IndexError_           an index that is missing or damaged
-        └── IndexMismatch     an index that another model, or another catalogue, made
+        ├── IndexMismatch     an index that another model, or another catalogue, made
+        └── IndexBusy         an index that another run is making; wait for it to end
 
 A message holds the value that was refused and what to do about it. "Not in the catalogue" is an answer, not an error.
 """
@@ -45,3 +46,7 @@ class IndexError_(ZnachkiError):  # noqa: N801 -- IndexError is a builtin
 
 class IndexMismatch(IndexError_):
     """An index made by another model, or of another format, than the one at hand."""
+
+
+class IndexBusy(IndexError_):
+    """An index that another run is making; whoever waits for it to end may try again."""

@@ -1,7 +1,7 @@
 """Identification: the whole way from a photo to catalogue numbers.
 
     photo -> split -> embedder.embed_zooms + keypoints.extract -> vectors.Index.candidates -> verify.verify
-          -> silhouettes.compared, where keypoints agree on none -> verdict.decide -> Recognition
+          -> overlay.compared, where keypoints agree on none -> verdict.decide -> Recognition
 
 A photo of many pins has keypoints taken and searched once, as a whole; known pins that are seen that way (`sightings`)
 part and complete what split found, and every crop gets its share.
@@ -211,7 +211,8 @@ class Recognizer:
 
     def fused(self, answer: Recognition, others: Sequence[tuple[Photo, Role]]) -> Recognition:
         """Return the answer for a pin's face with what further photos of the same pin say: reverse, clasp, mark."""
-        return _checked(further_photos.fused(answer, others, self.catalogue, self.model, self.ranking))
+        scale = self.index.manifest.scale
+        return _checked(further_photos.fused(answer, others, self.catalogue, self.model, self.ranking, scale))
 
     def hits(self, crops: Sequence[Crop], *, depth: int = 5, evidence: Evidence = Evidence.BOTH) -> list[list[Hit]]:
         """Return the candidates of each crop with all their evidences, in no order; at least `depth` by each
@@ -242,6 +243,18 @@ class Recognizer:
                 checked = overlay.compared(crop.image, crop.outline, checked, references)
         shown = {hit.image_id for hit in head}
         return checked + [hit for hit in candidates if hit.image_id not in shown]
+
+    def without_others(self, crop: Crop, hits: Sequence[Hit], kept: Sequence[Hit]) -> list[Hit]:
+        """Return those of a crop's hits that are `kept`, as they were if the catalogue had no others.
+
+        Outlines are laid over one another where no keypoints agree, and they may have agreed on another entry alone.
+        """
+        if verdict.agrees(kept) or not verdict.agrees(hits):
+            return list(kept)
+        held = self._references(_head(kept))
+        lain = overlay.compared(crop.image, crop.outline, [hit for hit, _ in held], [one for _, one in held])
+        by_photo = {hit.image_id: hit for hit in lain}
+        return [by_photo.get(hit.image_id, hit) for hit in kept]
 
     def _looked_up(self, crop: Crop) -> Crop:
         """The crop with its own keypoints and what the index says of them."""
@@ -297,7 +310,7 @@ def _checked(answer: Recognition) -> Recognition:
     """Say what to look at where the choice is left open."""
     entries = {match.entry.entry_id: match.entry for match in answer.matches}
     members = [entries[entry_id] for entry_id in answer.members]
-    return replace(answer, checks=checks(members)) if members else answer
+    return replace(answer, checks=checks(members))
 
 
 def _head(candidates: Sequence[Hit]) -> list[Hit]:

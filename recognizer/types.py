@@ -39,6 +39,7 @@ class Verdict(StrEnum):
 
     MATCH = "match"
     FAMILY = "family"
+    NEW_VARIANT = "new_variant"
     UNKNOWN = "unknown"
     NOT_A_PIN = "not_a_pin"
 
@@ -268,7 +269,9 @@ class Recognition:
     `outline` is the pin's closed contour, (n, 2) float32, and `rectangle` (4, 2) float32 the corners of the smallest
     turned rectangle around it, clockwise, both x, y in pixels of the photo and None where the box is all that is known;
     `score` says how sure it is that a pin is there, 0 to 1. `members` are the entry_ids, best first, between which a
-    `family` leaves the choice, and `checks` what to look at to choose.
+    `family` leaves the choice, and `checks` what to look at to choose. `drawing` says how likely the drawing of the
+    first entry is right, `lacking` how likely the catalogue has not the variant shown where it is, each 0
+    to 1; `variants` are the entry_ids that show the drawing, the first entry's among them.
     """
 
     box: Box
@@ -279,3 +282,6 @@ class Recognition:
     rectangle: Float32 | None = field(default=None, compare=False)
     score: float = 1.0
     members: tuple[str, ...] = ()
+    drawing: float = 0.0
+    lacking: float = 0.0
+    variants: tuple[str, ...] = ()

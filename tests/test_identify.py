@@ -237,7 +237,7 @@ def test_seconds_add_up_by_stage(recognizer: Recognizer, photos: list[Photo]) ->
 
 def test_another_ranking_may_be_given(data: Path, photos: list[Photo]) -> None:
     held = verdict.ranking()
-    never = replace(held, bias=-50.0, drawing_bias=-50.0)
+    never = replace(held, drawing_bias=-50.0)
     with Catalogue.open(data) as catalogue:
         index = Index.open(data / "index")
         recognizer = Recognizer(catalogue, index, embedder.load(index.manifest.model), never)

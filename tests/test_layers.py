@@ -62,6 +62,8 @@ THIRD_PARTY: dict[str, set[str]] = {
     "alembic": {"catalogue.database", "catalogue.migrations"},
     "openpyxl": {"catalogue.imports"},
     "httpx": {"catalogue.fetching"},
+    "protego": {"catalogue.fetching"},
+    "filelock": {"index"},
     "jinja2": {"reports", "web"},
     "segno": {"reports.want_sheet"},
     "resvg_py": {"training"},

@@ -22,14 +22,15 @@ from numpy.typing import NDArray
 
 from recognizer.decision import calibration, verdict
 from recognizer.decision.calibration import Calibration
-from recognizer.decision.verdict import Measured, Ranking
+from recognizer.decision.verdict import FALSE_MATCHES, Measured, Ranking
 from recognizer.errors import CatalogueError, PhotoError
 from recognizer.identify import Recognizer
 from recognizer.types import Photo, Role, Status
 from recognizer.vision.photos import open_photo
 from training import augment
+from training.cases import Case, case_of, left_out
 from training.data import cutout
-from training.rank import FALSE_MATCHES, FOLDS, LACKING, Case, case_of, figures_of, judge, left_out
+from training.rank import FOLDS, LACKING, figures_of, judge, operating, with_left_out
 
 MOST_DRAWN: Final = 400
 """Entries that are photographed where there are no queries."""
@@ -78,22 +79,19 @@ def calibrate(
 
 
 def fitted(cases: Sequence[Case], shipped: Ranking, rate: float) -> Ranking:
-    """Return the shipped ranking with its probabilities bent to these cases, and its thresholds for `rate`."""
-    lacking = [case for case in map(left_out, cases) if case.hits]
-    asked = [*cases, *lacking]
-    weight = np.concatenate([np.ones(len(cases)), np.full(len(lacking), LACKING)])
+    """Return the shipped ranking with its chance of the drawing bent to these cases, and its thresholds for `rate`."""
+    asked = with_left_out(cases)
+    weight = np.concatenate([np.ones(len(cases)), np.full(len(asked) - len(cases), LACKING)])
     judged = [judge(case, shipped) for case in asked]
-    telling = np.array([at < len(cases) or not verdict.agrees(case.hits) for at, case in enumerate(asked)])
-    slope, offset = _platt(np.array([_logit(one.chance) for one in judged]), [one.right for one in judged], weight)
+    # What is left out while a variant stays shows a drawing that the catalogue still has: it says nothing of drawings.
+    telling = np.array([at < len(cases) or one.drawn or not one.seen for at, one in enumerate(judged)])
     drawn = np.array([one.drawn for one in judged])[telling]
-    drawings = np.array([_logit(one.chance_drawn) for one in judged])[telling]
-    drawn_slope, drawn_offset = _platt(drawings, drawn, weight[telling])
+    logits = np.array([_logit(one.chances.drawing) for one in judged])[telling]
+    slope, offset = _platt(logits, drawn, weight[telling])
     model = replace(
         shipped,
-        signs=tuple(slope * value for value in shipped.signs),
-        bias=slope * shipped.bias + offset,
-        drawing=tuple(drawn_slope * value for value in shipped.drawing),
-        drawing_bias=drawn_slope * shipped.drawing_bias + drawn_offset,
+        drawing=tuple(slope * value for value in shipped.drawing),
+        drawing_bias=slope * shipped.drawing_bias + offset,
     )
     return measured(cases, model, rate)
 
@@ -101,18 +99,15 @@ def fitted(cases: Sequence[Case], shipped: Ranking, rate: float) -> Ranking:
 def measured(cases: Sequence[Case], model: Ranking, rate: float) -> Ranking:
     """Return the ranking with what these cases say of its thresholds, and the thresholds for `rate`.
 
-    The unknown pins are those of the cases; where these are too few to tell so small a rate, also the cases with their
-    entries left out. What is known stays as the ranking has it where the cases have none.
+    Every known case is asked with its entry left out as well. What the cases say nothing of stays as the ranking has
+    it: how sure right answers are where none is known, and all of variants where none is left out beside its variants.
     """
-    unknown = [case for case in cases if case.answer is None]
-    if len(unknown) * rate < 1:
-        unknown += [left for case in cases if case.answer is not None and (left := left_out(case)).hits]
-    known = [case for case in cases if case.answer is not None]
-    right = [(case, one) for case in known if (one := judge(case, model)).right]
-    held = Measured(
-        _parted([(case, one.chance) for case, one in right]) if right else model.measured.known,
-        _parted([(case, judge(case, model).chance) for case in unknown]),
-    )
+    asked = with_left_out(cases)
+    held = operating(asked, replace(model, measured=Measured()), rate).measured
+    if not any(held.known):
+        held = replace(held, known=model.measured.known)
+    if not held.same or not held.lacking:
+        held = replace(held, same=model.measured.same, lacking=model.measured.lacking)
     return replace(model, measured=held).at(rate)
 
 
@@ -178,12 +173,6 @@ def _drawn(
         if progress:
             progress(done, len(chosen))
     return cases
-
-
-def _parted(rows: Sequence[tuple[Case, float]]) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    agreed = sorted(chance for case, chance in rows if verdict.agrees(case.hits))
-    apart = sorted(chance for case, chance in rows if not verdict.agrees(case.hits))
-    return tuple(agreed), tuple(apart)
 
 
 def _platt(

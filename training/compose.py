@@ -19,6 +19,7 @@ from recognizer.types import UInt8Image
 from training import render
 from training.designs import Design
 from training.grounds import Field, colour, folds, ground, noise, stamp
+from training.packing import Shelves
 from training.render import camera, drop_shadow, posed
 
 Ids = NDArray[np.int32]
@@ -66,7 +67,8 @@ def bank(designs: Sequence[Design], folder: Path, count: int, seed: int = 0, pri
                 drawings = [designs[int(i)].read() for i in rng.integers(len(designs), size=drawn)]
                 sprites[row] = strike(drawings, rng)
             sprites.flush()
-            part.rename(file)
+            del sprites  # Windows renames no file that is mapped
+            part.replace(file)
         held: NDArray[np.uint8] = np.load(file, mmap_mode="r")
         return held
 
@@ -203,12 +205,15 @@ def collage(drawings: Sequence[UInt8Image], rng: np.random.Generator) -> UInt8Im
 
 
 def scene(bank: Bank, rng: np.random.Generator, size: int) -> tuple[UInt8Image, Ids]:
-    """Compose a picture as they occur: two in five show one pin, the rest lots of 2 to 60.
+    """Compose a picture as they occur: a third show one pin, two in five lots of 2 to 60, the rest a full board.
 
     Returns (size, size, 3) uint8 RGB and (size, size) int32, 0 for ground and 1... for the pins.
     """
-    if rng.random() < 0.4:
+    chance = rng.random()
+    if chance < 0.3:
         return single(bank, rng, size)
+    if chance < 0.6:
+        return packed(bank, rng, size, size)
     return lot(bank, rng, size, size, round(float(np.exp(rng.uniform(np.log(2), np.log(60))))))
 
 
@@ -277,6 +282,57 @@ def lot(bank: Bank, rng: np.random.Generator, height: int, width: int, count: in
         hand(field, rng, rng.uniform(0, 1, 2) * (width, height), extent, ids)
     _lamp(field, rng)
     return camera(field, rng), _kept(ids)
+
+
+def packed(bank: Bank, rng: np.random.Generator, height: int, width: int) -> tuple[UInt8Image, Ids]:
+    """Compose a window on a board that is full of pins, rows packed by their shapes: gaps of 0 to a pin's width.
+
+    The window is as the program sees a dense lot once it looks at the scale of its pins; those at its rim are cut. Half
+    of the boards have the colour of their pins: pale enamel on white canvas, dark on dark.
+    Returns (height, width, 3) uint8 RGB and (height, width) int32 ids, 1... in order of laying down.
+    """
+    pale = (None, None, True, False)[int(rng.integers(4))]
+    field = ground(rng, height, width, bank.prints, plain=0.7).astype(np.float32)
+    if pale is not None:
+        tone = rng.uniform(195, 250) if pale else rng.uniform(10, 60)
+        field = tone + rng.normal(0, 5, 3).astype(np.float32) + (field - field.mean(axis=(0, 1))) * rng.uniform(0, 0.5)
+        field = np.asarray(field, np.float32)
+    ids = np.zeros((height, width), np.int32)
+    extent = float(np.exp(rng.uniform(np.log(48), np.log(150))))
+    gap = 0.0 if rng.random() < 0.35 else extent * float(np.exp(rng.uniform(np.log(0.01), np.log(0.7))))
+    uneven, spread = rng.random() < 0.5, (0.05, 0.12, 0.3)[int(rng.integers(3))]
+    upright = rng.random() < 0.7
+    alike, shared = _alike(bank, rng)
+    shelves = Shelves(height, width, extent, -rng.uniform(0, 1) * extent)
+    laid = True
+    while laid and shelves.row(-rng.uniform(0.2, 1.2) * extent) < height:
+        laid = False
+        while True:
+            span = float(np.clip(extent * np.exp(rng.normal(0, spread)), 24, 0.9 * min(height, width)))
+            chosen = alike[int(rng.integers(len(alike)))] if alike else _toned(bank, rng, pale)
+            degrees = float(rng.normal(0, 8) if upright else _tilted(rng)) if shared is None else shared
+            side = int(span * 1.3) + 4
+            tilt = float(rng.uniform(0, 0.05))
+            patch = posed(chosen.picture, rng, span, degrees, (side, side), tilt, (side / 2, side / 2))
+            solid = patch[:, :, 3] > (0.5 * NECK if chosen.hangs else 0.5)
+            place = shelves.lay(solid, gap * float(rng.uniform(0, 2)) if uneven else gap)
+            if place is None:
+                break
+            laid = True
+            _lay(field, ids, patch, solid, np.array(place), rng, span)
+    if rng.random() < 0.1:
+        _tag(field, rng, ids)
+    _lamp(field, rng)
+    return camera(field, rng), _kept(ids)
+
+
+def _toned(bank: Bank, rng: np.random.Generator, pale: bool | None) -> Picked:
+    """Choose a pin: the palest of four, the darkest of four, or any where `pale` is None."""
+    if pale is None or rng.random() < 0.3:
+        return _picked(bank, rng)
+    some = [_picked(bank, rng) for _ in range(4)]
+    tones = [float(one.picture[::8, ::8, :3][one.picture[::8, ::8, 3] > 128].mean()) for one in some]
+    return some[int(np.nanargmax(tones) if pale else np.nanargmin(tones))]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

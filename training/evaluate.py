@@ -20,7 +20,8 @@ from recognizer.catalogue.store import Catalogue
 from recognizer.errors import PhotoError
 from recognizer.measuring.metrics import mean_reciprocal_rank, recall_at
 from recognizer.search.embedder import Embedder
-from recognizer.types import CatalogueEntry, Float32, Status, UInt8Image
+from recognizer.search.similarity import similarities
+from recognizer.types import CatalogueEntry, Status, UInt8Image
 from recognizer.vision.photos import open_photo
 from training import augment
 from training.data import cutout, parted, photos_of
@@ -121,13 +122,6 @@ def marked(model: Embedder, exam: Exam) -> Marks:
         ranks[row] = 1 + int((scores > true).sum()) + (int((scores == true).sum()) - 1)
         best.append(str(entries[int(np.argmax(scores))]))
     return Marks(ranks, tuple(best))
-
-
-def similarities(asked: Float32, held: Float32) -> Float32:
-    """Return how like one query's zooms (zooms, dim) are to pictures' (n, zooms, dim), as the index measures it before
-    it is brought to one scale."""
-    cosines = np.einsum("qd,nzd->nqz", asked, held)
-    return np.asarray((cosines.max(axis=(1, 2)) + 0.5 * cosines[:, 0, 0]) / 1.5, np.float32)
 
 
 def summary(figures: dict[str, dict[str, float]]) -> dict[str, Any]:

@@ -25,6 +25,7 @@ import sqlalchemy as sa
 
 from recognizer.catalogue import picture_files, tables
 from recognizer.catalogue.store import QUERIES, Catalogue
+from recognizer.catalogue.table_cells import safe_cell
 from recognizer.errors import CatalogueError, EntryNotFound
 from recognizer.files import make_folder, write_whole
 from recognizer.types import Box, Photo, Role, Status
@@ -249,7 +250,8 @@ def write_queries(catalogue: Catalogue, path: Path) -> int:
     writer.writerow(("image", "entry_id"))
     pairs = corrected_queries(catalogue)
     base = path.resolve().parent
-    writer.writerows((os.path.relpath(picture.resolve(), base), entry_id or "") for picture, entry_id in pairs)
+    rows = ((os.path.relpath(picture.resolve(), base), entry_id or "") for picture, entry_id in pairs)
+    writer.writerows(map(safe_cell, row) for row in rows)
     write_whole(path, text.getvalue().encode(), CatalogueError)
     return len(pairs)
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from recognizer.catalogue.imports.cells import COLUMNS, OF_ENTRY, parsed, shown
 from recognizer.catalogue.store import Catalogue
+from recognizer.catalogue.table_cells import safe_row
 from recognizer.errors import CatalogueError
 from recognizer.files import write_whole
 from recognizer.types import CatalogueEntry, CatalogueImage
@@ -41,7 +42,7 @@ def export_csv(catalogue: Catalogue, path: Path) -> ExportReport:
         of.setdefault(image.entry_id, []).append(image)
     base = os.path.relpath(catalogue.picture_folder.resolve(), path.parent.resolve())
     for entry in entries:
-        writer.writerows(_rows(entry, of.get(entry.entry_id, []), Path(base).as_posix(), notes))
+        writer.writerows(map(safe_row, _rows(entry, of.get(entry.entry_id, []), Path(base).as_posix(), notes)))
     write_whole(path, text.getvalue().encode(), CatalogueError)
     return ExportReport(len(entries), len(images), tuple(notes))
 

@@ -16,9 +16,9 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from typing import Final
-from urllib.robotparser import RobotFileParser
 
 import httpx
+from protego import Protego
 
 from recognizer import program_version
 from recognizer.catalogue.store import Catalogue
@@ -136,7 +136,7 @@ class _Host:
     name: str
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)
     asking: asyncio.Lock = field(default_factory=asyncio.Lock)
-    robots: dict[str, RobotFileParser | None] = field(default_factory=dict)
+    robots: dict[str, Protego | None] = field(default_factory=dict)
     next_at: float = 0.0
     pause: float = 0.0
     failures: int = 0
@@ -333,9 +333,9 @@ class _Run:
             return True
         delay = rules.crawl_delay(AGENT)
         host.pause = max(self._manners.pause, min(float(delay or 0), LONGEST_WAIT))
-        return rules.can_fetch(AGENT, str(url))
+        return rules.can_fetch(str(url), AGENT)
 
-    async def _robots(self, client: httpx.AsyncClient, origin: str) -> RobotFileParser | None:
+    async def _robots(self, client: httpx.AsyncClient, origin: str) -> Protego | None:
         """The rules of an origin, None where it has none; an answer of 500 and above forbids all for now."""
         address = f"{origin}/robots.txt"
         for _ in range(self._manners.redirects + 1):
@@ -357,9 +357,7 @@ class _Run:
                     text += part
                     if len(text) > _ROBOTS_BYTES:
                         break
-                rules = RobotFileParser()
-                rules.parse(text[:_ROBOTS_BYTES].decode("utf-8-sig", "replace").splitlines())
-                return rules
+                return Protego.parse(text[:_ROBOTS_BYTES].decode("utf-8-sig", "replace"))
         return None
 
 

@@ -16,6 +16,7 @@ import sqlalchemy as sa
 from recognizer.catalogue import tables
 from recognizer.catalogue.folding import fold
 from recognizer.catalogue.store import Catalogue
+from recognizer.catalogue.table_cells import plain_cell, safe_cell
 from recognizer.catalogue.tables import holding as _holding
 from recognizer.collecting.condition import condition_of
 from recognizer.errors import CatalogueError
@@ -397,7 +398,7 @@ def _read_table(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
     if "number" not in reader.fieldnames:
         raise CatalogueError(f"{path.name}: no column number; its first line must name {', '.join(LIST_COLUMNS)}")
     for row in reader:
-        cells = {name: (value or "").strip() for name, value in row.items() if name}
+        cells = {name: plain_cell((value or "").strip()) for name, value in row.items() if name}
         if any(cells.values()):
             yield reader.line_num, cells
 
@@ -410,6 +411,7 @@ def write_list(path: Path, rows: Iterable[tuple[CatalogueEntry, Holding]]) -> in
         writer.writerow(LIST_COLUMNS)
         for entry, held in rows:
             said = [held.count, held.jar, held.price, held.note, held.condition]
-            writer.writerow([entry.number, entry.title or entry.title_en, entry.entry_id, *said])
+            cells = [entry.number, entry.title or entry.title_en, entry.entry_id, *said]
+            writer.writerow([safe_cell(cell) for cell in cells])
             count += 1
     return count

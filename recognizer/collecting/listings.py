@@ -1,15 +1,18 @@
 """Listings: the lots of a sale and their pictures, from picture files, folders, or eBay Browse ItemSummary lines.
 
-An ItemSummary is a JSON object of eBay's Browse API, one a line; of it `itemId`, `title`, `price`, `conditionId` and
-`itemWebUrl` are read. Its pictures lie beside the file or in a folder of one's own, named by the `itemId`: znachki
-never fetches them.
+An ItemSummary is a JSON object of eBay's Browse API: one a line, alone, in an array, or in the answer of a search as it
+comes, `{"itemSummaries": [...]}`, a line or a file for each page. Of it `itemId`, `title`, `price`, `conditionId` and
+`itemWebUrl` are read. Its pictures lie beside the file or in a folder of one's own,
+named by the `itemId`: znachki never fetches them.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
@@ -45,66 +48,145 @@ class Unread:
     reason: str
 
 
-def read(sources: Iterable[Path], pictures: Path | None = None) -> tuple[list[Listing], list[Unread]]:
-    """Return the listings of files, folders and `.jsonl` files in their order, and what gave none.
+def read(
+    sources: Iterable[Path], pictures: Path | None = None, notes: list[str] | None = None
+) -> tuple[list[Listing], list[Unread]]:
+    """Return the listings of files, folders and files of ItemSummaries in their order, and what gave none.
 
     `pictures` is the folder with the pictures of listings; without it they lie beside their file. A picture named twice
-    counts once.
+    counts once, and so does a copy of it in the same listing or among pictures without one: that goes to `notes`.
     """
     listings: list[Listing] = []
     unread: list[Unread] = []
     for source in sources:
         if source.is_dir():
+            before = len(listings)
+            for file in sorted(source.glob("*.json*")):
+                if _holds_items(file):
+                    _read_items(file, pictures or source, listings, unread)
             found = list_photos(source)
             listings += [Listing(str(path), (path,)) for path in found]
-            if not found:
+            if len(listings) == before:
                 unread.append(Unread(str(source), "no photos in this folder; name one that has some"))
-        elif source.suffix.lower() in (".jsonl", ".ndjson"):
-            _read_lines(source, pictures or source.parent, listings, unread)
+        elif source.suffix.lower() in (".jsonl", ".ndjson", ".json"):
+            _read_items(source, pictures or source.parent, listings, unread)
         elif source.exists():
             listings.append(Listing(str(source), (source,)))
         else:
             unread.append(Unread(str(source), "no such file or folder"))
-    return _once(listings), unread
+    return _once(listings, [] if notes is None else notes), unread
 
 
-def _once(listings: Sequence[Listing]) -> list[Listing]:
+def _once(listings: Sequence[Listing], notes: list[str]) -> list[Listing]:
     """The listings, each picture and each key but once; a line that tells a listing again is the newer one."""
     newest = {listing.key: listing for listing in listings}
     seen: set[Path] = set()
+    alone: dict[str, Path] = {}
     kept = []
     for listing in newest.values():
-        pictures = tuple(path for path in listing.pictures if path not in seen)
-        seen.update(pictures)
+        bare = listing.pictures == (Path(listing.key),)
+        copies = alone if bare else {}
+        pictures = []
+        for path in listing.pictures:
+            if path in seen:
+                continue
+            seen.add(path)
+            content = _content(path)
+            if content and (first := copies.setdefault(content, path)) != path:
+                notes.append(f"{path}: the same picture as {first}, counted once")
+            else:
+                pictures.append(path)
         if pictures:
-            kept.append(replace(listing, pictures=pictures))
+            kept.append(replace(listing, pictures=tuple(pictures)))
     return kept
 
 
-def _read_lines(file: Path, pictures: Path, listings: list[Listing], unread: list[Unread]) -> None:
+def _content(path: Path) -> str:
+    """The sha256 of a picture's file, "" where it is empty or cannot be read."""
     try:
-        lines = file.read_text(encoding="utf-8-sig").splitlines()
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest() if path.stat().st_size else ""
+    except OSError:
+        return ""
+
+
+def _holds_items(file: Path) -> bool:
+    """Whether a file in a folder of pictures seems to hold ItemSummaries."""
+    try:
+        with file.open("rb") as opened:
+            head = opened.read(1 << 16)
+    except OSError:
+        return False
+    return b'"itemSummaries"' in head or b'"itemId"' in head
+
+
+def _read_items(file: Path, pictures: Path, listings: list[Listing], unread: list[Unread]) -> None:
+    try:
+        text = file.read_text(encoding="utf-8-sig")
         held = _by_item(list_photos(pictures))
     except (OSError, UnicodeDecodeError, PhotoError) as error:
         unread.append(Unread(str(file), f"cannot be read ({error})"))
         return
-    for row, line in enumerate(lines, 1):
-        if not line.strip():
-            continue
+    for place, item in _items(file, text, unread):
         try:
-            listing = _listing(json.loads(line), held)
+            listing = _listing(item, held)
         except (ValueError, TypeError, KeyError) as error:
-            unread.append(Unread(f"{file}:{row}", f"no ItemSummary ({error})"))
+            unread.append(Unread(place, f"no ItemSummary ({error})"))
             continue
         if listing.pictures:
             listings.append(listing)
         else:
-            unread.append(
-                Unread(
-                    f"{file}:{row}",
-                    f"no picture of {listing.key} in {pictures}; name it {plain(listing.key)}.jpg",
-                )
-            )
+            name = f"{plain(listing.key)}.jpg"
+            reason = f"no picture of {listing.key} in {pictures}; name it {name}"
+            known = _addresses(item)
+            unread.append(Unread(place, reason + (f" (it is at {', '.join(known)})" if known else "")))
+
+
+def _items(file: Path, text: str, unread: list[Unread]) -> Iterator[tuple[str, Any]]:
+    """Each ItemSummary of a text with its place: "FILE:7" of a line, "FILE:item 7" of a whole document."""
+    with suppress(ValueError, RecursionError):
+        for number, item in enumerate(_opened(json.loads(text)), 1):
+            yield (f"{file}:1" if number == 1 and "\n" not in text.strip() else f"{file}:item {number}"), item
+        return
+    if file.suffix.lower() == ".json" and not _opens_with_record(text):
+        unread.append(Unread(str(file), "no JSON of ItemSummaries, or cut short; save it anew"))
+        return
+    for row, line in enumerate(text.splitlines(), 1):
+        if not line.strip():
+            continue
+        try:
+            several = _opened(json.loads(line))
+        except (ValueError, RecursionError) as error:
+            unread.append(Unread(f"{file}:{row}", f"no ItemSummary ({error})"))
+            continue
+        yield from ((f"{file}:{row}", item) for item in several)
+
+
+def _opens_with_record(text: str) -> bool:
+    try:
+        return isinstance(json.loads(text.lstrip().partition("\n")[0]), dict)
+    except (ValueError, RecursionError):
+        return False
+
+
+def _opened(document: Any) -> list[Any]:
+    """The items of a page of a search, of an array of items or pages, or of one item."""
+    if isinstance(document, list):
+        return [item for one in document for item in _opened(one)]
+    if isinstance(document, dict) and "itemId" not in document:
+        if isinstance(document.get("itemSummaries"), list):
+            return list(document["itemSummaries"])
+        if document.get("total") == 0:
+            return []  # a search that found nothing
+    return [document]
+
+
+def _addresses(item: Any) -> list[str]:
+    """Where the pictures of an ItemSummary lie on the web, the main one first."""
+    further = item.get("additionalImages")
+    images = [item.get("image"), *(further if isinstance(further, list) else [])]
+    found = [one.get("imageUrl") for one in images if isinstance(one, dict)]
+    return [address for address in found if isinstance(address, str)]
 
 
 def _listing(item: Any, held: Mapping[str, Sequence[Path]]) -> Listing:

@@ -122,6 +122,8 @@ class Marker:
             return Mark.NONE
         if pin.entry_id is None or pin.verdict is Verdict.UNKNOWN:
             return Mark.UNKNOWN
+        if pin.verdict is Verdict.NEW_VARIANT:
+            return Mark.UNSURE  # whoever owns the entry may still lack this variant of it
         may_be = {self._today(one) for one in (pin.entry_id, *pin.variants)}
         if pin.verdict is Verdict.MATCH:
             may_be = {self._today(pin.entry_id)}

@@ -98,7 +98,7 @@ def rate_option(command: _Command) -> _Command:
         "--false-match-rate",
         type=click.FloatRange(0, 1),
         metavar="SHARE",
-        help="Share of pins that the catalogue lacks which may be called a match; 0.01 unless calibrated otherwise.",
+        help="Share of pins that the catalogue lacks which may be called a match; 0.005 unless calibrated otherwise.",
     )(command)
 
 

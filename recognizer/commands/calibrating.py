@@ -32,8 +32,8 @@ def calibrate(queries: Path | None, false_match_rate: float | None, data: Path, 
     from recognizer.catalogue.imports import read_queries
     from recognizer.catalogue.store import Catalogue
     from recognizer.commands.evaluating import check_queries
+    from recognizer.decision.verdict import FALSE_MATCHES
     from training.calibrate import calibrate as fit
-    from training.rank import FALSE_MATCHES
 
     rate = FALSE_MATCHES if false_match_rate is None else false_match_rate
     asked = read_queries(queries) if queries is not None else []

@@ -100,8 +100,11 @@ def _asked(path: Path, pin: int | None, data: Path, *, one: bool) -> tuple[Query
             manifest = recognizer.index.manifest
             return query_of(photo, held, ending, box), offered, manifest.fingerprint, manifest.digest
     except (IndexError_, ModelError) as error:
+        if pin is not None:  # another way of splitting may count other pins, or in another order
+            raise click.ClickException(f"--pin counts the pins of an answer, and nothing answers: {error}") from error
         click.echo(f"note: not compared with an answer: {error}", err=True)
-    return query_of(photo, held, ending, _meant(path, split(photo), pin, one)[1]), "", "", ""
+    _meant(path, split(photo), pin, one)  # raises where the photo shows several
+    return query_of(photo, held, ending), "", "", ""
 
 
 def _meant(path: Path, crops: Sequence[Crop], pin: int | None, one: bool) -> tuple[Crop, Box | None]:

@@ -42,6 +42,7 @@ def discover(
     from recognizer.reports.discover_report import write_discovered
     from recognizer.search import embedder
     from recognizer.search.index import read_manifest
+    from recognizer.search.similarity import OF_BASE
 
     if (accept is None) != (number is None) or (accept is not None and (title is None or jobs)):
         raise click.UsageError("to accept give --accept CLUSTER --number N --title T, and no folders")
@@ -58,7 +59,9 @@ def discover(
         with progress_bar("crops", "pins") as progress:
             new, notes = discoveries.gather(folder, jobs, model, progress=progress)
         with progress_bar("compare", "pairs") as progress:
-            clusters = discoveries.cluster(folder, catalogue, model.fingerprint, progress=progress)
+            clusters = discoveries.cluster(
+                folder, catalogue, model.fingerprint, scale=manifest.scale if manifest else OF_BASE, progress=progress
+            )
         result = discoveries.write_json(folder, clusters)
         proposed = write_discovered(folder, clusters)
     for note in notes:

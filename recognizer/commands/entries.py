@@ -32,30 +32,40 @@ FORMATS: Final = ("table", "folder", "goskatalog", "smithsonian", "commons", "co
 @click.option(
     "--guess", is_flag=True, help="Print a column map for a table with a header of its own, to be looked over."
 )
+@click.option(
+    "--encoding", default="", metavar="NAME", help="How a text table is written, where that is not found out."
+)
 @click.option("--dry-run", is_flag=True, help="Say what would change, and change nothing.")
 @data_option
 @json_option
 def import_(
-    source: Path, kind: str | None, map_: Path | None, guess: bool, dry_run: bool, data: Path, as_json: bool
+    source: Path,
+    kind: str | None,
+    map_: Path | None,
+    guess: bool,
+    encoding: str,
+    dry_run: bool,
+    data: Path,
+    as_json: bool,
 ) -> None:
     """Bring a catalogue table, a folder of pictures or another program's data into the catalogue.
 
-    A table is CSV in UTF-8 or XLSX with a header; of its columns only entry_id must be there, `image` is a path
-    relative to the table or an address, from which `znachki fetch` brings the picture. A table with other columns is
-    read by a map: `znachki import --guess FILE > map.toml`, then `znachki import FILE --map map.toml`. A folder without
-    catalogue.csv is read by the pictures' names: NUMBER.jpg, NUMBER_reverse.jpg, NUMBER/face_2.jpg. The whole source
-    enters or, where a row is wrong, nothing of it. Importing again changes nothing.
+    A table is CSV or XLSX with a header; of its columns only entry_id must be there, `image` is a path relative to the
+    table or an address, from which `znachki fetch` brings the picture. A table whose columns have other names is read
+    by a guess where those leave no doubt, else by a map: `znachki import --guess FILE > map.toml`, then `znachki import
+    FILE --map map.toml`. A folder without catalogue.csv is read by the pictures' names: NUMBER.jpg, NUMBER_reverse.jpg,
+    NUMBER/face_2.jpg. The whole source enters or, where a row is wrong, nothing of it. Importing again changes nothing.
     """
     from recognizer.catalogue.imports import guess_map, import_source, read_map, write_map
 
     if guess:
         if map_ is not None or dry_run:
             raise click.UsageError("--guess prints a map and imports nothing; give it alone")
-        click.echo(write_map(guess_map(source)), nl=False)
+        click.echo(write_map(guess_map(source, encoding=encoding)), nl=False)
         return
     mapping = None if map_ is None else read_map(map_)
     with _opened(data, dry_run) as catalogue, progress_bar("import") as progress:
-        report = import_source(catalogue, source, kind, mapping, progress, dry_run=dry_run)
+        report = import_source(catalogue, source, kind, mapping, progress, dry_run=dry_run, encoding=encoding)
     if as_json:
         print_json(asdict(report))
     else:

@@ -226,6 +226,7 @@ def ask_all(
 
 def _ask(recognizer: Recognizer, path: Path, entry_id: str | None, px: int | None, evidence: Evidence) -> Result:
     from recognizer.measuring.metrics import merged, rank_of, scores_of
+    from recognizer.reports.answers import SURE
     from recognizer.types import Verdict
 
     start = time.perf_counter()
@@ -237,7 +238,7 @@ def _ask(recognizer: Recognizer, path: Path, entry_id: str | None, px: int | Non
     answers = merged(recognitions)
     rank = rank_of(entry_id, scores_of(answers))
     best = answers[0] if answers else None
-    claimed = best is not None and best[1].verdict in (Verdict.MATCH, Verdict.FAMILY)
+    claimed = best is not None and best[1].verdict in SURE
     wrong = claimed if entry_id is None else rank != 1
     return Result(
         path,

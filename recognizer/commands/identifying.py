@@ -229,10 +229,12 @@ class _Csv(_Text):
 
     def answer(self, answer: Answer) -> None:
         """Print one answer's rows."""
+        from recognizer.catalogue.table_cells import safe_row
         from recognizer.reports.answers import answer_rows
 
         text = io.StringIO(newline="")
-        csv.DictWriter(text, self._columns, lineterminator="\n").writerows(answer_rows(answer, self._systems))
+        rows = map(safe_row, answer_rows(answer, self._systems))
+        csv.DictWriter(text, self._columns, lineterminator="\n").writerows(rows)
         if text.tell():
             echo(text.getvalue().removesuffix("\n"))
 

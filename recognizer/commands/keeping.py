@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -124,28 +124,36 @@ def restore(file: Path, force: bool, partial: bool, data: Path, as_json: bool) -
 
 
 @click.command()
+@click.option("--tidy", is_flag=True, help="Remove pictures that nothing names, as a killed import leaves them.")
 @data_option
 @json_option
-def check(data: Path, as_json: bool) -> None:
+def check(tidy: bool, data: Path, as_json: bool) -> None:
     """Look for damage in the database, every picture, the models and the index; the exit code is 1 where there is some.
 
     Each damaged file is named with the cure; what else works goes on working. `znachki index --check` says whether the
     index is up to date.
     """
     from index.damage import damaged
-    from recognizer.exchange.backup import check_folder
+    from recognizer.errors import CatalogueError
+    from recognizer.exchange import backup as saving
 
     with progress_bar("check") as progress:
-        found = check_folder(data, progress)
+        found = saving.check_folder(data, progress)
     with progress_bar("check index") as progress:
         found += damaged(data, progress)
+    left: list[str] = []
+    with suppress(CatalogueError):  # a damaged database was told above
+        left = saving.tidy(data) if tidy else saving.left_over(data)
     if as_json:
-        print_json({"damaged": [list(one) for one in found]})
+        print_json({"damaged": [list(one) for one in found], "left_over": left})
     elif not found:
         click.echo("database, pictures, models and index are whole")
     if not as_json:
         for name, what in found:
             click.echo(f"{name}: {what}")
+    if left and not as_json:
+        what = "removed" if tidy else "named by nothing; `znachki check --tidy` removes them"
+        click.echo(f"{plural(len(left), 'picture')} {what}: {', '.join(left[:3])}{', ...' if len(left) > 3 else ''}")
     if found:
         raise click.exceptions.Exit(1)
 

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("sources", nargs=-1, type=click.Path(path_type=Path), metavar="PICTURE|FOLDER|LISTINGS.jsonl...")
+@click.argument("sources", nargs=-1, type=click.Path(path_type=Path), metavar="PICTURE|FOLDER|LISTINGS.json...")
 @click.option(
     "--out",
     type=click.Path(file_okay=False, path_type=Path),
@@ -81,10 +81,10 @@ def lot(
 ) -> None:
     """Find and identify every pin on pictures of lots.
 
-    A source is a picture, a folder of them, or listings: eBay Browse ItemSummary objects, one a line, whose pictures
-    are named by itemId. Answers go to the job folder; run again after a kill, it goes on where it stopped, and without
-    a source it goes on with what the folder holds. Pictures that cannot be read are listed at the end, and the exit
-    code is 1.
+    A source is a picture, a folder of them, or listings: the answer of an eBay Browse search as it comes, or its
+    ItemSummary objects, one a line, whose pictures are named by itemId. A copy of a picture in one lot counts once.
+    Answers go to the job folder; run again after a kill, it goes on where it stopped, and without a source it goes on
+    with what the folder holds. Pictures that cannot be read are listed at the end, and the exit code is 1.
 
     A collector who owns or wishes for anything sees which pins he has, which he lacks and, where grades were given to
     his pins and to the lot, which are better than his; and the lots ranked by missing pins for their price.
@@ -102,7 +102,10 @@ def lot(
         _own(own, jar, collector, data, as_json)
         return
     systems = systems_of(numbers)
-    found, unread = listings.read(sources, pictures)
+    notes: list[str] = []
+    found, unread = listings.read(sources, pictures, notes)
+    for note in notes:
+        echo(f"note: {note}", err=True)
     found = [replace(one, condition=one.condition or condition or "") for one in found]
     with open_recognizer(data, model, false_match_rate) as recognizer:
         made_with = f"{recognizer.made_with}/{','.join(systems)}/{k}"
@@ -216,7 +219,10 @@ def split(pictures: tuple[Path, ...], out: Path | None, data: Path, as_json: boo
     from recognizer.vision.photos import encode_png, open_photo
 
     out = out or data / "crops"
-    found, unread = listings.read(pictures)
+    notes: list[str] = []
+    found, unread = listings.read(pictures, notes=notes)
+    for note in notes:
+        echo(f"note: {note}", err=True)
     make_folder(out)
     written: list[dict[str, Any]] = []
     with progress_bar("split") as progress:

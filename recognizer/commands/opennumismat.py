@@ -18,7 +18,7 @@ def export_opennumismat(file: Path, data: Path) -> None:
     `znachki import FILE.db` brings it back with what was changed there; photos beyond the places that a coin has stay
     out.
     """
-    from recognizer.catalogue.imports.write_opennumismat import write_opennumismat
+    from recognizer.catalogue.imports.sources.write_opennumismat import write_opennumismat
     from recognizer.catalogue.store import Catalogue
 
     with Catalogue.open(data) as catalogue:

@@ -20,11 +20,10 @@ import numpy as np
 
 from recognizer.catalogue.store import Catalogue
 from recognizer.decision import verdict
-from recognizer.errors import IndexError_, PhotoError
+from recognizer.errors import PhotoError
 from recognizer.search import embedder
 from recognizer.search.agreement import APART, agreement, as_query, is_copy, nearest
-from recognizer.search.features import embedding_settings
-from recognizer.search.index import Index, read_embeddings, write_embeddings
+from recognizer.search.index import Index
 from recognizer.types import CatalogueImage, Float32, Hit, Role, Status
 from recognizer.vision import crops
 from recognizer.vision.alignment import verify
@@ -284,7 +283,7 @@ class _Auditor:
     def _copies(self) -> Iterable[tuple[int, int, float]]:
         """Rows of the pairs of face photos that are one picture, and how surely."""
         faces = self.faces
-        for row, near in enumerate(nearest(faces.zooms, NEIGHBOURS)):
+        for row, near in enumerate(nearest(faces.zooms, NEIGHBOURS, self.index.manifest.scale)):
             for other, similarity in near:
                 if other <= row or similarity < ALIKE:
                     continue
@@ -389,21 +388,13 @@ class _Auditor:
             yield Finding(Kind.MIXED_ROLES, (image.entry_id,), (image.image_id,), what, mend, abs(float(lead)))
 
     def _looked_at(self, images: Sequence[CatalogueImage]) -> Float32:
-        """Embeddings (n, zooms, dim) of photos that the index does not search, kept beside those that it does."""
-        settings = embedding_settings(self.index.manifest.fingerprint)
-        model: embedder.Embedder | None = None
+        """Embeddings (n, zooms, dim) of photos that the index does not search, taken anew: an audit writes nothing."""
+        model = embedder.load(self.index.manifest.model, self.models)
+        self.index.check_model(model.fingerprint, model.name)
         found = []
         for image in images:
-            try:
-                found.append(read_embeddings(self.index.folder, settings, image.sha256))
-                continue
-            except IndexError_:
-                model = model or embedder.load(self.index.manifest.model, self.models)
-            self.index.check_model(model.fingerprint, model.name)
             crop = crops.single(open_photo(self.catalogue.picture_path(image), image.file))
-            (zooms,) = model.embed_zooms([crop.whole], [crops.lifted(crop)])
-            write_embeddings(self.index.folder, settings, image.sha256, zooms)
-            found.append(zooms)
+            found += list(model.embed_zooms([crop.whole], [crops.lifted(crop)]))
         return np.stack(found)
 
 

@@ -30,6 +30,7 @@ from recognizer.search import index
 from recognizer.search.agreement import Agreement, agreement, is_copy, nearest
 from recognizer.search.embedder import Embedder
 from recognizer.search.features import SETTINGS, embedding_settings, reference_of
+from recognizer.search.similarity import OF_BASE, Scale
 from recognizer.types import Box, CatalogueEntry, CatalogueImage, Crop, Float32, Photo, Reference, Role, Verdict
 from recognizer.vision.crops import lifted, single
 from recognizer.vision.photos import encode_jpeg, open_photo, read_photo
@@ -141,11 +142,19 @@ def picture_of(folder: Path, seen: Seen) -> Path:
     return folder / "crops" / f"{seen.crop}.jpg"
 
 
-def cluster(folder: Path, catalogue: Catalogue, fingerprint: str, *, progress: Progress | None = None) -> list[Cluster]:
+def cluster(
+    folder: Path,
+    catalogue: Catalogue,
+    fingerprint: str,
+    *,
+    scale: Scale = OF_BASE,
+    progress: Progress | None = None,
+) -> list[Cluster]:
     """Put the crops of a folder together that show one pin, those seen most often first.
 
-    Every crop is in one cluster. `fingerprint` names the model that looked at them. Crops that another model looked at
-    are left out: gather them again. `progress` is called with the crops compared and all of them.
+    Every crop is in one cluster. `fingerprint` names the model that looked at them, `scale` is of its similarities.
+    Crops that another model looked at are left out: gather them again. `progress` is called with the crops compared and
+    all of them.
     """
     settings = embedding_settings(fingerprint)
     crops, zooms, references = [], [], []
@@ -158,7 +167,7 @@ def cluster(folder: Path, catalogue: Catalogue, fingerprint: str, *, progress: P
         crops.append(one)
     if not crops:
         return []
-    pairs = compared(np.stack(zooms), references, progress=progress)
+    pairs = compared(np.stack(zooms), references, scale=scale, progress=progress)
     links = [pair for pair in pairs if shows_one_pin(pair[2], pair[3])]
     copies = [pair for pair in pairs if is_copy(pair[3])]
     accepted = _accepted(catalogue, crops)
@@ -168,14 +177,14 @@ def cluster(folder: Path, catalogue: Catalogue, fingerprint: str, *, progress: P
 
 
 def compared(
-    zooms: Float32, references: Sequence[Reference], *, progress: Progress | None = None
+    zooms: Float32, references: Sequence[Reference], *, scale: Scale = OF_BASE, progress: Progress | None = None
 ) -> list[tuple[int, int, float, Agreement]]:
     """Return (row, row, similarity, agreement) of the pairs of crops that are near enough to be looked at.
 
     `zooms` is (n, zooms, dim), `references` belong to it row by row; each pair is given once, the lower row first.
     """
     pairs: dict[tuple[int, int], float] = {}
-    for row, near in enumerate(nearest(zooms, NEIGHBOURS)):
+    for row, near in enumerate(nearest(zooms, NEIGHBOURS, scale)):
         pairs |= {(min(row, other), max(row, other)): likeness for other, likeness in near if likeness >= SIMILAR}
     found = []
     for done, ((first, second), likeness) in enumerate(sorted(pairs.items()), 1):

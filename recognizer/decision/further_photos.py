@@ -18,10 +18,10 @@ from recognizer.decision import verdict
 from recognizer.decision.verdict import Ranking
 from recognizer.errors import PhotoError
 from recognizer.search.embedder import Embedder
+from recognizer.search.similarity import OF_BASE, Scale, similarities
 from recognizer.types import (
     CatalogueImage,
     Crop,
-    Float32,
     Hit,
     Photo,
     Recognition,
@@ -45,9 +45,11 @@ def fused(
     catalogue: Catalogue,
     model: Embedder,
     ranking: Ranking,
+    scale: Scale = OF_BASE,
 ) -> Recognition:
     """Return the answer for a pin's face with what further photos of the pin say, entries in their new order.
 
+    `scale` is that of the model's similarities.
     `others` are photos of the same pin with their roles; faces among them are left out, they are asked on their own. A
     catalogue photo that cannot be read says nothing.
     """
@@ -57,13 +59,18 @@ def fused(
         if role is Role.FACE:
             continue
         images = [image for entry_id in offered for image in catalogue.images(role, entry_id)]
-        for entry_id, value in _said(crops.single(photo), images, catalogue, model, ranking).items():
+        for entry_id, value in _said(crops.single(photo), images, catalogue, model, ranking, scale).items():
             said[entry_id] += value
     return verdict.moved(answer, said, ranking)
 
 
 def _said(
-    crop: Crop, images: Sequence[CatalogueImage], catalogue: Catalogue, model: Embedder, ranking: Ranking
+    crop: Crop,
+    images: Sequence[CatalogueImage],
+    catalogue: Catalogue,
+    model: Embedder,
+    ranking: Ranking,
+    scale: Scale,
 ) -> dict[str, float]:
     """What one photo says for each entry that has photos of its role, as log-odds around their mean."""
     held = [(image, found) for image in images if (found := _opened(catalogue, image)) is not None]
@@ -74,7 +81,8 @@ def _said(
         [crops.lifted(crop), *(crops.lifted(other) for _, other in held)],
     )
     points = keypoints.extract(crop.image, crop.outline)
-    hits = [Hit(image.image_id, _similarity(zooms[0], zooms[at])) for at, (image, _) in enumerate(held, 1)]
+    likeness = similarities(zooms[0], zooms[1:], scale).tolist()
+    hits = [Hit(image.image_id, like) for (image, _), like in zip(held, likeness, strict=True)]
     checked = verify(crop.image, points, hits, [_reference(other) for _, other in held], crop.outline)
     best: dict[str, float] = {}
     for (image, _), score in zip(held, verdict.scores(checked, ranking).tolist(), strict=True):
@@ -92,8 +100,3 @@ def _opened(catalogue: Catalogue, image: CatalogueImage) -> Crop | None:
 
 def _reference(crop: Crop) -> Reference:
     return Reference(keypoints.extract(crop.image, crop.outline), crop.image, 1.0)
-
-
-def _similarity(one: Float32, other: Float32) -> float:
-    cosines = one @ other.T
-    return float((cosines.max() + 0.5 * cosines[0, 0]) / 1.5)

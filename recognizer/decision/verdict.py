@@ -1,14 +1,15 @@
 """The verdict: evidences of catalogue photos to entries with probabilities, and one word for the pin.
 
-Small fitted models, all in `ranking.json` beside this module, with the data and figures that they come from (made by
-`python -m training.rank`). The first orders the candidates of one query: a conditional logit over similarity, votes,
-inliers, appearance and colour, with one set of weights where some candidate agrees with the query point by point and
-another where none does, for a similarity that decides relief metal misleads beside sixty inliers. The second says how
-likely the first answer is right, from how strong and how far ahead it is and whether it is a twin; the third, by the
-same signs, how likely the first answer's drawing is right, whichever of its variants the pin is.
+Small fitted models, all in `ranking.json` beside this package's modules, with the data and figures that they come from
+(made by `python -m training.rank`). Two questions are asked, each with a number of its own:
 
-Whether two pins are one (`Hit.same`) orders nothing: in folds over entries of `pins/` at 112 pixels, where plating and
-letters hardly show, it cost .009 of the first answers.
+  - Is it this drawing? The candidates are ordered by a conditional logit over similarity, votes, inliers, appearance,
+    colour, with one set of weights where some candidate agrees with the query point by point and another where none
+    does, for a similarity that decides relief metal misleads beside sixty inliers. A logistic regression then says how
+    likely the first answer's drawing is right, from how strong and how far ahead of all other drawings it is.
+  - Is it this variant? The same logit, over the entries that show the drawing alone, shares the chance out between
+    them; a second logistic regression says how likely the catalogue lacks the variant, from how unlike their colours
+    are once both pictures lie over one another.
 
 An entry is a variant of the first answer where the curator says so (`family`), or where the photo shows it as well: its
 drawing agrees point by point in the same place.
@@ -35,10 +36,17 @@ EVIDENCES: Final = ("similarity", "votes", "inliers", "appearance", "colour", "s
 """Order of the columns of `evidences`; the ranking has a weight for each where keypoints agree, and one where not."""
 
 SIGNS: Final = (
-    *("agreement", "agreed_lead", "agreed_similarity", "agreed_inliers", "agreed_appearance", "agreed_colour"),
-    *("agreed_overlap", "agreed_same", "apart_lead", "apart_similarity", "apart_inliers"),
+    *("agreement", "agreed_lead", "agreed_similarity", "agreed_inliers", "agreed_appearance", "agreed_overlap"),
+    *("apart_lead", "apart_similarity", "apart_inliers", "apart_silhouette"),
 )
-"""Order of the columns of `signs`: what counts where keypoints agree, and what counts where they do not."""
+"""Order of the columns of `signs`: what tells the right drawing where keypoints agree, and what where they do not."""
+
+UNLIKE: Final = ("same", "colour", "appearance")
+"""What tells a variant that the catalogue lacks from the pin itself, of the first answer's photo; more of any speaks
+for the pin itself."""
+
+IN_QUESTION: Final = 0.05
+"""Share of the drawing's chance from which on an entry that shows the drawing is in question beside the first one."""
 
 _AGREED: Final = (6, 14)
 """Inliers of the best candidate between which the weights pass from one set to the other. On `emblems/`, where
@@ -53,19 +61,35 @@ LIKELY: Final = 0.7
 """Least probability of any answer but `unknown`. Over folds of entries on `pins/`, 0.5 answered .97 of the known pins
 and called .19 of the unknown ones a family, 0.7 .96 and .13, which is the share of variants among them."""
 
+_NEVER: Final = 2.0  # a threshold that no chance reaches
+
+FALSE_MATCHES: Final = 0.005
+"""Share of the pins whose drawing the catalogue lacks that may be called `match`, if nothing else is asked for."""
+
+LACKING_MATCHES: Final = 0.05
+"""The same of the pins whose drawing it has, but in other variants only."""
+
+MOST_LOST: Final = 0.03
+"""Share of the pins that the catalogue has which may be called `new_variant` to keep that rate. By today's network a
+twentieth of the variants cannot be told from the pin itself under another light, at any price worth paying."""
+
 _COVERS: Final = 0.5
 """Overlap from which on it shows it in the same place: a neighbour that reaches into the crop overlaps by less."""
 
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """Probabilities of first answers, each a pair: with agreement of keypoints, and without; lowest first.
+    """What was measured of first answers, lowest first.
 
-    `known` where the answer was right, `unknown` where the catalogue lacks the pin.
+    `known` and `unknown` are chances of the drawing, each a pair: with agreement of keypoints, and without; `known`
+    where the drawing was right, `unknown` where the catalogue lacks it. `same` and `lacking` are chances that the
+    catalogue lacks the variant, of drawings found right by agreement: `same` where it has the pin, `lacking` where not.
     """
 
     known: tuple[tuple[float, ...], tuple[float, ...]] = ((), ())
     unknown: tuple[tuple[float, ...], tuple[float, ...]] = ((), ())
+    same: tuple[float, ...] = ()
+    lacking: tuple[float, ...] = ()
 
     def thresholds(self, rate: float) -> tuple[float, float]:
         """Return the two thresholds that keep most of `known` while at most `rate` of all `unknown` reach them."""
@@ -77,6 +101,17 @@ class Measured:
             (_above(self.unknown[0], count), _above(self.unknown[1], allowed - count)) for count in range(allowed + 1)
         ]
         return max(choices, key=lambda pair: (self.kept(pair), -pair[0]))
+
+    def new_variant(self, rate: float, lost: float) -> float:
+        """Return the least chance of a variant that the catalogue lacks to be called one: at most `rate` of `lacking`
+        stay under it, but no more than `lost` of `same` reach it, which counts first."""
+        if not self.lacking or not self.same:
+            return _NEVER
+        ordered = sorted(self.same, reverse=True)
+        losable = int(lost * len(ordered) + 1e-9)
+        least = float(np.nextafter(ordered[losable], 2.0)) if losable < len(ordered) else 0.0
+        wanted = sorted(self.lacking)[int(rate * len(self.lacking) + 1e-9)]
+        return max(least, wanted)
 
     def kept(self, match: tuple[float, float]) -> float:
         """Return the share of the right answers that reach these thresholds, NaN where none were measured."""
@@ -110,28 +145,36 @@ def _reaching(values: tuple[Sequence[float], Sequence[float]], match: tuple[floa
 class Ranking:
     """The fitted coefficients.
 
-    `agreed` and `apart` are the weights of EVIDENCES with and without agreement of keypoints; `signs` with `bias` those
-    of SIGNS for the first answer, `drawing` with `drawing_bias` for its drawing. `match` are the least probabilities of
-    that verdict with and without agreement, `family` that of the drawing for this one. `measured` holds what stands
-    behind `match`.
+    `agreed` and `apart` are the weights of EVIDENCES with and without agreement of keypoints; `drawing` with
+    `drawing_bias` those of SIGNS for the first answer's drawing, `unlike` with `unlike_bias` those of UNLIKE for a
+    variant that the catalogue lacks. `match` are the least chances of the drawing for that verdict with and without
+    agreement, `family` that for a choice between several entries, `new_variant` the least chance of a variant that the
+    catalogue lacks for that verdict. `measured` holds what stands behind them.
     """
 
     agreed: tuple[float, ...]
     apart: tuple[float, ...]
-    signs: tuple[float, ...]
-    bias: float
     drawing: tuple[float, ...]
     drawing_bias: float
+    unlike: tuple[float, ...]
+    unlike_bias: float
     match: tuple[float, float]
     family: float
+    new_variant: float = _NEVER
     measured: Measured = field(default_factory=Measured)
 
-    def at(self, false_match_rate: float) -> Ranking:
-        """Return the ranking with `match` where at most this share of the pins that a catalogue lacks get it.
+    def at(self, false_match_rate: float, lacking_rate: float = LACKING_MATCHES) -> Ranking:
+        """Return the ranking with `match` where at most `false_match_rate` of the pins whose drawing a catalogue lacks
+        get it, and `new_variant` so that at most `lacking_rate` of the variants that it lacks do, as far as MOST_LOST
+        of the pins that it has allows.
 
         Raises ModelError where none were measured.
         """
-        return replace(self, match=self.measured.thresholds(false_match_rate))
+        return replace(
+            self,
+            match=self.measured.thresholds(false_match_rate),
+            new_variant=self.measured.new_variant(lacking_rate, MOST_LOST),
+        )
 
 
 @lru_cache(maxsize=1)
@@ -147,13 +190,19 @@ def ranking_from(held: Mapping[str, Any]) -> Ranking:
         return Ranking(
             agreed=tuple(float(held["agreed"][name]) for name in EVIDENCES),
             apart=tuple(float(held["apart"][name]) for name in EVIDENCES),
-            signs=tuple(float(held["signs"][name]) for name in SIGNS),
-            bias=float(held["bias"]),
             drawing=tuple(float(held["drawing"][name]) for name in SIGNS),
             drawing_bias=float(held["drawing_bias"]),
+            unlike=tuple(float(held["unlike"][name]) for name in UNLIKE),
+            unlike_bias=float(held["unlike_bias"]),
             match=_pair(held["match"]),
             family=float(held["family"]),
-            measured=Measured(*(_pair_of_lists(held["measured"][name]) for name in ("known", "unknown"))),
+            new_variant=float(held["new_variant"]),
+            measured=Measured(
+                known=_pair_of_lists(held["measured"]["known"]),
+                unknown=_pair_of_lists(held["measured"]["unknown"]),
+                same=tuple(map(float, held["measured"]["same"])),
+                lacking=tuple(map(float, held["measured"]["lacking"])),
+            ),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise ModelError(
@@ -167,13 +216,18 @@ def as_json(ranking: Ranking) -> dict[str, Any]:
     return {
         "agreed": dict(zip(EVIDENCES, _rounded(ranking.agreed), strict=True)),
         "apart": dict(zip(EVIDENCES, _rounded(ranking.apart), strict=True)),
-        "signs": dict(zip(SIGNS, _rounded(ranking.signs), strict=True)),
-        "bias": round(ranking.bias, 4),
         "drawing": dict(zip(SIGNS, _rounded(ranking.drawing), strict=True)),
         "drawing_bias": round(ranking.drawing_bias, 4),
+        "unlike": dict(zip(UNLIKE, _rounded(ranking.unlike), strict=True)),
+        "unlike_bias": round(ranking.unlike_bias, 4),
         "match": _named(ranking.match),
         "family": ranking.family,
-        "measured": {name: _named([_rounded(part) for part in pair]) for name, pair in measured.items()},
+        "new_variant": ranking.new_variant,
+        "measured": {
+            **{name: _named([_rounded(part) for part in pair]) for name, pair in measured.items()},
+            "same": _rounded(ranking.measured.same),
+            "lacking": _rounded(ranking.measured.lacking),
+        },
     }
 
 
@@ -224,7 +278,7 @@ def scores(hits: Sequence[Hit], model: Ranking) -> Floats:
 
 
 def signs(hits: Sequence[Hit], score: Floats, owners: Sequence[str]) -> Floats:
-    """Return what tells a right first answer from a wrong one, in the order of SIGNS.
+    """Return what tells a right drawing from a wrong one, in the order of SIGNS.
 
     `score` (n,) and `owners`, the entry_id of each hit, belong to `hits`. The leads are over the best photo of any
     other entry, and are bounded: past a point it does not matter how far ahead an answer is.
@@ -235,9 +289,17 @@ def signs(hits: Sequence[Hit], score: Floats, owners: Sequence[str]) -> Floats:
     best = hits[first]
     _, agreement = evidences(hits)
     inliers = np.log1p(min(best.inliers, 100))
-    agreed = [1.0, lead, best.similarity, inliers, best.appearance, best.colour, best.overlap, best.same]
-    apart = [lead, best.similarity, np.log1p(min(best.inliers, 100))]
+    agreed = [1.0, lead, best.similarity, inliers, best.appearance, best.overlap]
+    apart = [lead, best.similarity, inliers, best.silhouette]
     return np.array([*(agreement * value for value in agreed), *((1 - agreement) * value for value in apart)])
+
+
+def unlike(hit: Hit) -> Floats:
+    """Return what tells a variant that the catalogue lacks from the pin that a photo shows, in the order of UNLIKE.
+
+    The log-odds of `same` are bounded: past a point they say how large and sharp the picture is.
+    """
+    return np.array([float(np.clip(hit.same, -3, 3)), hit.colour, hit.appearance])
 
 
 def agrees(hits: Sequence[Hit]) -> bool:
@@ -261,14 +323,42 @@ def variants(hits: Sequence[Hit], score: Floats, owners: Sequence[str], families
     return same | {owners[first]}
 
 
+@dataclass(frozen=True, slots=True)
+class Chances:
+    """How likely the first answer's drawing is right, which share of that each entry that shows it has, itself among
+    them, and how likely the catalogue lacks the variant where the drawing is right."""
+
+    drawing: float
+    shares: Mapping[str, float]
+    lacking: float
+
+    @property
+    def questioned(self) -> tuple[str, ...]:
+        """The entries in question, the likeliest first: one where no other comes near."""
+        ordered = sorted(self.shares, key=lambda owner: -self.shares[owner])
+        return tuple(owner for at, owner in enumerate(ordered) if not at or self.shares[owner] >= IN_QUESTION)
+
+    def of(self, owner: str) -> float:
+        """Return how likely the pin is this entry, one of those that show the drawing."""
+        return self.drawing * (1 - self.lacking) * self.shares[owner]
+
+
 def chances(
-    hits: Sequence[Hit], score: Floats, owners: Sequence[str], same: set[str], model: Ranking
-) -> tuple[float, float]:
-    """Return how likely the first answer is right, and how likely its drawing is: that of the entries in `same`."""
-    right = _logistic(float(signs(hits, score, owners) @ np.array(model.signs)) + model.bias)
+    hits: Sequence[Hit], score: Floats, owners: Sequence[str], families: Mapping[str, str], model: Ranking
+) -> Chances:
+    """Return the chances of one query's first answer; `score` (n,) and `owners` belong to `hits`, see `variants`."""
+    same = variants(hits, score, owners, families)
+    first = int(score.argmax())
     merged = ["" if owner in same else owner for owner in owners]
-    drawn = _logistic(float(signs(hits, score, merged) @ np.array(model.drawing)) + model.drawing_bias)
-    return right, max(right, drawn)
+    drawing = _logistic(float(signs(hits, score, merged) @ np.array(model.drawing)) + model.drawing_bias)
+    weight: dict[str, float] = {}
+    for owner, value in zip(owners, score.tolist(), strict=True):
+        if owner in same:
+            weight[owner] = max(float(np.exp(value - score[first])), weight.get(owner, 0.0))
+    total = sum(weight.values())
+    agreement = evidences(hits)[1] if agrees([hits[first]]) else 0.0
+    lacking = agreement * _logistic(float(unlike(hits[first]) @ np.array(model.unlike)) + model.unlike_bias)
+    return Chances(drawing, {owner: value / total for owner, value in weight.items()}, lacking)
 
 
 def decide(
@@ -295,20 +385,15 @@ def decide(
     best: dict[str, int] = {}
     for at in np.argsort(-score, kind="stable"):
         best.setdefault(owners[at], int(at))
-    same = variants(known, score, owners, families)
-    right, drawn = chances(known, score, owners, same, model)
-    first = next(iter(best))
+    found = chances(known, score, owners, families, model)
     weight = {owner: float(np.exp(score[at] - score.max())) for owner, at in best.items()}
-    # What the drawing has over the first answer falls to its variants, what it lacks to all others.
-    shared = {
-        kind: sum(weight[owner] for owner in best if owner != first and (owner in same) == kind)
-        for kind in (True, False)
+    right = found.of(owners[int(score.argmax())])
+    # What the drawing lacks falls to all others, as far as they come near.
+    others = max(sum(weight[owner] for owner in best if owner not in found.shares), 1.0)
+    probability = {
+        owner: found.of(owner) if owner in found.shares else min(right, (1 - found.drawing) * weight[owner] / others)
+        for owner in best
     }
-    probability = {first: right}
-    for owner in list(best)[1:]:
-        left = drawn - right if owner in same else 1 - drawn
-        total = shared[True] if owner in same else max(shared[False], 1.0)
-        probability[owner] = min(right, left * weight[owner] / max(total, 1e-9))
     matches = sorted(
         (
             Match(entries[known[at].image_id], known[at].image_id, probability[owner], known[at])
@@ -316,12 +401,18 @@ def decide(
         ),
         key=lambda match: -match.probability,
     )
-    said = _word(right, drawn, agrees(known), model)
-    if said is not Verdict.FAMILY:
-        return Recognition(box, tuple(matches[:k]), said)
-    members = tuple(match.entry.entry_id for match in matches if match.entry.entry_id in same)
-    shown = [match for at, match in enumerate(matches) if at < k or match.entry.entry_id in same]
-    return Recognition(box, tuple(shown), said, members=members)
+    said = _word(found, agrees(known), model)
+    members = found.questioned if said is Verdict.FAMILY else ()
+    shown = [match for at, match in enumerate(matches) if at < k or match.entry.entry_id in members]
+    return Recognition(
+        box,
+        tuple(shown),
+        said,
+        members=members,
+        drawing=found.drawing,
+        lacking=found.lacking,
+        variants=tuple(sorted(found.shares, key=lambda owner: -found.shares[owner])),
+    )
 
 
 def without_pin(answer: Recognition, hits: Sequence[Hit]) -> Recognition:
@@ -338,21 +429,23 @@ def word(
     hits: Sequence[Hit], score: Floats, owners: Sequence[str], families: Mapping[str, str], model: Ranking
 ) -> Verdict:
     """Return the verdict alone, for hits whose entries are known by name only."""
-    same = variants(hits, score, owners, families)
-    return _word(*chances(hits, score, owners, same, model), agrees(hits), model)
+    return _word(chances(hits, score, owners, families, model), agrees(hits), model)
 
 
-def _word(right: float, drawn: float, agreed: bool, model: Ranking) -> Verdict:
-    if right >= model.match[0 if agreed else 1]:
-        return Verdict.MATCH
-    return Verdict.FAMILY if drawn >= model.family else Verdict.UNKNOWN
+def _word(found: Chances, agreed: bool, model: Ranking) -> Verdict:
+    if found.drawing >= model.family and len(found.questioned) > 1:
+        return Verdict.FAMILY
+    if found.drawing < model.match[0 if agreed else 1]:
+        return Verdict.UNKNOWN
+    return Verdict.NEW_VARIANT if found.lacking >= model.new_variant else Verdict.MATCH
 
 
 def moved(answer: Recognition, said: Mapping[str, float], model: Ranking) -> Recognition:
     """Return an answer with what further evidence says for its entries, as log-odds by entry_id, in their new order.
 
     Such evidence chooses between the entries, it brings none in: the share that they have together grows no further
-    than that of the likeliest. A family may become a match by it, and a match a family.
+    than that of the likeliest. A family may become a match by it, and a match a family; where it brings another drawing
+    to the front, that one is sure or the pin unknown.
     """
     if not any(said.values()):
         return answer
@@ -366,14 +459,26 @@ def moved(answer: Recognition, said: Mapping[str, float], model: Ranking) -> Rec
         (replace(match, probability=raised[match.entry.entry_id] * factor) for match in answer.matches),
         key=lambda match: -match.probability,
     )
-    best = matches[0]
-    if best.probability >= model.match[0 if agrees([match.hit for match in matches]) else 1]:
-        return replace(answer, matches=tuple(matches), verdict=Verdict.MATCH, members=(), checks=())
-    members = tuple(match.entry.entry_id for match in matches if match.entry.entry_id in answer.members)
-    said_now = Verdict.FAMILY if answer.verdict is Verdict.MATCH else answer.verdict
-    if said_now is Verdict.FAMILY:
-        members = members or (best.entry.entry_id,)
-    return replace(answer, matches=tuple(matches), verdict=said_now, members=members)
+    now = {match.entry.entry_id: match.probability for match in matches}
+    first = matches[0].entry.entry_id
+    same = [one for one in now if one in answer.variants] if first in answer.variants else [first]
+    together = max(sum(now[one] for one in same), 1e-9)
+    found = Chances(
+        max(answer.drawing if first in answer.variants else 0.0, min(together, 1.0)),
+        {one: now[one] / together for one in same},
+        answer.lacking if answer.variants[:1] == (first,) else 0.0,
+    )
+    word = _word(found, agrees([match.hit for match in matches]), model)
+    return replace(
+        answer,
+        matches=tuple(matches),
+        verdict=word,
+        members=found.questioned if word is Verdict.FAMILY else (),
+        checks=(),
+        drawing=found.drawing,
+        lacking=found.lacking,
+        variants=tuple(same),
+    )
 
 
 def _logit(chance: float) -> float:

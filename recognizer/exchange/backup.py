@@ -12,6 +12,7 @@ import os
 import shutil
 import sqlite3
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -27,6 +28,9 @@ from recognizer.errors import CatalogueError
 from recognizer.exchange import archive
 from recognizer.exchange.archive import Progress
 from recognizer.exchange.copying import check_empty, transfer
+
+SETTLED_SECONDS: Final = 3600.0
+"""A picture that nothing names is left alone for so long: an import keeps pictures before it enters them."""
 
 KIND: Final = "backup"
 FORMAT: Final = 1
@@ -332,6 +336,27 @@ def check_folder(folder: Path, progress: Progress | None = None) -> list[tuple[s
         if progress is not None:
             progress(done, total)
     return found
+
+
+def left_over(folder: Path) -> list[str]:
+    """List the pictures in `images/` that nothing names, as a killed import leaves them; they do no harm.
+
+    Those of the last hour are not among them, for an import may be about to name them. Raises CatalogueError.
+    """
+    limit = time.time() - SETTLED_SECONDS
+    with Catalogue.open(folder) as catalogue:
+        held = set(catalogue.pictures_held().values())
+    return sorted(
+        path.name for path in _files(folder / PICTURES) if path.name not in held and path.stat().st_mtime < limit
+    )
+
+
+def tidy(folder: Path) -> list[str]:
+    """Remove what `left_over` lists, and return it; raises CatalogueError."""
+    names = left_over(folder)
+    with Catalogue.open(folder) as catalogue:
+        catalogue.drop_pictures(names)
+    return names
 
 
 def _wrong_with_file(path: Path) -> str:

@@ -152,7 +152,8 @@ def measure_places(truths: Sequence[Truth], look: Look, watch: Watch = lambda ph
         photo = open_photo(truth.picture, str(truth.picture))
         pins = look(photo)
         watch(photo, pins)
-        for pin, entry_id in zip(_pins_at(pins, truth.boxes), truth.entry_ids, strict=True):
+        for at, entry_id in zip(pins_at(pins, truth.boxes), truth.entry_ids, strict=True):
+            pin = None if at is None else pins[at]
             places, found = places + 1, found + (pin is not None)
             known, unknown = known + (entry_id is not None), unknown + (entry_id is None)
             if pin is None:
@@ -223,11 +224,14 @@ def _corners(box: Box) -> Float32:
     return np.array(places, np.float32)
 
 
-def _pins_at(pins: Sequence[Recognition], boxes: Floats) -> list[Recognition | None]:
-    """The pin at each place: the smallest whose box holds the place's centre, each pin used once."""
+def pins_at(pins: Sequence[Recognition], boxes: Floats) -> list[int | None]:
+    """Return the number of the pin at each place, (n, 4) of left, top, right, bottom; None where none was found.
+
+    It is the smallest whose box holds the place's centre, each pin used once.
+    """
     held = [bounds(pin) for pin in pins]
     taken: set[int] = set()
-    found: list[Recognition | None] = []
+    found: list[int | None] = []
     for left, top, right, bottom in boxes.tolist():
         x, y = (left + right) / 2, (top + bottom) / 2
         inside = [
@@ -236,5 +240,5 @@ def _pins_at(pins: Sequence[Recognition], boxes: Floats) -> list[Recognition | N
         best = min(inside, key=lambda at: (held[at][2] - held[at][0]) * (held[at][3] - held[at][1]), default=None)
         if best is not None:
             taken.add(best)
-        found.append(None if best is None else pins[best])
+        found.append(best)
     return found

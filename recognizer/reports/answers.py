@@ -17,17 +17,24 @@ MEASURED: Final = ("similarity", "votes", "inliers", "appearance", "colour", "ov
 
 CSV_COLUMNS: Final = (
     *("photo", "pin", "left", "top", "right", "bottom", "verdict", "rank", "entry_id", "number", "title", "title_en"),
-    *("probability", "image_id", *MEASURED),
+    *("probability", "image_id", *MEASURED, "drawing", "lacking"),
 )
 """A row is one entry offered for one pin; a pin without any has one row that ends with its verdict."""
 
 VERDICTS: Final = {
     Verdict.MATCH: "match",
     Verdict.FAMILY: "this drawing, but which variant is not sure",
+    Verdict.NEW_VARIANT: "this drawing, in a variant that the catalogue lacks",
     Verdict.UNKNOWN: "not in the catalogue",
     Verdict.NOT_A_PIN: "not a pin",
 }
 """The verdicts in words."""
+
+SURE: Final = (Verdict.MATCH, Verdict.FAMILY, Verdict.NEW_VARIANT)
+"""The verdicts under which the first entry is said to show the drawing of the pin."""
+
+WORTH_SAYING: Final = 0.05
+"""Chance from which on it is said beside an answer that the catalogue may lack the variant."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +46,8 @@ class Answer:
 
 
 def answer_json(answer: Answer, systems: Sequence[str] = ()) -> dict[str, Any]:
-    """An answer as plain data: photo, sha256, recognitions with box, outline, verdict, checks, members and matches,
-    best first.
+    """An answer as plain data: photo, sha256, recognitions with box, outline, verdict, the chance of the drawing
+    and that the catalogue lacks the variant, checks, members and matches, best first.
 
     A match holds the entry's `numbers` under each of `systems`, where some are asked for.
     """
@@ -54,6 +61,8 @@ def answer_json(answer: Answer, systems: Sequence[str] = ()) -> dict[str, Any]:
                 "rectangle": _places(found.rectangle),
                 "score": round(float(found.score), 4),
                 "verdict": found.verdict.value,
+                "drawing": round(float(found.drawing), 4),
+                "lacking": round(float(found.lacking), 4),
                 "checks": list(found.checks),
                 "members": list(found.members),
                 "matches": [_match_json(match, systems) for match in found.matches],
@@ -96,6 +105,7 @@ def answer_rows(answer: Answer, systems: Sequence[str] = ()) -> list[dict[str, A
     for pin, found in enumerate(answer_json(answer, systems)["recognitions"], 1):
         place = dict(zip(("left", "top", "right", "bottom"), found["box"], strict=True))
         about = {"photo": answer.photo.source, "pin": pin, **place, "verdict": found["verdict"]}
+        about |= {"drawing": found["drawing"], "lacking": found["lacking"]}
         ranked: Sequence[dict[str, Any]] = [
             {"rank": rank} | match.pop("numbers", {}) | match for rank, match in enumerate(found["matches"], 1)
         ]
@@ -110,10 +120,18 @@ def answer_lines(answer: Answer, systems: Sequence[str] = ()) -> str:
     for pin, found in enumerate(answer.recognitions, 1):
         box = found.box
         at = f", pin {pin} at {box.left},{box.top} to {box.right},{box.bottom}" if several else ""
-        lines.append(f"{answer.photo.source}{at}: {VERDICTS[found.verdict]}")
+        lines.append(f"{answer.photo.source}{at}: {VERDICTS[found.verdict]}{sureness(found)}")
         lines += [match_line(match, systems) for match in found.matches]
         lines += [f"    to check: {check}" for check, _ in in_words(found.checks)]
     return "\n".join(lines) if lines else f"{answer.photo.source}: no pin found"
+
+
+def sureness(found: Recognition) -> str:
+    """Say how sure the drawing is, and how likely the catalogue lacks the variant where that is worth a word."""
+    if found.verdict not in SURE:
+        return ""
+    lacking = f", variant lacking {percent(found.lacking)}" if found.lacking >= WORTH_SAYING else ""
+    return f" (drawing {percent(found.drawing)}{lacking})"
 
 
 def operating_words(ranking: Ranking) -> str:
@@ -124,8 +142,7 @@ def operating_words(ranking: Ranking) -> str:
     unseen = sum(map(len, ranking.measured.unknown))
     return (
         f"a match from {ranking.match[0]:.3f} on where drawings agree point by point, from {ranking.match[1]:.3f} on "
-        f"elsewhere: {false:.1%} of {unseen} pins that a catalogue lacked got it, and {kept:.0%} of the right answers; "
-        "the other answers say what to check"
+        f"elsewhere: {false:.1%} of {unseen} pins that a catalogue lacked got it, and {kept:.0%} of the right answers"
     )
 
 

@@ -21,11 +21,12 @@ from typing import Any, Final
 import numpy as np
 
 from recognizer.catalogue.store import Catalogue
+from recognizer.catalogue.table_cells import safe_row
 from recognizer.collecting.jobs import Job, Task
 from recognizer.collecting.lot_marks import Marker, ranked, seen, to_own
 from recognizer.decision.checks import in_words
 from recognizer.files import write_whole
-from recognizer.reports.answers import Answer, answer_json, percent
+from recognizer.reports.answers import SURE, Answer, answer_json, percent
 from recognizer.reports.photo_report import catalogue_picture, template, verdict_words
 from recognizer.reports.pictures import draw_outlines, thumbnail
 from recognizer.types import Float32, Photo, Recognition, UInt8Image, Verdict
@@ -41,6 +42,7 @@ CROP: Final = 150
 COLOURS: Final = {
     Verdict.MATCH: (80, 210, 120),
     Verdict.FAMILY: (255, 196, 0),
+    Verdict.NEW_VARIANT: (255, 150, 60),
     Verdict.UNKNOWN: (255, 110, 160),
     Verdict.NOT_A_PIN: (170, 178, 190),
 }
@@ -117,7 +119,7 @@ def summary(answers: Sequence[Mapping[str, Any]]) -> Summary:
     return Summary(
         pins=verdicts.total(),
         known=verdicts[Verdict.MATCH],
-        unsure=verdicts[Verdict.FAMILY],
+        unsure=verdicts[Verdict.FAMILY] + verdicts[Verdict.NEW_VARIANT],
         unknown=verdicts[Verdict.UNKNOWN],
         not_pins=verdicts[Verdict.NOT_A_PIN],
         entries=entries,
@@ -223,7 +225,7 @@ def coco(found: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def rows(found: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return a row a pin under CSV_COLUMNS, with the best entry where the verdict is match or family."""
+    """Return a row a pin under CSV_COLUMNS, with the best entry where the verdict is match, family or new_variant."""
     table = []
     for lot in found["lots"]:
         for picture in lot["pictures"]:
@@ -231,7 +233,7 @@ def rows(found: Mapping[str, Any]) -> list[dict[str, Any]]:
             for number, pin in enumerate(picture.get("recognitions", ()), 1):
                 place = dict(zip(("left", "top", "right", "bottom"), pin["box"], strict=True))
                 row = about | {"picture": picture["picture"], "pin": number} | place | {"verdict": pin["verdict"]}
-                if pin["matches"] and pin["verdict"] in (Verdict.MATCH, Verdict.FAMILY):
+                if pin["matches"] and pin["verdict"] in SURE:
                     best = pin["matches"][0]
                     row |= {name: best[name] for name in ("entry_id", "number", "probability")}
                     row |= {"entry_title": best["title"], "entry_title_en": best["title_en"]}
@@ -253,7 +255,7 @@ def write(job: Job, marker: Marker | None = None) -> dict[str, Any]:
     table = io.StringIO(newline="")
     writer = csv.DictWriter(table, CSV_COLUMNS, lineterminator="\n")
     writer.writeheader()
-    writer.writerows(rows(found))
+    writer.writerows(map(safe_row, rows(found)))
     write_whole(job.folder / "pins.csv", ("\ufeff" + table.getvalue()).encode())
     page = template("lots.html").render(
         check_words=in_words,

@@ -18,7 +18,7 @@ from recognizer.decision.checks import in_words
 from recognizer.decision.verdict import Ranking
 from recognizer.errors import CatalogueError, PhotoError
 from recognizer.files import make_folder, write_whole
-from recognizer.reports.answers import MEASURED, percent
+from recognizer.reports.answers import MEASURED, SURE, percent
 from recognizer.reports.pictures import Neighbour, draw_beside, draw_boxes, thumbnail
 from recognizer.types import Box, CatalogueEntry, Float32, Match, Photo, Recognition, Role, UInt8Image, Verdict
 from recognizer.vision import differences
@@ -42,6 +42,10 @@ WHOLE: Final = 0.3
 _VERDICTS: Final = {
     Verdict.MATCH: ("Match", "Совпадение"),
     Verdict.FAMILY: ("This drawing; check the variant", "Рисунок тот; проверьте вариант"),
+    Verdict.NEW_VARIANT: (
+        "This drawing; a variant not in the catalogue",
+        "Рисунок тот; такого варианта в каталоге нет",
+    ),
     Verdict.UNKNOWN: ("Not in the catalogue", "Нет в каталоге"),
     Verdict.NOT_A_PIN: ("Not a pin", "Не значок"),
 }
@@ -227,7 +231,7 @@ class _Studio:
             pair=inlined(draw_beside(shown, neighbour, box=framed, side=side)),
             best=_candidate(matches[0], None) if matches else None,
             others=others,
-            facts=_facts(matches[0]) if recognition.verdict in (Verdict.MATCH, Verdict.FAMILY) and matches else [],
+            facts=_facts(matches[0]) if recognition.verdict in SURE and matches else [],
             checks=in_words(recognition.checks),
             variants=self.variants(photo, recognition),
             points=0 if matched is None else len(matched),

@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from recognizer.search.similarity import OF_BASE, Scale, of_cosines
 from recognizer.types import Float32, Hit, Keypoints, Mask, Reference, UInt8Image
 from recognizer.vision import geometry
 from recognizer.vision.alignment import verify
@@ -47,11 +48,11 @@ class Agreement:
     apart: float
 
 
-def nearest(zooms: Float32, most: int) -> Iterator[list[tuple[int, float]]]:
+def nearest(zooms: Float32, most: int, scale: Scale = OF_BASE) -> Iterator[list[tuple[int, float]]]:
     """Yield for each photo's embeddings, of (n, zooms, dim), the rows of those most like it with their similarity.
 
-    At most `most`, best first, itself left out; the similarity is that of `index.Index.similar`. Worked in blocks, so
-    that memory grows with n and not with its square.
+    At most `most`, best first, itself left out; the similarity is that of `index.Index.similar`, with the `scale` of
+    the model that made the embeddings. Worked in blocks, so that memory grows with n and not with its square.
     """
     if len(zooms) < 2:
         yield from ([] for _ in zooms)
@@ -61,7 +62,7 @@ def nearest(zooms: Float32, most: int) -> Iterator[list[tuple[int, float]]]:
     for start in range(0, count, _BLOCK):
         block = zooms[start : start + _BLOCK]
         cosines = (block.reshape(-1, dim) @ flat.T).reshape(len(block), depth, count, depth)
-        similarity = (cosines.max(axis=(1, 3)) + 0.5 * cosines[:, 0, :, 0]) / 1.5
+        similarity = of_cosines(cosines.transpose(0, 2, 1, 3), scale)
         for at, row in enumerate(similarity):
             row[start + at] = -np.inf
             best = np.argsort(-row, kind="stable")[: min(most, count - 1)]

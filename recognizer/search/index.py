@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 
 from recognizer.errors import IndexError_, IndexMismatch
 from recognizer.files import DRAFT, HERE, beside, make_folder, write_whole
-from recognizer.search.similarity import REFERENCE, Scale
+from recognizer.search.similarity import REFERENCE, Scale, similarities
 from recognizer.types import Float32, Hit, Keypoints, Neighbours, Reference
 
 FORMAT: Final = 1
@@ -136,9 +136,7 @@ class Index:
     def similar(self, zooms: Float32, most: int) -> list[tuple[int, float]]:
         """Return (image_id, similarity), best first, at most `most`, for one query's embeddings (zooms, dim).
 
-        The similarity is the best cosine of any zoom of the query with any zoom of the photo, and half of that of the
-        whole pictures, over 1.5: the first finds a pin that is small on one of the two, the second keeps pins that fill
-        both from being mistaken for one of their parts. It is brought to one scale (`similarity.REFERENCE`).
+        What a similarity is says `similarity.of_cosines`; it is brought to the one scale `similarity.REFERENCE`.
         """
         total = int(self._vectors.ntotal)
         if total == 0:
@@ -146,8 +144,7 @@ class Index:
         _, keys = self._vectors.search(np.ascontiguousarray(zooms), min(total, most * len(zooms)))
         found = np.unique(keys[keys >= 0] // _ZOOMS)
         stored = self._zooms_of(found, len(zooms))
-        cosines = np.einsum("qd,nzd->nqz", zooms, stored)
-        similarity = self._scaled((cosines.max(axis=(1, 2)) + 0.5 * cosines[:, 0, 0]) / 1.5)
+        similarity = similarities(zooms, stored, self.manifest.scale)
         order = np.argsort(-similarity, kind="stable")[:most]
         return [(int(found[at]), float(similarity[at])) for at in order]
 
@@ -156,11 +153,7 @@ class Index:
         if not image_ids:
             return []
         stored = self._zooms_of(np.asarray(image_ids, np.int64), len(zooms))
-        cosines = np.einsum("qd,nzd->nqz", zooms, stored)
-        return [float(value) for value in self._scaled((cosines.max(axis=(1, 2)) + 0.5 * cosines[:, 0, 0]) / 1.5)]
-
-    def _scaled(self, similarity: Float32) -> Float32:
-        return self.manifest.scale.onto(REFERENCE, similarity)
+        return [float(value) for value in similarities(zooms, stored, self.manifest.scale)]
 
     def zooms(self, image_ids: Sequence[int]) -> Float32:
         """Return the embeddings (n, zooms, dim) of photos that the index holds, in their order."""

@@ -31,6 +31,7 @@ _DOMINANT: Final = 0.6  # of all that is pin: with one pin as large as this the 
 _SURE: Final = 0.8  # score of the surest part of a lot: real lots have one over .84, a pin that is seen in pieces none
 _SOLID: Final = 0.8  # of its hull: a pin that fills less may be a heap of pins, which takes a closer look
 _HEAP: Final = 0.2  # of all that is pin: a heap falls into parts that are all smaller, a pin of odd shape does not
+_RUN: Final = 0.6  # of the largest part: with so much outline within it is many pins run into one; single pins .2 to .5
 _JOINED: Final = 800  # pixels of the long side at which crops and hulls of known pins are compared
 _AGREE: Final = 0.5  # intersection over union from which a crop and the hull of a known pin are one
 _WITHIN: Final = 0.75  # of a crop: with so much of it in a known pin it is a part of that pin
@@ -166,8 +167,8 @@ def _crop(image: UInt8Image, outline: Float32, *, alone: bool, score: float) -> 
 def _dominated(image: UInt8Image, first: Float32, outliner: outlines.Outliner) -> bool:
     """Whether one pin takes most of what is pin in the maps (3, h, w) of the first look.
 
-    Many small pins that touch run into one there; such a heap is not as solid as a pin, and twice as large it falls
-    into many.
+    Many small pins that touch run into one there, and outlines are all over it; a looser heap is not as solid as a pin,
+    and twice as large it falls into many.
     """
     found = outlines.regions(first, depth=_DEEP)
     areas = [region.area for region in found]
@@ -177,6 +178,8 @@ def _dominated(image: UInt8Image, first: Float32, outliner: outlines.Outliner) -
         return False
     largest = found[int(np.argmax(areas))]
     places = (largest.contour * first.shape[:0:-1]).astype(np.float32)
+    if float(first[1][geometry.filled(places, first.shape[1:]) > 0].mean()) >= _RUN:
+        return False
     if largest.area >= _SOLID * cv2.contourArea(cv2.convexHull(places)):
         return True
     closer = outliner.maps(image, 2 * outlines.FIRST_SIDE / max(image.shape[:2]))

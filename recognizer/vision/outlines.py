@@ -27,8 +27,16 @@ from recognizer.vision import weights
 from recognizer.vision.processor import computes_bfloat16
 
 SHIPPED = Path(__file__).parents[1] / "models" / "outlines"
+SHIPPED_CLOSER = SHIPPED.with_name("outlines-closer")
+"""The network of the closer looks: the first one's weights trained on, with full boards. Photos of one pin, and with
+them the crops that an index is made of, depend on the first alone."""
 FIRST_SIDE = 384  # pixels of the first look; the size that the network was trained at
 PIN_SIDE = 90  # pixels of a middling pin in the second look
+CLOSER = 1.4  # times larger must a closer look be to be worth it
+LOOKS = 3  # after the first
+LARGEST = 1.5  # times the photo's own size: enlarged, small pins are parted better
+LOOKED_AT = 40_000_000  # pixels of the largest look: some 3000 pins side by side
+TILE, OVERLAP = 1280, 160  # pixels of a look that is worked at once, and of what a tile sees around it
 DEPTH = 0.2  # of the valley between two pins, see `labelled`
 CLOSER_DEPTH = 0.32
 """The same in the second look, where the inside of a pin has valleys too. Composed lots like up to 0.44. On real photos
@@ -42,6 +50,8 @@ RIM, RIM_CELLS = 0.3, 2
 """What the network must say of a place to be the rim of the pin beside it, and how far from the surer part, in cells.
 It is less sure of real rims than of drawn ones: the places of .5 and more are .96 of the area of cut-out pins, and
 those of .3 and more all of it, in either half of the pins (mean IoU .92 and .94); of drawn pins 1.01 and 1.06."""
+BESIDE = 0.8
+"""Of the middling score in a closer look: what scores less is the ground that pins enclose."""
 MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
@@ -108,60 +118,95 @@ def _block(width: int) -> nn.Sequential:
 class Outliner:
     """Finds pins with a trained network; make one with `load` and use it for many photos."""
 
-    def __init__(self, network: OutlineNet, card: dict[str, Any]) -> None:
+    def __init__(self, network: OutlineNet, card: dict[str, Any], closer: OutlineNet | None = None) -> None:
+        """`network` takes the first look, `closer` all others; the first one does both where there is none."""
         self.network = network.eval().to(memory_format=torch.channels_last)
+        self.closer = self.network if closer is None else closer.eval().to(memory_format=torch.channels_last)
         self.card = card
 
     @classmethod
-    def load(cls, folder: Path | None = None) -> Outliner:
-        """Load the shipped network, or the one in `folder` (weights.safetensors and model.json).
+    def load(cls, folder: Path | None = None, closer: Path | None = None) -> Outliner:
+        """Load the shipped networks, or those in `folder` and `closer` (weights.safetensors and model.json each).
 
-        Raises ModelError when the folder has none or its weights are of another network.
+        With `folder` alone its network takes all looks. Raises ModelError when a folder has none or its weights are of
+        another network.
         """
-        folder = folder or SHIPPED
-        return cls(weights.fill(OutlineNet(), folder), weights.card(folder))
+        if folder is None:
+            folder, closer = SHIPPED, closer or SHIPPED_CLOSER
+        near = None if closer is None else weights.fill(OutlineNet(), closer)
+        return cls(weights.fill(OutlineNet(), folder), weights.card(folder), near)
 
-    def find(
-        self, image: UInt8Image, max_side: int = 1280, first: Float32 | None = None, pin: float | None = None
-    ) -> list[Outline]:
+    def find(self, image: UInt8Image, first: Float32 | None = None, pin: float | None = None) -> list[Outline]:
         """Return the outlines of the pins on an RGB photo (h, w, 3), in reading order; empty where there is none.
 
-        `max_side` bounds the longest side of what the network looks at, in pixels. `first` are the maps of
-        `first_look`, where they are at hand. Where it is known how long a middling pin is, `pin` in pixels, the photo
-        is looked at once, at the scale for that.
+        The photo is looked at again, larger, as long as what is found gets smaller, so that the scale is that of the
+        pins and not of the blobs that many small ones are from afar. `first` are the maps of `first_look`, where they
+        are at hand. Where it is known how long a middling pin is, `pin` in pixels, the looks begin at the scale for
+        that.
         """
-        longest = max(image.shape[:2])
-        if pin is not None:
-            maps = self.maps(image, min(PIN_SIDE / pin, max_side / longest, 1.0))
-            close = regions(maps, depth=CLOSER_DEPTH, small=SMALL_DEPTH)
-            return reading_order([_outline(region, image.shape[:2]) for region in close])
-        scale = FIRST_SIDE / longest
-        found = regions(self.first_look(image) if first is None else first)
-        if found:
-            typical = 2 * np.sqrt(typical_area(found))  # maps are at half the scale
-            wanted = min(scale * PIN_SIDE / typical, max_side / longest, 1.0)
-            if wanted > 1.4 * scale:
-                scale = wanted
-                found = regions(self.maps(image, scale), depth=CLOSER_DEPTH, small=SMALL_DEPTH) or found
+        most = min(LARGEST, float(np.sqrt(LOOKED_AT / (image.shape[0] * image.shape[1]))))
+        if pin is None:
+            scale = FIRST_SIDE / max(image.shape[:2])
+            found = regions(self.first_look(image) if first is None else first)
+        else:
+            scale = min(PIN_SIDE / pin, most)
+            found = regions(self.maps(image, scale, self.closer), depth=CLOSER_DEPTH, small=SMALL_DEPTH)
+        for _ in range(LOOKS):
+            if not found:
+                break
+            wanted = min(scale * PIN_SIDE / (2 * float(np.sqrt(typical_area(found)))), most)  # maps are at half scale
+            if wanted <= CLOSER * scale:
+                break
+            closer = regions(self.maps(image, wanted, self.closer), depth=CLOSER_DEPTH, small=SMALL_DEPTH)
+            if not closer:
+                break
+            found, scale = closer, wanted
         return reading_order([_outline(region, image.shape[:2]) for region in found])
 
     def first_look(self, image: UInt8Image) -> Float32:
         """Return the maps (3, h, w) of the whole photo (h, w, 3) at the size that the network was trained at."""
         return self.maps(image, FIRST_SIDE / max(image.shape[:2]))
 
-    def maps(self, image: UInt8Image, scale: float) -> Float32:
-        """Return pin, outline and middle as (3, h, w) float32 of 0 to 1 at half of `scale`, padding cut off."""
+    def maps(self, image: UInt8Image, scale: float, network: OutlineNet | None = None) -> Float32:
+        """Return pin, outline and middle as (3, h, w) float32 of 0 to 1 at half of `scale`, padding cut off,
+        as the network of the first look sees them or the one given.
+
+        What is larger than TILE pixels is worked in tiles that see OVERLAP pixels beyond their own part on every side,
+        so that memory stays level and no seam shows.
+        """
         height, width = (max(8, round(side * scale)) for side in image.shape[:2])
         way = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-        small = cv2.resize(image, (width, height), interpolation=way)
-        padded = cv2.copyMakeBorder(small, 0, -height % 32, 0, -width % 32, cv2.BORDER_REFLECT_101)
-        with torch.inference_mode():
-            batch = prepared(torch.from_numpy(padded)[None])
-            with torch.autocast("cpu", torch.bfloat16, enabled=computes_bfloat16()):
-                logits = self.network(batch.to(memory_format=torch.channels_last))
-            grown = functional.interpolate(logits.float(), scale_factor=2, mode="bilinear", align_corners=False)
-            out: Float32 = torch.sigmoid(grown)[0, :, : -(-height // 2), : -(-width // 2)].numpy()
+        small: UInt8Image = np.asarray(cv2.resize(image, (width, height), interpolation=way), np.uint8)
+        if height * width <= TILE**2:
+            return _looked(network or self.network, small)
+        out = np.empty((3, -(-height // 2), -(-width // 2)), np.float32)
+        for top, bottom in _spans(height):
+            for left, right in _spans(width):
+                y, x = max(0, top - OVERLAP), max(0, left - OVERLAP)
+                seen = _looked(network or self.network, small[y : bottom + OVERLAP, x : right + OVERLAP])
+                own = seen[:, (top - y) // 2 :, (left - x) // 2 :]
+                part = out[:, top // 2 : -(-bottom // 2), left // 2 : -(-right // 2)]
+                part[:] = own[:, : part.shape[1], : part.shape[2]]
         return out
+
+
+def _looked(network: OutlineNet, small: UInt8Image) -> Float32:
+    """The maps (3, h/2, w/2) of a picture (h, w, 3) or a part of one, as large as it is to be looked at."""
+    height, width = small.shape[:2]
+    padded = cv2.copyMakeBorder(small, 0, -height % 32, 0, -width % 32, cv2.BORDER_REFLECT_101)
+    with torch.inference_mode():
+        batch = prepared(torch.from_numpy(padded)[None])
+        with torch.autocast("cpu", torch.bfloat16, enabled=computes_bfloat16()):
+            logits = network(batch.to(memory_format=torch.channels_last))
+        grown = functional.interpolate(logits.float(), scale_factor=2, mode="bilinear", align_corners=False)
+        out: Float32 = torch.sigmoid(grown)[0, :, : -(-height // 2), : -(-width // 2)].numpy()
+    return out
+
+
+def _spans(length: int) -> list[tuple[int, int]]:
+    """Part a side of so many pixels into equal tiles that begin at multiples of 32, as the network's cells do."""
+    step = -(-length // -(-length // TILE) // 32) * 32
+    return [(start, min(start + step, length)) for start in range(0, length, step)]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -288,17 +333,15 @@ def regions(maps: Float32, least: float = 0.6, depth: float = DEPTH, small: floa
     whole = _with_rim(labels, maps)
     height, width = labels.shape
     found = []
-    for label in range(1, int(labels.max()) + 1):
-        rows, columns = np.nonzero(labels == label)
+    for (rows, columns), (around, across) in zip(_cells(labels), _cells(whole), strict=True):
         if len(rows) < 30:
             continue
         area = float(len(rows))
         middle = float(np.partition(maps[2][rows, columns], -max(1, len(rows) // 20))[-max(1, len(rows) // 20)])
         score = float(maps[0][rows, columns].mean()) * (0.5 + 0.5 * min(1.0, middle / 0.6))
-        rows, columns = np.nonzero(whole == label)
-        top, left = int(rows.min()), int(columns.min())
-        piece: NDArray[Any] = np.zeros((int(rows.max()) - top + 3, int(columns.max()) - left + 3), np.uint8)
-        piece[rows - top + 1, columns - left + 1] = 1
+        top, left = int(around.min()), int(across.min())
+        piece: NDArray[Any] = np.zeros((int(around.max()) - top + 3, int(across.max()) - left + 3), np.uint8)
+        piece[around - top + 1, across - left + 1] = 1
         # three times as large, because a contour runs through the centres of the outermost cells
         piece = cv2.resize(piece, None, fx=3, fy=3, interpolation=cv2.INTER_NEAREST)
         contours, _ = cv2.findContours(piece, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
@@ -307,7 +350,18 @@ def regions(maps: Float32, least: float = 0.6, depth: float = DEPTH, small: floa
     if not found:
         return []
     typical = typical_area(found)
+    if small is not None:
+        least = max(least, BESIDE * float(np.median([region.score for region in found])))
     return [region for region in found if region.score >= least and region.area > 0.08 * typical]
+
+
+def _cells(labels: NDArray[np.int32]) -> list[tuple[NDArray[np.intp], NDArray[np.intp]]]:
+    """Rows and columns of the cells of every label 1... of (h, w), some of which may have none."""
+    rows, columns = np.nonzero(labels)
+    held = labels[rows, columns]
+    order = np.argsort(held, kind="stable")
+    ends = np.cumsum(np.bincount(held, minlength=int(labels.max()) + 1))[:-1]
+    return list(zip(np.split(rows[order], ends)[1:], np.split(columns[order], ends)[1:], strict=True))
 
 
 def _with_rim(labels: NDArray[np.int32], maps: Float32) -> NDArray[np.int32]:

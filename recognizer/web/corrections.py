@@ -16,7 +16,6 @@ from recognizer.catalogue import corrections
 from recognizer.catalogue.corrections import Correction, Query, Said, query_of
 from recognizer.catalogue.store import Catalogue
 from recognizer.types import Box
-from recognizer.vision import crops
 from recognizer.vision.photos import open_photo
 from recognizer.web.problems import Problem
 from recognizer.web.schemas import CorrectionFields
@@ -88,7 +87,10 @@ async def delete_kept(service: Service, upload_id: str) -> None:
 
 
 def _query(service: Service, given: CorrectionFields) -> Query:
-    """What is kept of the photo that a correction is about: of an upload with several pins, the one that is meant."""
+    """What is kept of the photo that a correction is about: of one that was answered as several, the pin that is meant.
+
+    The answer says how many pins there are, and nothing is split again: that may find another number of them.
+    """
     if not given.upload_id:
         return Query(given.sha256, given.box)
     kept = service.store.find(given.upload_id)
@@ -96,6 +98,6 @@ def _query(service: Service, given: CorrectionFields) -> Query:
         raise Problem(422, "the kept photo is another one than the answer was about: its sha256 differs")
     data = service.store.picture(given.upload_id)
     photo = open_photo(data, "the kept photo")
-    box = Box(*given.box) if given.box and len(crops.split(photo)) > 1 else None
+    box = Box(*given.box) if given.box and kept.pins != 1 else None
     made = query_of(photo, data, ".jpg", box, upload_id=given.upload_id)
     return Query(given.sha256, given.box if box else None, made.data, made.ending, given.upload_id)

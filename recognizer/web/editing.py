@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 from recognizer.catalogue.store import Catalogue
-from recognizer.errors import IndexError_
+from recognizer.errors import IndexBusy
 from recognizer.web.engine import Engine
 from recognizer.web.problems import Busy
 
@@ -63,9 +63,7 @@ class Editor:
             try:
                 build(self._data, model=self._model)
                 return
-            except IndexError_ as error:
-                if "at work" not in str(error):
-                    raise
+            except IndexBusy as error:
                 if time.monotonic() > ends:
                     raise Busy(f"the change is made, but not indexed yet: {error}", 60) from error
                 time.sleep(0.2)

@@ -66,6 +66,9 @@ RUSSIAN: Final[Mapping[str, str]] = {
     # answers
     "Match": "Совпадение",
     "This drawing; check the variant": "Рисунок тот; проверьте вариант",
+    "This drawing; a variant not in the catalogue": "Рисунок тот; такого варианта в каталоге нет",
+    "drawing": "рисунок",
+    "chance that the catalogue lacks this variant": "вероятность, что такого варианта в каталоге нет",
     "Not in the catalogue": "Нет в каталоге",
     "Not a pin": "Не значок",
     "probability": "вероятность",

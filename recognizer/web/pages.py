@@ -19,6 +19,7 @@ from pydantic import ValidationError
 from starlette.datastructures import FormData, UploadFile
 
 from recognizer import program_version
+from recognizer.catalogue.table_cells import safe_row
 from recognizer.decision.checks import in_words
 from recognizer.errors import EntryNotFound, IndexError_
 from recognizer.reports import lot_report
@@ -159,7 +160,7 @@ async def identify(request: Request, service: Reads, form: Sent) -> Response:
             return await _lot_of(service, [(name, data)], keeper is not None)
         upload_id = ""
         if keeper is not None:
-            kept = await asyncio.to_thread(service.store.keep, photo, Role.FACE.value, keeper.name)
+            kept = await asyncio.to_thread(service.store.keep, photo, Role.FACE.value, keeper.name, len(found))
             upload_id = kept.upload_id
         sizes = await picture_sizes(request, service, [found])
         shown = await asyncio.to_thread(views.answered, photo, found, service.engine.loaded.shelf, sizes, upload_id)
@@ -267,7 +268,7 @@ async def lot_csv(service: Reads, job_id: str) -> Response:
     table = io.StringIO(newline="")
     writer = csv.DictWriter(table, lot_report.CSV_COLUMNS, lineterminator="\n")
     writer.writeheader()
-    writer.writerows({name: _plain_cell(value) for name, value in row.items()} for row in rows)
+    writer.writerows(map(safe_row, rows))
     return _attachment("\ufeff" + table.getvalue(), "text/csv; charset=utf-8", "pins.csv")
 
 
@@ -290,11 +291,6 @@ async def delete_lot(request: Request, service: Reads, form: Sent, job_id: str) 
     """Delete a lot."""
     await asyncio.to_thread(service.lots.delete, job_id)
     return _told(request, "Deleted.")
-
-
-def _plain_cell(value: Any) -> Any:
-    """A cell that a spreadsheet takes for a text: names come from strangers, and "=..." would be a formula."""
-    return f"'{value}" if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t") else value
 
 
 def _attachment(text: str, media: str, name: str) -> Response:

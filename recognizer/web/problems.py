@@ -12,6 +12,7 @@ from starlette.exceptions import HTTPException
 from recognizer.errors import (
     CatalogueError,
     EntryNotFound,
+    IndexBusy,
     IndexError_,
     ModelError,
     PhotoError,
@@ -54,6 +55,8 @@ def problem_of(error: ZnachkiError) -> Problem:
         return Problem(413, str(error))
     if isinstance(error, PhotoError):
         return Problem(400, str(error))
+    if isinstance(error, IndexBusy):
+        return Problem(503, str(error), 60)
     if isinstance(error, IndexError_ | ModelError):
         return Problem(503, str(error), 30)
     if isinstance(error, CatalogueError):

@@ -60,6 +60,10 @@ class RecognitionBody(_Open):
     rectangle: list[list[float]] | None = None
     score: float = Field(1.0, description="how sure it is that a pin is there")
     verdict: Verdict = Field(examples=["match"])
+    drawing: float = Field(0.0, description="chance that the first entry shows the drawing of the pin", examples=[0.98])
+    lacking: float = Field(
+        0.0, description="chance that the catalogue has not the variant that the photo shows", examples=[0.01]
+    )
     checks: list[str] = Field(description="what to compare by eye")
     members: list[str] = Field(description="entries between which a family leaves the choice", examples=[[]])
     matches: list[MatchBody] = Field(description="the best entry first")

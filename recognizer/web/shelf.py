@@ -8,7 +8,9 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
+from recognizer.catalogue.imports.years import is_open
 from recognizer.catalogue.store import Catalogue
 from recognizer.types import CatalogueEntry, CatalogueImage, Role, Status
 
@@ -99,6 +101,8 @@ def newest_change(catalogue: Catalogue) -> int:
 def _decades(entry: CatalogueEntry) -> Iterable[int]:
     first = entry.year_from if entry.year_from is not None else entry.year_to
     last = entry.year_to if entry.year_to is not None else entry.year_from
+    if entry.year_to is None and is_open(entry.years_text):
+        last = datetime.now(UTC).year
     if first is None or last is None:
         return ()
     return range(first // 10 * 10, min(max(first, last), first + 200) + 1, 10)

@@ -61,13 +61,17 @@ def shown_name(name: str | None) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """An upload that is kept: its id, which nobody can guess, the sha256 of what was sent, and who asked for it."""
+    """An upload that is kept: its id, which nobody can guess, the sha256 of what was sent, and who asked for it.
+
+    `pins` is how many pins the answer had, 0 where an earlier version kept the photo and did not note it.
+    """
 
     upload_id: str
     sha256: str
     role: str
     at: str
     who: str
+    pins: int = 0
 
 
 class Store:
@@ -78,10 +82,10 @@ class Store:
         self._most = most
         self._lock = threading.Lock()
 
-    def keep(self, photo: Photo, role: str, who: str) -> Kept:
-        """Keep a photo; raises Busy where the place for them is full."""
+    def keep(self, photo: Photo, role: str, who: str, pins: int) -> Kept:
+        """Keep a photo that was answered with so many pins; raises Busy where the place for them is full."""
         at = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        kept = Kept(secrets.token_urlsafe(16), photo.sha256, role, at, who)
+        kept = Kept(secrets.token_urlsafe(16), photo.sha256, role, at, who, pins)
         data = encode_jpeg(photo.image, 92)
         with self._lock:
             if folder_size(self._folder) + len(data) > self._most:

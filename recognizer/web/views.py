@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from recognizer.reports.answers import percent
+from recognizer.reports.answers import SURE, WORTH_SAYING, percent
 from recognizer.reports.pictures import thumbnail
 from recognizer.types import CatalogueEntry, Match, Photo, Recognition, Verdict
 from recognizer.vision.photos import jpeg_uri
@@ -18,6 +18,7 @@ from recognizer.web.shelf import Shelf
 VERDICTS: Final = {
     Verdict.MATCH: "Match",
     Verdict.FAMILY: "This drawing; check the variant",
+    Verdict.NEW_VARIANT: "This drawing; a variant not in the catalogue",
     Verdict.UNKNOWN: "Not in the catalogue",
     Verdict.NOT_A_PIN: "Not a pin",
 }
@@ -65,11 +66,13 @@ class Pin:
     offered: list[Offered]
     family: list[Offered]
     checks: tuple[str, ...]
+    drawing: str = ""
+    lacking: str = ""
 
     @property
     def sure(self) -> bool:
         """Whether the first entry is said to be this pin, or its drawing."""
-        return self.verdict in (Verdict.MATCH, Verdict.FAMILY) and bool(self.offered)
+        return self.verdict in SURE and bool(self.offered)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,8 +111,17 @@ def _pin(
         )
         for match in found.matches
     ]
+    said = found.verdict in SURE
     return Pin(
-        number, found.verdict, box, outline_path(found.outline, box), offered, _family(found, shelf), found.checks
+        number,
+        found.verdict,
+        box,
+        outline_path(found.outline, box),
+        offered,
+        _family(found, shelf),
+        found.checks,
+        drawing=percent(found.drawing) if said else "",
+        lacking=percent(found.lacking) if said and found.lacking >= WORTH_SAYING else "",
     )
 
 
@@ -125,12 +137,8 @@ def _family(found: Recognition, shelf: Shelf) -> list[Offered]:
     """The members of the drawing's family, the likeliest first, where the variant is left open."""
     if found.verdict is not Verdict.FAMILY or not found.matches:
         return []
-    best: Match = found.matches[0]
     asked = {match.entry.entry_id: match for match in found.matches}
-    ids = list(
-        dict.fromkeys([*found.members, *(shelf.families.get(best.entry.family, ()) if best.entry.family else ())])
-    )
-    ids = [entry_id for entry_id in ids if entry_id in shelf.entries]
+    ids = [entry_id for entry_id in found.members if entry_id in shelf.entries]
     ids.sort(key=lambda entry_id: -asked[entry_id].probability if entry_id in asked else 0.0)
     members = []
     for entry_id in ids[:_MOST_FAMILY]:

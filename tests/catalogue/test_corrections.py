@@ -93,6 +93,19 @@ def test_of_a_photo_of_several_pins_one_must_be_named_and_only_it_is_kept(own_da
     assert run(own_data, "correct", lot, "--unknown", "--pin", "99").exit_code == 2
 
 
+def test_a_pin_is_counted_by_an_answer_alone_and_without_one_the_photo_is_not_split_for_it(
+    own_data: Path, tmp_path: Path
+) -> None:
+    lot = tmp_path / "lot.jpg"
+    lot.write_bytes(encode_jpeg(sample.lot_view([1, 5, 9], shot=3, touching=False).image, 92))
+    (own_data / "index" / "index.json").unlink()
+    refused = run(own_data, "correct", lot, "--unknown", "--pin", "2")
+    assert refused.exit_code == 1
+    assert "nothing answers" in refused.output
+    assert "znachki index" in refused.output
+    assert "0 corrections" in run(own_data, "corrections").stdout
+
+
 def test_what_was_said_is_exported_as_queries_that_evaluate_reads(
     own_data: Path, query: Queries, tmp_path: Path
 ) -> None:

@@ -370,6 +370,17 @@ def test_robots_are_kept_also_behind_a_redirect(catalogue: Catalogue, host: Host
     assert (host.count("/p/1"), host.count("/p/2"), host.count("/robots.txt")) == (0, 0, 1)
 
 
+def test_robots_are_kept_as_rfc_9309_says_with_wildcards_and_the_longest_rule(catalogue: Catalogue, host: Host) -> None:
+    host.robots = "User-agent: *\nAllow: /p\nDisallow: /p/2\nDisallow: /*.jpg$\n"
+    for path in ("/shop/1.jpg", "/shop/1.jpg?size=9"):
+        host.answers[path] = lambda request: send(request, jpeg(len(request.path)))
+    ask(catalogue, *(host.address(path) for path in ("/p/1", "/p/2", "/shop/1.jpg", "/shop/1.jpg?size=9")))
+    report = fetch(catalogue, QUICK)
+    assert (report.new, report.reasons) == (2, {"robots.txt of its host forbids it": 2})
+    assert (host.count("/p/1"), host.count("/p/2")) == (1, 0)
+    assert (host.count("/shop/1.jpg"), host.count("/shop/1.jpg?size=9")) == (0, 1)
+
+
 def test_a_host_whose_robots_fail_is_not_asked_for_pictures(catalogue: Catalogue, host: Host) -> None:
     host.robots = 503
     ask(catalogue, host.address("/p/1"))

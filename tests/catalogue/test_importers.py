@@ -28,9 +28,9 @@ from recognizer.catalogue.imports import (
     read_map,
     write_map,
 )
-from recognizer.catalogue.imports.goskatalog import years_of
 from recognizer.catalogue.imports.sizes import parse_millimetres
-from recognizer.catalogue.imports.write_opennumismat import write_opennumismat
+from recognizer.catalogue.imports.sources.write_opennumismat import write_opennumismat
+from recognizer.catalogue.imports.years import parse_years
 from recognizer.catalogue.store import Catalogue
 from recognizer.catalogue.wanted import WantedPicture, wanted
 from recognizer.cli import main
@@ -197,7 +197,7 @@ def test_what_is_wrong_with_exhibits_is_told_by_record(catalogue: Catalogue) -> 
 def test_records_are_the_same_however_the_file_is_read(
     catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch, size: int
 ) -> None:
-    monkeypatch.setattr("recognizer.catalogue.imports.json_records.CHUNK", size)
+    monkeypatch.setattr("recognizer.catalogue.imports.sources.json_records.CHUNK", size)
     assert import_source(catalogue, SAMPLES / "goskatalog_dump.json", "goskatalog").entries_new == 3
 
 
@@ -217,7 +217,7 @@ def test_records_are_the_same_however_the_file_is_read(
     ],
 )
 def test_periods_of_goskatalog_become_years(period: str, years: tuple[int | None, int | None]) -> None:
-    assert years_of(period) == years
+    assert parse_years(period) == years
 
 
 @pytest.mark.parametrize(
@@ -373,7 +373,7 @@ def test_what_is_wrong_with_entities_is_told(catalogue: Catalogue) -> None:
 
 
 def test_a_file_of_commons_lies_where_the_md5_of_its_name_says() -> None:
-    from recognizer.catalogue.imports.commons import address_of
+    from recognizer.catalogue.imports.sources.commons import address_of
 
     # the address that the MediaWiki manual gives as its example of hashed upload directories
     assert address_of("Tour Eiffel Wikimedia Commons.jpg").endswith("/a/a8/Tour_Eiffel_Wikimedia_Commons.jpg")

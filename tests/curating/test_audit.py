@@ -119,6 +119,16 @@ def test_faces_among_reverses_and_reverses_among_faces_are_told(own_data: Path, 
     assert of(Kind.MIXED_ROLES, audit(own_data)) == []
 
 
+def test_an_audit_leaves_every_file_as_it_was(own_data: Path, ids: list[str]) -> None:
+    for at in range(6):
+        add(own_data, ids[at], sample.reverse_view(at), Role.REVERSE)
+    build(own_data)
+    before = {path: path.read_bytes() for path in own_data.rglob("*") if path.is_file()}
+    first = audit(own_data)
+    assert {path: path.read_bytes() for path in own_data.rglob("*") if path.is_file()} == before
+    assert audit(own_data) == first
+
+
 def test_too_few_reverses_are_noted_and_photos_out_of_the_index_too(own_data: Path, ids: list[str]) -> None:
     add(own_data, ids[0], sample.reverse_view(0), Role.REVERSE)
     add(own_data, ids[0], sample.phone_view(0))

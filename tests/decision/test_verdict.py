@@ -13,6 +13,7 @@ from recognizer.decision import verdict
 from recognizer.decision.verdict import (
     EVIDENCES,
     SIGNS,
+    UNLIKE,
     Measured,
     Ranking,
     decide,
@@ -34,12 +35,13 @@ def ranking(
     apart: tuple[float, ...] = (0, 0, 0, 1, 0, 0),
     lead: float = 0.0,
     bias: float = 0.0,
-    drawing_bias: float = -20.0,
+    lacking: float = 0.0,
     match: float = 0.9,
 ) -> Ranking:
-    """By appearance alone unless told otherwise, as sure of everything as `bias` says, and of no drawing beyond it."""
+    """By appearance alone unless told otherwise, as sure of every drawing as `bias` says."""
     weights = tuple(lead if name.endswith("_lead") else 0.0 for name in SIGNS)
-    return Ranking(agreed, apart, weights, bias, weights, drawing_bias, (match, match), 0.5)
+    never = -50.0 if lacking == 0 else logit(lacking)
+    return Ranking(agreed, apart, weights, bias, (0.0,) * len(UNLIKE), never, (match, match), 0.5, 0.6)
 
 
 def answer(hits: list[Hit], entries: Mapping[int, CatalogueEntry], model: Ranking, k: int = 5) -> Recognition:
@@ -97,9 +99,7 @@ def test_signs_are_worked_against_the_best_photo_of_another_entry() -> None:
     assert found["agreed_lead"] == found["apart_lead"] == pytest.approx(0.5 * 1.5)
     assert found["agreed_inliers"] == pytest.approx(0.5 * math.log(11))
     assert found["agreed_appearance"] == pytest.approx(0.5 * 0.25)
-    assert found["agreed_colour"] == pytest.approx(0.5 * 0.75)
     assert found["agreed_overlap"] == pytest.approx(0.5 * 0.5)
-    assert found["agreed_same"] == pytest.approx(0.5 * -1.5)
     assert found["agreed_similarity"] == pytest.approx(0.5 * 0.5)
     assert found["apart_similarity"] == pytest.approx(0.5 * 0.5)
     assert found["apart_inliers"] == pytest.approx(0.5 * math.log(11))
@@ -154,7 +154,10 @@ def test_probabilities_are_ordered_and_add_up_to_at_most_one(seed: int, bias: fl
         for at in range(1, 30)
     ]
     entries = {hit.image_id: replace(A, entry_id=f"e{hit.image_id // 2}") for hit in hits}
-    for model in (ranking(bias=bias, lead=0.5), replace(verdict.ranking(), bias=verdict.ranking().bias + bias)):
+    for model in (
+        ranking(bias=bias, lead=0.5),
+        replace(verdict.ranking(), drawing_bias=verdict.ranking().drawing_bias + bias),
+    ):
         given = [match.probability for match in answer(hits, entries, model, k=50).matches]
         assert len(given) == 15
         assert all(0 <= probability <= 1 for probability in given)
@@ -199,19 +202,49 @@ def test_the_order_of_hits_does_not_matter() -> None:
 
 def test_a_sure_first_answer_is_a_match_from_the_threshold_on() -> None:
     hits = [Hit(1, appearance=0.9), Hit(2, appearance=0.1)]
-    for probability, word in ((0.95, Verdict.MATCH), (0.901, Verdict.MATCH), (0.899, Verdict.FAMILY)):
+    for probability, word in ((0.95, Verdict.MATCH), (0.901, Verdict.MATCH), (0.899, Verdict.UNKNOWN)):
         assert answer(hits, {1: A, 2: B}, ranking(bias=logit(probability))).verdict is word
 
 
-def test_an_answer_is_unknown_where_its_drawing_is_as_likely_wrong() -> None:
-    hits = [Hit(1, appearance=0.9), Hit(2, appearance=0.1)]
-    for probability, word in ((0.51, Verdict.FAMILY), (0.49, Verdict.UNKNOWN)):
-        assert answer(hits, {1: A, 2: B}, ranking(bias=logit(probability))).verdict is word
+def test_a_choice_is_left_open_from_a_lower_chance_of_the_drawing_on() -> None:
+    hits = [Hit(1, appearance=0.9), Hit(2, appearance=0.89)]
+    for chance, word in ((0.51, Verdict.FAMILY), (0.49, Verdict.UNKNOWN)):
+        assert answer(hits, {1: GOLD, 2: CHROME}, ranking(bias=logit(chance))).verdict is word
+
+
+def test_a_single_entry_is_never_a_family() -> None:
+    hits = [Hit(1, inliers=60, appearance=0.9, overlap=0.9), Hit(2, appearance=0.1)]
+    for chance in (0.3, 0.6, 0.85, 0.95):
+        found = answer(hits, {1: A, 2: B}, ranking(bias=logit(chance)))
+        assert found.verdict is not Verdict.FAMILY
+        assert found.members == ()
+
+
+def test_a_variant_that_the_catalogue_lacks_is_told_beside_the_match_and_above_its_threshold_instead_of_it() -> None:
+    hits = [Hit(1, inliers=60, appearance=0.9, overlap=0.9), Hit(2, appearance=0.1)]
+    for lacking, word in ((0.3, Verdict.MATCH), (0.7, Verdict.NEW_VARIANT)):
+        found = answer(hits, {1: A, 2: B}, ranking(bias=logit(0.95), lacking=lacking))
+        assert found.verdict is word
+        assert (found.drawing, found.lacking) == pytest.approx((0.95, lacking))
+        assert found.matches[0].probability == pytest.approx(0.95 * (1 - lacking))
+
+
+def test_where_nothing_agrees_no_variant_is_said_to_be_lacking() -> None:
+    found = answer([Hit(1, appearance=0.9), Hit(2)], {1: A, 2: B}, ranking(bias=logit(0.95), lacking=0.9))
+    assert (found.verdict, found.lacking) == (Verdict.MATCH, 0.0)
+
+
+def test_of_those_that_show_the_drawing_only_the_ones_in_question_are_members() -> None:
+    hits = [Hit(1, appearance=4.0), Hit(2, appearance=3.9), Hit(3, appearance=0.5)]
+    silver = replace(GOLD, entry_id="silver")
+    found = answer(hits, {1: GOLD, 2: CHROME, 3: silver}, ranking(bias=logit(0.95)))
+    assert found.members == ("gold", "chrome")
+    assert found.variants == ("gold", "chrome", "silver")
 
 
 def test_each_kind_of_answer_has_its_own_threshold() -> None:
     model = replace(ranking(bias=logit(0.8)), match=(0.9, 0.7))
-    assert answer([Hit(1, inliers=40), Hit(2)], {1: A, 2: B}, model).verdict is Verdict.FAMILY
+    assert answer([Hit(1, inliers=40), Hit(2)], {1: A, 2: B}, model).verdict is Verdict.UNKNOWN
     assert answer([Hit(1, inliers=2), Hit(2)], {1: A, 2: B}, model).verdict is Verdict.MATCH
 
 
@@ -224,22 +257,23 @@ def test_a_photo_without_a_pin_is_none_unless_an_entry_is_likely_or_agrees() -> 
         assert without_pin(Recognition(box, (), said), [unlike]).verdict is said
 
 
-def test_twins_of_a_curators_family_share_what_the_drawing_has_over_the_first() -> None:
+def test_twins_of_a_curators_family_share_the_chance_of_the_drawing() -> None:
     hits = [Hit(1, appearance=0.9), Hit(2, appearance=0.89), Hit(3, appearance=-9.0)]
-    found = answer(hits, {1: GOLD, 2: CHROME, 3: A}, ranking(bias=logit(0.5), drawing_bias=logit(0.9)))
+    found = answer(hits, {1: GOLD, 2: CHROME, 3: A}, ranking(bias=logit(0.9)))
     assert found.verdict is Verdict.FAMILY
     assert found.members == ("gold", "chrome")
-    assert [match.probability for match in found.matches[:2]] == pytest.approx([0.5, 0.4])
+    first = 1 / (1 + math.exp(-0.01))
+    assert [match.probability for match in found.matches[:2]] == pytest.approx([0.9 * first, 0.9 * (1 - first)])
 
 
 def test_a_family_is_told_whole_even_where_one_entry_is_asked_for() -> None:
     hits = [Hit(1, appearance=0.9), Hit(2, appearance=0.89), Hit(3, appearance=0.5)]
-    found = answer(hits, {1: GOLD, 2: CHROME, 3: A}, ranking(bias=logit(0.6), drawing_bias=logit(0.9)), k=1)
+    found = answer(hits, {1: GOLD, 2: CHROME, 3: A}, ranking(bias=logit(0.9)), k=1)
     assert ids(found) == ["gold", "chrome"]
 
 
 def test_a_sure_twin_is_a_match_not_a_family() -> None:
-    hits = [Hit(1, appearance=0.9), Hit(2, appearance=0.1)]
+    hits = [Hit(1, appearance=9.0), Hit(2, appearance=0.1)]
     found = answer(hits, {1: GOLD, 2: CHROME}, ranking(bias=logit(0.97)))
     assert (found.verdict, found.members) == (Verdict.MATCH, ())
 
@@ -300,6 +334,15 @@ def test_an_operating_point_needs_unknown_pins_to_be_measured_on() -> None:
     assert replace(ranking(), measured=MEASURED).at(0.0).match == MEASURED.thresholds(0.0)
 
 
+def test_new_variants_are_told_as_far_as_the_pins_that_the_catalogue_has_allow() -> None:
+    measured = Measured(same=tuple(np.linspace(0.0, 0.3, 100)), lacking=(0.02, 0.5, 0.6, 0.7))
+    assert measured.new_variant(0.0, 1.0) == pytest.approx(0.02)  # all of them found, whatever it costs
+    least = measured.new_variant(0.0, 0.03)
+    assert sum(value >= least for value in measured.same) <= 3
+    assert least < 0.5
+    assert Measured().new_variant(0.05, 0.03) > 1  # never, where nothing was measured
+
+
 # The ranking that ships
 
 
@@ -327,26 +370,32 @@ def test_a_ranking_comes_from_json_and_names_what_is_missing() -> None:
     held = {
         "agreed": dict.fromkeys(EVIDENCES, 1),
         "apart": dict.fromkeys(EVIDENCES, 2.5),
-        "signs": dict.fromkeys(SIGNS, 3),
-        "bias": -4,
-        "drawing": dict.fromkeys(SIGNS, 5),
-        "drawing_bias": -6,
+        "drawing": dict.fromkeys(SIGNS, 3),
+        "drawing_bias": -4,
+        "unlike": dict.fromkeys(UNLIKE, 5),
+        "unlike_bias": -6,
         "match": {"agreed": 0.9, "apart": 0.8},
         "family": 0.5,
-        "measured": {"known": {"agreed": [0.9], "apart": []}, "unknown": {"agreed": [], "apart": [0.1, 0.2]}},
+        "new_variant": 0.4,
+        "measured": {
+            "known": {"agreed": [0.9], "apart": []},
+            "unknown": {"agreed": [], "apart": [0.1, 0.2]},
+            "same": [0.1],
+            "lacking": [0.7],
+        },
         "fitted_on": ["whatever else it tells"],
     }
     found = verdict.ranking_from(held)
     ones, weights = (1.0,) * len(EVIDENCES), (2.5,) * len(EVIDENCES)
-    measured = Measured(((0.9,), ()), ((), (0.1, 0.2)))
+    measured = Measured(((0.9,), ()), ((), (0.1, 0.2)), (0.1,), (0.7,))
     assert found == Ranking(
-        ones, weights, (3.0,) * len(SIGNS), -4.0, (5.0,) * len(SIGNS), -6.0, (0.9, 0.8), 0.5, measured
+        ones, weights, (3.0,) * len(SIGNS), -4.0, (5.0,) * len(UNLIKE), -6.0, (0.9, 0.8), 0.5, 0.4, measured
     )
-    for name in ("agreed", "apart", "signs", "bias", "drawing", "match", "family", "measured"):
+    for name in ("agreed", "apart", "drawing", "unlike", "unlike_bias", "match", "family", "new_variant", "measured"):
         with pytest.raises(ModelError, match=f"ranking.json: '{name}' is missing"):
             verdict.ranking_from({key: value for key, value in held.items() if key != name})
     with pytest.raises(ModelError, match=r"training\.rank"):
-        verdict.ranking_from(held | {"bias": "four"})
+        verdict.ranking_from(held | {"drawing_bias": "four"})
     with pytest.raises(ModelError, match="'appearance' is missing"):
         verdict.ranking_from(held | {"agreed": {"similarity": 1, "votes": 1, "inliers": 1}})
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import os
@@ -18,6 +17,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from filelock import FileLock
 
 from index import spread
 from index.build import BATCH, build
@@ -291,10 +291,11 @@ def test_without_a_catalogue_there_is_nothing_to_index(tmp_path: Path) -> None:
 
 
 def test_a_second_run_at_the_same_time_is_refused(own: Path) -> None:
-    with (own / "index" / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        with pytest.raises(IndexError_, match="another `znachki index` is at work; wait for it to end"):
-            build(own)
+    with (
+        FileLock(own / "index" / "lock"),
+        pytest.raises(IndexError_, match="another `znachki index` is at work; wait for it to end"),
+    ):
+        build(own)
     assert build(own).kept == 6
 
 

@@ -17,7 +17,8 @@ from recognizer.errors import ModelError
 from recognizer.search.index import Manifest
 from recognizer.types import Hit, Verdict
 from training import calibrate
-from training.rank import Case, judge
+from training.cases import Case
+from training.rank import judge
 
 MANIFEST = Manifest("base", "f" * 16, "hull", 1, 8, tuple((at, "s") for at in range(100)), "v", "d")
 
@@ -42,15 +43,15 @@ def error(asked: Sequence[Case], model: verdict.Ranking) -> float:
 
 def test_probabilities_are_bent_to_the_queries() -> None:
     shipped = verdict.ranking()
-    doubting = replace(shipped, bias=shipped.bias - 3, drawing_bias=shipped.drawing_bias - 3)
+    doubting = replace(shipped, drawing_bias=shipped.drawing_bias - 3)
     made = calibrate.fitted(cases(300, 0.25, unknown=60), doubting, 0.05)
     fresh = cases(300, 0.25, unknown=60, seed=1)
     assert error(fresh, made) < 0.5 * error(fresh, doubting)
-    assert made.bias > doubting.bias
+    assert made.drawing_bias > doubting.drawing_bias
 
 
 def test_a_few_queries_do_little() -> None:
-    doubting = replace(verdict.ranking(), bias=verdict.ranking().bias - 4)
+    doubting = replace(verdict.ranking(), drawing_bias=verdict.ranking().drawing_bias - 4)
     few, many = (calibrate.fitted(cases(n, 0.25), doubting, 0.0) for n in (3, 300))
     fresh = cases(100, 0.25, seed=1)
     said = [np.mean([judge(case, model).chance for case in fresh]) for model in (doubting, few, many)]

@@ -22,11 +22,11 @@ from recognizer.drawn import sample
 from recognizer.identify import Recognizer
 from recognizer.search import embedder
 from recognizer.search.index import read_manifest
-from recognizer.search.similarity import REFERENCE
+from recognizer.search.similarity import similarities
 from recognizer.search.text_tower import TextTower
 from recognizer.types import Photo, UInt8Image
 from training import promote, train
-from training.evaluate import Exam, Marks, exam_of, marked, similarities
+from training.evaluate import Exam, Marks, exam_of, marked
 
 FORM = embedder.Preprocessing(32, (0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
 
@@ -169,7 +169,7 @@ def test_similarity_is_that_of_the_index(recognizer: Recognizer) -> None:
     manifest = recognizer.index.manifest
     photos = [image_id for image_id, _ in manifest.images[:5]]
     zooms = np.stack([recognizer.index._zooms_of(np.array([one]), 3)[0] for one in photos])
-    found = manifest.scale.onto(REFERENCE, similarities(zooms[0], zooms))
+    found = similarities(zooms[0], zooms, manifest.scale)
     np.testing.assert_allclose(found, recognizer.index.similarity(zooms[0], photos), atol=1e-5)
 
 

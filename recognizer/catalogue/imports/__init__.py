@@ -10,17 +10,18 @@ from contextlib import closing
 from pathlib import Path
 from typing import Final
 
-from recognizer.catalogue.imports import colnect, commons, goskatalog, opennumismat, smithsonian, table
-from recognizer.catalogue.imports import folder as folder_of_pictures
 from recognizer.catalogue.imports.carrying import Difference, ImportReport, Progress, carry_out, foresee
-from recognizer.catalogue.imports.cells import COLUMNS, parse_years
+from recognizer.catalogue.imports.cells import COLUMNS
 from recognizer.catalogue.imports.column_map import ColumnMap, guess_map, read_map, write_map
-from recognizer.catalogue.imports.json_records import head_of
 from recognizer.catalogue.imports.memory import Memory
 from recognizer.catalogue.imports.plan import Plan
 from recognizer.catalogue.imports.rows import Importer
+from recognizer.catalogue.imports.sources import colnect, commons, goskatalog, opennumismat, smithsonian, table
+from recognizer.catalogue.imports.sources import folder as folder_of_pictures
+from recognizer.catalogue.imports.sources.json_records import head_of
+from recognizer.catalogue.imports.sources.table import read_queries
 from recognizer.catalogue.imports.spool import Spool
-from recognizer.catalogue.imports.table import read_queries
+from recognizer.catalogue.imports.years import parse_years
 from recognizer.catalogue.store import Catalogue
 from recognizer.errors import CatalogueError
 
@@ -64,26 +65,31 @@ def import_source(
     progress: Progress | None = None,
     *,
     dry_run: bool = False,
+    encoding: str = "",
 ) -> ImportReport:
     """Bring a source of any kind into the catalogue: all of it, or nothing where a row is wrong.
 
     `kind` is one of FORMATS, found out where it is left out; `mapping` tells the columns of a table that has a header
-    of its own. Entries that are there keep what the source says nothing of; a second import changes nothing, and where
-    neither the source nor the catalogue changed since, it is over at once. With `dry_run` nothing is written, and the
-    report tells each difference that the import would make. Raises CatalogueError that lists what is wrong by row.
+    of its own, `encoding` how its text is written where that is not to be found out. Entries that are there keep what
+    the source says nothing of; a second import changes nothing, and where neither the source nor the catalogue changed
+    since, it is over at once. With `dry_run` nothing is written, and the report tells each difference that the import
+    would make. Raises CatalogueError that lists what is wrong by row.
     """
     source = _inside(source, kind)
     kind = kind or ("table" if mapping else format_of(source))
     if mapping is not None and kind != "table":
         raise CatalogueError(f"{source.name}: a column map is for tables, not for {kind}; leave it out")
+    if encoding and kind != "table":
+        raise CatalogueError(f"{source.name}: an encoding is for tables, not for {kind}; leave it out")
     if kind not in FORMATS:
         raise CatalogueError(f"no format {kind!r}; it is one of {', '.join(FORMATS)}")
-    memory = Memory(catalogue, source, f"{kind} {mapping}")
+    memory = Memory(catalogue, source, f"{kind} {mapping} {encoding}")
     if not dry_run and (report := memory.recall()) is not None:
         return report
     with closing(Spool()) as spool:
         plan = Plan(source.name or str(source), spool)
-        read = table.read(source, plan.notes, mapping) if kind == "table" else FORMATS[kind].read(source, plan.notes)
+        notes = plan.notes
+        read = table.read(source, notes, mapping, encoding) if kind == "table" else FORMATS[kind].read(source, notes)
         plan.take(read)
         if dry_run:
             return foresee(catalogue, plan, progress)

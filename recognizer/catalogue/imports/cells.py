@@ -6,6 +6,7 @@ import re
 from sys import intern
 from typing import Any, Final, TypeVar
 
+from recognizer.catalogue.imports.years import parse_years
 from recognizer.catalogue.numbers import system_of
 from recognizer.types import Role, Status
 
@@ -25,9 +26,6 @@ COLUMNS: Final = ("entry_id", *OF_ENTRY, "image", "role", "licence", "source")
 UNFIT: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 """Characters that no text of a catalogue may have: controls, and halves of characters that JSON can write."""
 
-_SPAN: Final = re.compile(
-    r"(?<!\d)(1\d{3}|20\d{2})(?!\d)(?:\s*[-–—/]\s*(\d{4}|\d{2})(?!\d|[.-]\d))?(\s*-?(?:е|х|s)\b)?"
-)
 _Kind = TypeVar("_Kind", Role, Status)
 
 
@@ -43,23 +41,6 @@ def parsed(column: str, cell: str) -> dict[str, Any]:
     if column == "status":
         return {column: one_of(Status, column, cell)}
     return {column: cell}
-
-
-def parse_years(text: str) -> tuple[int | None, int | None]:
-    """Read the first and the last year that a text speaks of, both inclusive; None where it names none.
-
-    "1961", "1961-1965", "1961–65", "1970-е" (1970 to 1979) and dates are understood; of several years the least and the
-    greatest count, and words around them do not matter. Raises ValueError where a span runs backwards.
-    """
-    years: list[int] = []
-    for first, last, decade in _SPAN.findall(text):
-        start = int(first)
-        end = int(first[: 4 - len(last)] + last) if last else start
-        end += 9 if decade and end % 10 == 0 else 0
-        if end < start:
-            raise ValueError(f"years {text!r} run backwards; write the earlier year first")
-        years += [start, end]
-    return (min(years), max(years)) if years else (None, None)
 
 
 def one_of(kind: type[_Kind], column: str, cell: str) -> _Kind:

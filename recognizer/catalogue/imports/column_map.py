@@ -10,9 +10,11 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
-from recognizer.catalogue.imports.cells import COLUMNS, parse_years
-from recognizer.catalogue.imports.grid import SHEETS, Line, file_lines, head_of, seems_cyrillic, sheet_lines
+from recognizer.catalogue.imports.cells import COLUMNS
+from recognizer.catalogue.imports.encodings import UTF8, encoding_of
+from recognizer.catalogue.imports.grid import SHEETS, Line, declared_delimiter, file_lines, head_of, sheet_lines
 from recognizer.catalogue.imports.sizes import parse_millimetres
+from recognizer.catalogue.imports.years import parse_years
 from recognizer.errors import CatalogueError
 
 JOINERS: Final = {"theme": " / ", "inscriptions": " | ", "languages": ", ", "identifiers": "; "}
@@ -53,6 +55,29 @@ _HEADERS: Final[dict[str, str]] = {
     "licence": r"licen[cs]e|лицензия|права",
     "source": r"source|источник|откуда|url|ссылка",
 }
+_FURTHER: Final[dict[str, str]] = {
+    "number": r"nummer|katalognummer|kat\.?-?nr\.?|номер у каталозі",
+    "title": r"bezeichnung|titel|beschreibung|назва|опис|description",
+    "theme": r"thema|themen|motiv|kategorie|розділ|категорія|topics?",
+    "series": r"serie|серія|collection",
+    "years": r"jahr\w*|ausgabejahr|baujahr|datum|рік|роки|рік випуску|year of issue|issue year",
+    "country": r"land|staat|країна",
+    "place": r"ort|stadt|місто|місце",
+    "maker": r"hersteller|prägeanstalt|виробник|factory|manufactory",
+    "hallmark": r"punze|herstellermarke|тавро",
+    "material": r"werkstoff|матеріал",
+    "technique": r"technik|herstellungsart|техніка",
+    "size_mm": r"grösse(?:[ ,(]*mm\)?)?|masse|abmessung\w*|durchmesser|розмір\w*(?:[ ,(]*мм\)?)?",
+    "inscriptions": r"inschrift\w*|aufschrift|напис\w*",
+    "languages": r"sprachen?|мов[аи]",
+    "rarity": r"seltenheit|рідкість",
+    "image": r"bild\w*|abbildung|datei|зображення|images?|pictures?|photos?|знімок|світлина",
+    "role": r"seite|сторона знаку",
+    "source": r"quelle|джерело",
+    "licence": r"lizenz|ліцензія",
+}
+"""Further headers, German and Ukrainian ones above all, as `str.casefold` leaves them (ß is ss)."""
+
 _SYSTEMS: Final = {
     "avers": r"аверс\w*|avers",
     "ilyinskii": r"ильинск\w*|ilyin\w*",
@@ -71,7 +96,8 @@ class ColumnMap:
 
     `columns` maps a name of COLUMNS to the headers whose cells make it, `identifiers` a numbering system to the header
     of its numbers, `constants` a name of COLUMNS to what every row says. `header` is the number of the header's row, 0
-    to look for it; `sheet` the name of a workbook's sheet, "" for its first; `encoding` that of a text.
+    to look for it; `sheet` the name of a workbook's sheet, "" for its first; `encoding` that of a text, "" to find it
+    out.
     """
 
     columns: dict[str, tuple[str, ...]] = field(default_factory=dict)
@@ -79,7 +105,7 @@ class ColumnMap:
     constants: dict[str, str] = field(default_factory=dict)
     header: int = 0
     sheet: str = ""
-    encoding: str = "utf-8-sig"
+    encoding: str = ""
     delimiter: str = ""
 
     def headers(self) -> set[str]:
@@ -167,8 +193,9 @@ def lines_of(path: Path, mapping: ColumnMap) -> Iterator[Line]:
     """The rows of a table in the encoding, sheet and delimiter that a map gives."""
     if path.suffix.lower() in SHEETS:
         return sheet_lines(path, mapping.sheet)
-    delimiter = mapping.delimiter or delimiter_of(head_of(path, mapping.encoding))
-    return file_lines(path, delimiter, mapping.encoding)
+    encoding = mapping.encoding or encoding_of(path)
+    head = head_of(path, encoding)
+    return file_lines(path, mapping.delimiter or declared_delimiter(head) or delimiter_of(head), encoding)
 
 
 def delimiter_of(text: str) -> str:
@@ -186,19 +213,14 @@ def delimiter_of(text: str) -> str:
 # Guessing
 
 
-def guess_map(path: Path) -> ColumnMap:
+def guess_map(path: Path, sheet: str = "", encoding: str = "") -> ColumnMap:
     """Propose a column map by the header and, where that says nothing, by what stands in the columns.
 
     Raises CatalogueError where the file has no rows or nothing in it can be an entry's number.
     """
-    encoding = "utf-8-sig"
-    if path.suffix.lower() not in SHEETS and path.is_file():
-        data = path.read_bytes()
-        try:
-            data.decode(encoding)
-        except UnicodeDecodeError:
-            encoding = "cp1251" if seems_cyrillic(data) else encoding
-    first = ColumnMap(encoding=encoding)
+    if path.suffix.lower() not in SHEETS and not encoding:
+        encoding = encoding_of(path)
+    first = ColumnMap(sheet=sheet, encoding=encoding)
     lines = [line for line in islice(lines_of(path, first), SAMPLE + HEADER_WITHIN) if not line.wrong]
     if not lines:
         raise CatalogueError(f"{path.name}: empty; it must have a header and rows")
@@ -213,7 +235,27 @@ def guess_map(path: Path) -> ColumnMap:
     ordered = {name: mapping.columns[name] for name in COLUMNS if name in mapping.columns}
     delimiter = ""
     row = lines[at].number if at else 0
-    return ColumnMap(ordered, mapping.identifiers, {}, row, "", encoding, delimiter)
+    return ColumnMap(ordered, mapping.identifiers, {}, row, sheet, "" if encoding == UTF8 else encoding, delimiter)
+
+
+def is_sure(mapping: ColumnMap) -> bool:
+    """Whether a guessed map rests on the names of its columns alone: the number's, and at least one more."""
+    for name, headers in mapping.columns.items():
+        found = [_named(header) for header in headers]
+        if name == "entry_id":
+            numbers = {("column", "entry_id"), ("column", "number"), *(("identifier", one) for one in _SYSTEMS)}
+            if not set(found) <= numbers:
+                return False
+        elif any(one != ("column", name) for one in found):
+            return False
+    return len(mapping.headers()) >= 2
+
+
+def told(mapping: ColumnMap) -> str:
+    """Say which column a map takes for what: "Номер as entry_id, Год as years"."""
+    pairs = [(header, name) for name, headers in mapping.columns.items() for header in headers]
+    pairs += [(header, f"number of {system}") for system, header in mapping.identifiers.items()]
+    return ", ".join(f"{header!r} as {name}" for header, name in pairs)
 
 
 def _header_at(lines: list[Line]) -> int:
@@ -235,6 +277,9 @@ def _named(header: str) -> tuple[str, str] | None:
             return "identifier", system
     for name, pattern in _HEADERS.items():
         if text == name.replace("_", " ") or re.fullmatch(pattern, text):
+            return "column", name
+    for name, pattern in _FURTHER.items():
+        if re.fullmatch(pattern, text):
             return "column", name
     return None
 
@@ -286,7 +331,7 @@ def _by_content(mapping: ColumnMap, columns: dict[str, list[str]]) -> None:
 
 def _is_years(cell: str) -> bool:
     try:
-        return parse_years(cell)[0] is not None
+        return parse_years(cell) != (None, None)
     except ValueError:
         return False
 

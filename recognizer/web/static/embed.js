@@ -1,5 +1,5 @@
 // Search by photo on a catalogue's own site; see "API" on the service's page for the form that it belongs to.
-// Each pin has a line of its verdict (class "match", "family", "unknown" or "not_a_pin"), then a line an entry.
+// Each pin has a line of its verdict (class "match", "family", "new_variant", "unknown" or "not_a_pin"), then a line an entry.
 (function () {
   "use strict";
   var RUSSIAN = {
@@ -12,6 +12,7 @@
   var VERDICTS = {
     match: "This is the pin:",
     family: "The drawing is right; check the variant:",
+    new_variant: "The drawing is right; the catalogue lacks this variant. The nearest:",
     unknown: "Not in the catalogue; the nearest:",
     not_a_pin: "This is no pin; the nearest:"
   };

@@ -13,10 +13,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
-from recognizer.catalogue.imports.cells import parse_years
-from recognizer.catalogue.imports.json_records import records
 from recognizer.catalogue.imports.rows import Picture, Row
 from recognizer.catalogue.imports.sizes import parse_millimetres
+from recognizer.catalogue.imports.sources.json_records import records
+from recognizer.catalogue.imports.years import parse_years
 from recognizer.types import Role
 
 PICTURE_ADDRESS: Final = "https://goskatalog.ru/muzfo-imaginator/rest/images/original/{}"
@@ -24,22 +24,6 @@ PICTURE_ADDRESS: Final = "https://goskatalog.ru/muzfo-imaginator/rest/images/ori
 _MATERIALS: Final = (
     *("металл", "латун", "томпак", "алюмини", "мед", "бронз", "серебр", "золот", "сталь", "мельхиор", "нейзильбер"),
     *("пластмасс", "пластик", "стекл", "ткан", "дерев", "кож", "бумаг", "фарфор", "керамик", "сплав"),
-)
-_ROMAN: Final = {"XVIII": 18, "XIX": 19, "XX": 20, "XXI": 21}
-_CENTURY: Final = re.compile(r"\b(XVIII|XIX|XXI|XX)\b")
-_PARTS: Final = (
-    (r"(?:перв\w*|1)[-\w]*\s+половин", 0, 50),
-    (r"(?:втор\w*|2)[-\w]*\s+половин", 50, 100),
-    (r"(?:перв\w*|1)[-\w]*\s+четверт", 0, 25),
-    (r"(?:втор\w*|2)[-\w]*\s+четверт", 25, 50),
-    (r"(?:трет\w*|3)[-\w]*\s+четверт", 50, 75),
-    (r"(?:четв[её]рт\w*|последн\w*|4)[-\w]*\s+четверт", 75, 100),
-    (r"(?:перв\w*|1)[-\w]*\s+треть", 0, 33),
-    (r"(?:втор\w*|2)[-\w]*\s+треть", 33, 67),
-    (r"(?:последн\w*|3|треть\w*)[-\w]*\s+треть", 67, 100),
-    (r"\bначал", 0, 20),
-    (r"\bсередин", 40, 60),
-    (r"\bкон(?:ец|ц)", 80, 100),
 )
 
 
@@ -87,7 +71,7 @@ def _row(place: str, exhibit: Any, lost: list[str]) -> Row:
     fields: dict[str, Any] = {}
     if period:
         try:
-            year_from, year_to = years_of(period)
+            year_from, year_to = parse_years(period)
             fields = {"year_from": year_from, "year_to": year_to, "years_text": period}
         except ValueError as error:
             wrong = wrong or str(error)
@@ -96,23 +80,6 @@ def _row(place: str, exhibit: Any, lost: list[str]) -> Row:
     except ValueError as error:
         wrong, pictures = wrong or str(error), ()
     return Row(place, cells, pictures, fields, wrong)
-
-
-def years_of(period: str) -> tuple[int | None, int | None]:
-    """Read the years of a `periodStr`: years and decades as everywhere, else centuries and their parts.
-
-    "XX в., 2-я половина" is 1951 to 2000; None where nothing is understood. Raises ValueError where a span runs
-    backwards.
-    """
-    first, last = parse_years(period)
-    if first is not None:
-        return first, last
-    centuries = [_ROMAN[numeral] for numeral in _CENTURY.findall(period.upper().replace("Х", "X").replace("І", "I"))]
-    if not centuries:
-        return None, None
-    found = [(start, end) for pattern, start, end in _PARTS if re.search(pattern, period, re.IGNORECASE)]
-    start, end = found[0] if found and len(centuries) == 1 else (0, 100)
-    return (min(centuries) - 1) * 100 + start + 1, (max(centuries) - 1) * 100 + end
 
 
 def _size(place: str, dimensions: str, lost: list[str]) -> str:

@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import unquote
 
-from recognizer.catalogue.imports.cells import parse_years
 from recognizer.catalogue.imports.grid import Line, text_lines, text_of
 from recognizer.catalogue.imports.rows import Row
 from recognizer.catalogue.imports.sizes import parse_millimetres
+from recognizer.catalogue.imports.years import parse_years
 from recognizer.errors import CatalogueError
 
 _ITEM: Final = re.compile(r"https?://(?:www\.)?colnect\.com/[a-z-]+/[a-z_]+/[a-z_]+/(\d+)(?:[-/]([^/?#\s]*))?")

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from recognizer.catalogue.imports.cells import OF_ENTRY, shown
-from recognizer.catalogue.imports.opennumismat import PICTURES, SCHEME, WRITTEN
+from recognizer.catalogue.imports.sources.opennumismat import PICTURES, SCHEME, WRITTEN
 from recognizer.catalogue.store import Catalogue
 from recognizer.errors import CatalogueError
 from recognizer.files import HERE, beside

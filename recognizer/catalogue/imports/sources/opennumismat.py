@@ -16,8 +16,8 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from recognizer.catalogue.imports.cells import COLUMNS
-from recognizer.catalogue.imports.goskatalog import text
 from recognizer.catalogue.imports.rows import Held, Picture, Row
+from recognizer.catalogue.imports.sources.goskatalog import text
 from recognizer.errors import CatalogueError
 from recognizer.types import Role
 

@@ -3,17 +3,31 @@
 from __future__ import annotations
 
 import re
+import shlex
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 from recognizer.catalogue.imports.cells import COLUMNS, OF_ENTRY, UNFIT, one_of
-from recognizer.catalogue.imports.column_map import JOINERS, ColumnMap, lines_of
-from recognizer.catalogue.imports.grid import SHEETS, Line, file_lines, head_of, sheet_lines
+from recognizer.catalogue.imports.column_map import JOINERS, ColumnMap, guess_map, is_sure, lines_of, told
+from recognizer.catalogue.imports.encodings import encoding_of
+from recognizer.catalogue.imports.grid import (
+    SHEETS,
+    Line,
+    declared_delimiter,
+    file_lines,
+    head_of,
+    sheet_lines,
+    sheet_names,
+    sheet_pictures,
+)  # fmt: skip
 from recognizer.catalogue.imports.plan import refuse
-from recognizer.catalogue.imports.rows import Picture, Row
+from recognizer.catalogue.imports.rows import Held, Picture, Row
+from recognizer.catalogue.table_cells import plain_cell
 from recognizer.errors import CatalogueError
 from recognizer.types import Role
 
@@ -26,10 +40,68 @@ def takes(path: Path, head: bytes) -> bool:
     return path.suffix.lower() in (*_TEXTS, *SHEETS)
 
 
-def read(path: Path, notes: list[str], mapping: ColumnMap | None = None) -> Iterator[Row]:
-    """Yield a row for each row of the table; an `image` is a path relative to it, or an address to fetch it from."""
-    for row in lines(path, notes) if mapping is None else _mapped(path, notes, mapping):
-        yield row if row.wrong else _row(path.parent, row)
+def read(path: Path, notes: list[str], mapping: ColumnMap | None = None, encoding: str = "") -> Iterator[Row]:
+    """Yield a row for each row of the table; an `image` is a path relative to it, or an address to fetch it from.
+
+    A header of other names is read by a map; without one, by a guess, where the names leave no doubt. Pictures that lie
+    on a sheet are photos of the row at which they begin.
+    """
+    sheet = path.suffix.lower() in SHEETS
+    if mapping is not None:
+        encoding = encoding or mapping.encoding
+    if not sheet and not encoding:
+        encoding = encoding_of(path, notes)
+    if mapping is None:
+        mapping = _guessed(path, notes, encoding)
+    elif encoding != mapping.encoding:
+        mapping = replace(mapping, encoding=encoding)
+    pictures = sheet_pictures(path, mapping.sheet if mapping else "") if sheet else {}
+    rows = lines(path, notes, encoding=encoding) if mapping is None else _mapped(path, notes, mapping)
+    for row in rows:
+        made = row if row.wrong else _row(path.parent, row)
+        held = pictures.get(int(row.place.split()[-1]), ())
+        yield replace(made, pictures=(*made.pictures, *_held(path, held))) if held and not made.wrong else made
+
+
+def _held(path: Path, pictures: Iterable[tuple[str, bytes]]) -> Iterator[Picture]:
+    for name, data in pictures:
+        yield Picture(Held(f"{path.name} {name}", partial(bytes, data)))
+
+
+def _guessed(path: Path, notes: list[str], encoding: str) -> ColumnMap | None:
+    """A map for a header of other names; None where the first line names entry_id, or there is none.
+
+    Of a workbook the first sheet that can be read is taken. Raises CatalogueError with the commands to give where the
+    names leave a doubt.
+    """
+    sheets = sheet_names(path) if path.suffix.lower() in SHEETS else [""]
+    for sheet in sheets:
+        first = next(iter(lines_of(path, ColumnMap(sheet=sheet, encoding=encoding))), None)
+        if first is None:
+            continue
+        if not first.wrong and "entry_id" in [cell.lower() for cell in first.cells] and sheet == sheets[0]:
+            _say_sheet(notes, sheets, sheet)
+            return None
+        with suppress(CatalogueError):
+            mapping = guess_map(path, sheet, encoding)
+            if is_sure(mapping):
+                _say_sheet(notes, sheets, sheet)
+                notes.append(f"columns taken by their names: {told(mapping)}")
+                return mapping
+    first = next(iter(lines_of(path, ColumnMap(encoding=encoding))), None)
+    if first is None or first.wrong:
+        return None
+    command = f"znachki import {shlex.quote(str(path))}"
+    raise CatalogueError(
+        f"{path.name}: {first.place}: no column entry_id; the header reads: {', '.join(first.cells)}; "
+        f"`{command} --guess > map.toml` writes a map to look over, `{command} --map map.toml` reads by it"
+    )
+
+
+def _say_sheet(notes: list[str], sheets: list[str], sheet: str) -> None:
+    if len(sheets) > 1:
+        others = ", ".join(repr(one) for one in sheets if one != sheet)
+        notes.append(f"sheet {sheet!r} was read; not {others}: name one in a column map")
 
 
 def _row(base: Path, line: Row) -> Row:
@@ -68,14 +140,15 @@ def read_queries(path: Path) -> list[tuple[Path, str | None]]:
     return queries
 
 
-def lines(path: Path, notes: list[str], required: tuple[str, ...] = ("entry_id",)) -> Iterator[Row]:
+def lines(path: Path, notes: list[str], required: tuple[str, ...] = ("entry_id",), encoding: str = "") -> Iterator[Row]:
     """The rows of a table with a header of COLUMNS, their cells by column."""
     if path.suffix.lower() in SHEETS:
         grid, delimiter = sheet_lines(path), ""
     else:
-        first = re.split(r"[\r\n]", head_of(path), maxsplit=1)[0]
-        delimiter = max(",;\t", key=lambda mark: len({c.strip('" ').lower() for c in first.split(mark)} & set(COLUMNS)))
-        grid = file_lines(path, delimiter)
+        encoding = encoding or encoding_of(path, notes)
+        head = head_of(path, encoding)
+        delimiter = declared_delimiter(head) or _delimiter(re.split(r"[\r\n]", head, maxsplit=1)[0])
+        grid = file_lines(path, delimiter, encoding)
     header: list[str] = []
     for line in grid:
         if line.wrong:
@@ -86,6 +159,11 @@ def lines(path: Path, notes: list[str], required: tuple[str, ...] = ("entry_id",
             yield _by_column(line, header, delimiter)
     if not header:
         raise CatalogueError(f"{path.name}: empty; its first line must name the columns: {', '.join(required)}, ...")
+
+
+def _delimiter(first: str) -> str:
+    """The mark that parts a header into most known names."""
+    return max(",;\t", key=lambda mark: len({c.strip('" ').lower() for c in first.split(mark)} & set(COLUMNS)))
 
 
 def _by_column(line: Line, header: list[str], delimiter: str) -> Row:
@@ -100,7 +178,7 @@ def _by_column(line: Line, header: list[str], delimiter: str) -> Row:
         return Row(line.place, wrong=f"{what}; quote cells that hold {delimiter!r}" if delimiter else what)
     if wrong := next(filter(UNFIT.search, cells), None):
         return Row(line.place, wrong=f"control characters in {wrong!r}; take them out")
-    return Row(line.place, dict(zip(header, cells, strict=True)))
+    return Row(line.place, dict(zip(header, map(plain_cell, cells), strict=True)))
 
 
 def _header(name: str, line: Line, required: tuple[str, ...], notes: list[str]) -> list[str]:

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
 
-from recognizer.catalogue.imports.goskatalog import role_of, text
-from recognizer.catalogue.imports.json_records import records
 from recognizer.catalogue.imports.rows import Picture, Row
+from recognizer.catalogue.imports.sources.goskatalog import role_of, text
+from recognizer.catalogue.imports.sources.json_records import records
 
 LICENCES: Final = {
     "Q6938433": "CC0",

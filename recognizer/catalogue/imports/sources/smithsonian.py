@@ -12,11 +12,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
-from recognizer.catalogue.imports.cells import parse_years
-from recognizer.catalogue.imports.goskatalog import text
-from recognizer.catalogue.imports.json_records import records
 from recognizer.catalogue.imports.rows import Picture, Row
 from recognizer.catalogue.imports.sizes import parse_millimetres
+from recognizer.catalogue.imports.sources.goskatalog import text
+from recognizer.catalogue.imports.sources.json_records import records
+from recognizer.catalogue.imports.years import parse_years
 
 _FREE: Final = "CC0"
 
