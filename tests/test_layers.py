@@ -67,6 +67,8 @@ THIRD_PARTY: dict[str, set[str]] = {
     "jinja2": {"reports", "web"},
     "segno": {"reports.want_sheet"},
     "resvg_py": {"training"},
+    "itsdangerous": {"web.access"},
+    "prometheus_client": {"web.counters"},
     "fastapi": {"web"},
     "starlette": {"web"},
     "pydantic": {"web"},

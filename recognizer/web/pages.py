@@ -28,6 +28,7 @@ from recognizer.search.features import embedding_settings
 from recognizer.search.index import read_embeddings
 from recognizer.types import CatalogueEntry, CatalogueImage, Role
 from recognizer.web import counters, views
+from recognizer.web.access.sessions import COOKIE, SECONDS
 from recognizer.web.api import chosen_entries, documented, picture_sizes, reads
 from recognizer.web.corrections import delete_kept, keep_correction
 from recognizer.web.gallery import Gallery, side_of
@@ -36,7 +37,6 @@ from recognizer.web.language import LANGUAGES, chosen, said
 from recognizer.web.problems import Problem, TooManyPins
 from recognizer.web.schemas import CorrectionFields
 from recognizer.web.service import NOBODY, Service, service_of
-from recognizer.web.sessions import COOKIE, SECONDS
 from recognizer.web.uploads import shown_name
 
 STATIC: Final = Path(__file__).parent / "static"
