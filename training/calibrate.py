@@ -103,7 +103,7 @@ def measured(cases: Sequence[Case], model: Ranking, rate: float) -> Ranking:
     it: how sure right answers are where none is known, and all of variants where none is left out beside its variants.
     """
     asked = with_left_out(cases)
-    held = operating(asked, replace(model, measured=Measured()), rate).measured
+    held = operating(asked, [judge(case, model) for case in asked], replace(model, measured=Measured()), rate).measured
     if not any(held.known):
         held = replace(held, known=model.measured.known)
     if not held.same or not held.lacking:

@@ -32,7 +32,7 @@ from recognizer.vision import variants, weights
 from recognizer.vision.crops import single
 from recognizer.vision.photos import open_photo
 
-_FORMAT: Final = 1
+_FORMAT: Final = 2
 _NUMBERS: Final = (
     *("image_id", "similarity", "votes", "inliers", "appearance", "colour", "overlap", "same", "silhouette"),
 )

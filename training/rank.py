@@ -37,6 +37,9 @@ from recognizer.vision import variants, weights
 from training.cases import Case, collect, collect_places, left_out, variants_in
 
 FOLDS: Final = 10
+_UNSEEN: Final = 4  # folds in which cases are judged for the thresholds by weights that did not see them
+_FEWEST: Final = 40  # cases that are worth parting
+
 RIDGE: Final = 1e-3
 """Weight of the squared coefficients of the ranking, in units of a standard deviation of the evidence. From .0003 to
 .003 recall over folds of entries was the same within one query; .01 lost `emblems/`, which leans on one evidence."""
@@ -60,7 +63,27 @@ Floats = NDArray[np.float64]
 
 
 def fit(cases: Sequence[Case], rate: float = FALSE_MATCHES, lacking_rate: float = LACKING_MATCHES) -> Ranking:
-    """Return the ranking fitted to these cases; for the rates see `Ranking.at`."""
+    """Return the ranking fitted to these cases; for the rates see `Ranking.at`.
+
+    Thresholds are set on cases that the weights behind them did not see, in folds over entries: on its own cases a fit
+    is surer of the right answers, and less sure of the wrong ones, than it will be of others.
+    """
+    model = coefficients(cases)
+    folds = folds_of(cases, _UNSEEN)
+    if len(set(folds.tolist())) < _UNSEEN or len(cases) < _FEWEST:
+        asked = with_left_out(cases)
+        return operating(asked, [judge(case, model) for case in asked], model, rate, lacking_rate)
+    asked, judged = [], []
+    for fold in range(_UNSEEN):
+        part = coefficients([case for case, of in zip(cases, folds, strict=True) if of != fold])
+        held = with_left_out([case for case, of in zip(cases, folds, strict=True) if of == fold])
+        asked += held
+        judged += [judge(case, part) for case in held]
+    return operating(asked, judged, model, rate, lacking_rate)
+
+
+def coefficients(cases: Sequence[Case]) -> Ranking:
+    """Return the ranking fitted to these cases, without thresholds."""
     agreed, apart = _fit_weights(cases)
     nothing = (0.0,) * len(SIGNS), 0.0, (0.0,) * len(UNLIKE), 0.0
     draft = Ranking(agreed, apart, *nothing, (1.0, 1.0), verdict.LIKELY)
@@ -73,13 +96,19 @@ def fit(cases: Sequence[Case], rate: float = FALSE_MATCHES, lacking_rate: float 
     model = replace(draft, drawing=drawing, drawing_bias=drawing_bias)
     told = np.array([_tells_variants(one) for one in judged])
     lacks = np.array([not one.held for one in judged])
-    if (told & lacks).any() and (told & ~lacks).any():
-        rows = -np.array([one.unlike for one in judged])[told]
-        unlike, unlike_bias = _fit_signs(rows, lacks[told], even[told], np.ones(len(UNLIKE), bool), UNLIKE_RIDGE)
-        model = replace(model, unlike=tuple(-value for value in unlike), unlike_bias=unlike_bias)
-    else:
-        model = replace(model, unlike_bias=_SELDOM)
-    return operating(asked, model, rate, lacking_rate)
+    if not ((told & lacks).any() and (told & ~lacks).any()):
+        return replace(model, unlike_bias=_SELDOM)
+    rows = -np.array([one.unlike for one in judged])[told]
+    unlike, unlike_bias = _fit_signs(rows, lacks[told], even[told], np.ones(len(UNLIKE), bool), UNLIKE_RIDGE)
+    return replace(model, unlike=tuple(-value for value in unlike), unlike_bias=unlike_bias)
+
+
+def folds_of(cases: Sequence[Case], count: int) -> NDArray[np.int64]:
+    """Return the fold (n,) of each case, all of one entry in the same."""
+    entries = sorted({case.answer for case in cases if case.answer})
+    order = np.random.default_rng(0).permutation(len(entries))
+    place = {entry: int(at) for entry, at in zip(entries, order, strict=True)}
+    return np.array([(place[case.answer] if case.answer else at) % count for at, case in enumerate(cases)])
 
 
 def with_left_out(cases: Sequence[Case]) -> list[Case]:
@@ -93,10 +122,13 @@ def _tells_variants(one: Judged) -> bool:
 
 
 def operating(
-    asked: Sequence[Case], model: Ranking, rate: float = FALSE_MATCHES, lacking_rate: float = LACKING_MATCHES
+    asked: Sequence[Case],
+    judged: Sequence[Judged],
+    model: Ranking,
+    rate: float = FALSE_MATCHES,
+    lacking_rate: float = LACKING_MATCHES,
 ) -> Ranking:
-    """Return the ranking with its thresholds and what stands behind them, from how it judges these cases."""
-    judged = [judge(case, model) for case in asked]
+    """Return the ranking with its thresholds and what stands behind them, from how these cases were `judged`."""
 
     def chances(chosen: Callable[[Judged], bool]) -> tuple[tuple[float, ...], tuple[float, ...]]:
         rows = [(verdict.agrees(case.hits), one) for case, one in zip(asked, judged, strict=True) if chosen(one)]
@@ -238,10 +270,7 @@ def _minimise(loss: Callable[[Tensor], Tensor], size: int) -> Floats:
 
 def cross_validate(cases: Sequence[Case], names: Sequence[str]) -> dict[str, dict[str, float]]:
     """Return the figures of each set of queries, every query judged by a ranking that saw none of its entry."""
-    entries = sorted({case.answer for case in cases if case.answer})
-    order = np.random.default_rng(0).permutation(len(entries))
-    place = {entry: int(at) for entry, at in zip(entries, order, strict=True)}
-    folds = np.array([(place[case.answer] if case.answer else at) % FOLDS for at, case in enumerate(cases)])
+    folds = folds_of(cases, FOLDS)
     models = [fit([case for case, of in zip(cases, folds, strict=True) if of != fold]) for fold in range(FOLDS)]
     groups = np.array([case.group for case in cases])
     return {

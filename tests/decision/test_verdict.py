@@ -31,8 +31,8 @@ GOLD, CHROME = (CatalogueEntry(name, family="звезда") for name in ("gold",
 
 
 def ranking(
-    agreed: tuple[float, ...] = (0, 0, 0, 1, 0, 0),
-    apart: tuple[float, ...] = (0, 0, 0, 1, 0, 0),
+    agreed: tuple[float, ...] = (0, 0, 0, 1, 0, 0, 0, 0),
+    apart: tuple[float, ...] = (0, 0, 0, 1, 0, 0, 0, 0),
     lead: float = 0.0,
     bias: float = 0.0,
     lacking: float = 0.0,
@@ -59,12 +59,12 @@ def logit(probability: float) -> float:
 # Evidences and scores
 
 
-def test_evidences_are_similarity_share_of_votes_inliers_appearance_colour_and_silhouette() -> None:
-    hits = [Hit(1, 0.5, 0.2, 9, 0.25, 0.75, silhouette=0.8), Hit(2, 0.7, 0.05, 0, -0.5, -0.25)]
+def test_evidences_are_similarity_share_of_votes_inliers_and_what_pictures_say_laid_over_one_another() -> None:
+    hits = [Hit(1, 0.5, 0.2, 9, 0.25, 0.75, 0.9, -7.0, silhouette=0.8), Hit(2, 0.7, 0.05, 0, -0.5, -0.25)]
     table, agreement = evidences(hits)
     assert table.shape == (2, len(EVIDENCES))
-    assert table[0] == pytest.approx([0.5, math.log(1 + 0.05), math.log(10), 0.25, 0.75, 0.8])
-    assert table[1] == pytest.approx([0.7, math.log(0.25 + 0.05), 0, -0.5, -0.25, 0])
+    assert table[0] == pytest.approx([0.5, math.log(1 + 0.05), math.log(10), 0.25, 0.75, 0.9, -3.0, 0.8])
+    assert table[1] == pytest.approx([0.7, math.log(0.25 + 0.05), 0, -0.5, -0.25, 0, 0, 0])
     assert 0 < agreement < 1
 
 
@@ -82,7 +82,7 @@ def test_votes_count_by_their_share_whatever_the_size_of_the_catalogue() -> None
 
 
 def test_scores_weigh_by_one_set_apart_and_by_the_other_agreed() -> None:
-    model = ranking(agreed=(0, 0, 1, 0, 0, 0), apart=(1, 0, 0, 0, 0, 0.5))
+    model = ranking(agreed=(0, 0, 1, 0, 0, 0, 0, 0), apart=(1, 0, 0, 0, 0, 0, 0, 0.5))
     apart = [Hit(1, similarity=0.9), Hit(2, similarity=0.4)]
     assert scores(apart, model) == pytest.approx([0.9, 0.4])
     assert scores([Hit(1, similarity=0.9, silhouette=0.3), Hit(2)], model) == pytest.approx([1.05, 0.0])
@@ -101,7 +101,7 @@ def test_signs_are_worked_against_the_best_photo_of_another_entry() -> None:
     assert found["agreed_appearance"] == pytest.approx(0.5 * 0.25)
     assert found["agreed_overlap"] == pytest.approx(0.5 * 0.5)
     assert found["agreed_similarity"] == pytest.approx(0.5 * 0.5)
-    assert found["apart_similarity"] == pytest.approx(0.5 * 0.5)
+    assert found["apart_ahead"] == pytest.approx(0.5 * 1.5)  # B is all there is behind it
     assert found["apart_inliers"] == pytest.approx(0.5 * math.log(11))
 
 
