@@ -167,7 +167,7 @@ def test_a_group_is_as_alike_as_its_weakest_tie() -> None:
 
 def test_a_pin_is_told_with_kin_that_its_photo_does_not_show() -> None:
     twin, other = entry("twin")[1], entry("other")[1]
-    hits = [Hit(1, inliers=40, appearance=0.9, overlap=0.9), Hit(2, inliers=40, appearance=0.9, overlap=0.45)]
+    hits = [Hit(1, inliers=40, appearance=0.45, overlap=0.9), Hit(2, inliers=40, appearance=0.35, overlap=0.9)]
     model = replace(verdict.ranking(), match=(2.0, 2.0), family=0.0)
     alone = verdict.decide(Box(0, 0, 9, 9), hits, {1: twin, 2: other}, model, 5)
     told = verdict.decide(Box(0, 0, 9, 9), hits, {1: twin, 2: other}, model, 5, {"twin": "kin", "other": "kin"})
