@@ -81,11 +81,11 @@ def write_report(
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """A query that was answered wrong.
+    """A query that was answered wrong, or not surely enough.
 
     `entry` is the true one, None where the catalogue lacks the pin; `rank` where it came, 0 where it is not among the
     answers. `found` is the best answer, `right` the true entry's match; each with the recognition that it is from, None
-    where there is none.
+    where there is none. `why` says in words what was wrong.
     """
 
     photo: Photo
@@ -93,6 +93,7 @@ class Failure:
     rank: int
     found: tuple[Match, Recognition] | None
     right: tuple[Match, Recognition] | None
+    why: str = "wrong"
 
 
 def write_failures(folder: Path, failures: Iterable[Failure], catalogue: Catalogue) -> None:
