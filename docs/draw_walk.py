@@ -25,7 +25,6 @@ from recognizer.reports.answers import Answer, answer_lines
 from recognizer.reports.pictures import Neighbour, draw_beside, draw_outlines
 from recognizer.search.embedder import ZOOMS, padded, zoomed
 from recognizer.types import Crop, Hit, Photo, Recognition, UInt8Image
-from recognizer.vision import differences
 from recognizer.vision.crops import lifted
 from recognizer.vision.photos import encode_jpeg, open_photo
 
@@ -62,9 +61,6 @@ def _pictures(recognizer: Recognizer, photo: Photo, crop: Crop, hits: Sequence[H
     best = answer.matches[0].hit
     picture = _catalogue(recognizer, best)
     _write("agree", [draw_beside(crop.image, Neighbour(picture, best.matched), side=2 * SIDE)])
-    if best.homography is not None:
-        warmth = differences.heat(crop.image, picture, best.homography, crop.outline)
-        _write("differ", [padded(differences.draw(crop.image, warmth), SIDE)])
 
 
 def _catalogue(recognizer: Recognizer, hit: Hit) -> UInt8Image:
@@ -159,11 +155,9 @@ that the catalogue lacks? {answer.lacking:.1%} here.
 {said}
 ```
 
-The map below shows where photo and catalogue photo differ
-([`vision/differences.py`](../recognizer/vision/differences.py)): light falls otherwise, and that is all, or the
-enamel has another colour, and then it is another pin.
-
-![Where the photo differs from the catalogue photo](walk-differ.jpg)
+Where two or more variants stay in question, the answer is a `family`, and
+[`vision/differences.py`](../recognizer/vision/differences.py) finds the place where their photos differ most; the
+report and the page show it from near, on the photo and on each of them.
 """
 
 
