@@ -134,6 +134,6 @@ def _lines(found: dict[str, Any]) -> list[str]:
 def _said(name: str, value: object) -> str:
     if name == "memory_bytes":
         return f"{value / 2**30:.0f} GiB" if isinstance(value, int) else "not told"
-    return (
-        {True: "yes", False: "no", "": "none"}.get(value, str(value)) if isinstance(value, bool | str) else str(value)
-    )
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return str(value) or "none"

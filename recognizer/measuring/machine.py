@@ -40,9 +40,8 @@ def folder_sizes(data: Path) -> dict[str, int]:
     """Return the bytes of the parts of a data folder, and `free`, those that are left where it lies."""
     parts = {"catalogue": "catalogue.db*", "images": "images/*", "models": "models/**/*", "index": "index/**/*"}
     sizes = {part: sum(p.stat().st_size for p in data.glob(mask) if p.is_file()) for part, mask in parts.items()}
-    return sizes | {
-        "free": shutil.disk_usage(next(one for one in (data, *data.absolute().parents) if one.exists())).free
-    }
+    there = next(folder for folder in (data, *data.absolute().parents) if folder.exists())
+    return sizes | {"free": shutil.disk_usage(there).free}
 
 
 def _processor() -> str:
