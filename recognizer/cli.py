@@ -57,6 +57,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "backup": ("keeping", "Write catalogue, pictures, models and index to one file."),
     "restore": ("keeping", "Bring a backup back, every byte checked."),
     "check": ("keeping", "Look for damage in the database, pictures, models and index."),
+    "doctor": ("doctor", "Say what is installed and used, how large and whole the data are, and what is slow."),
     "serve": ("serving", "Serve the page and the API."),
     "token": ("serving", "Make, list and remove tokens for writing through the page and the API."),
     "bundle": ("keeping", "Write catalogue and index as one file to publish."),

@@ -43,7 +43,7 @@ OFFLINE = {"training", "index"}
 # third-party package -> the parts, or modules of recognizer, that may import it
 THIRD_PARTY: dict[str, set[str]] = {
     "torch": {
-        *("vision.outlines", "vision.variants", "vision.weights", "vision.processor"),
+        *("vision.outlines", "vision.variants", "vision.weights", "vision.processor", "measuring.machine"),
         *("search.embedder", "search.text_tower", "training"),
     },
     "torchvision": {"search.embedder", "vision.outlines", "training"},

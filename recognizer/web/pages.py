@@ -163,7 +163,10 @@ async def identify(request: Request, service: Reads, form: Sent) -> Response:
             kept = await asyncio.to_thread(service.store.keep, photo, Role.FACE.value, keeper.name, len(found))
             upload_id = kept.upload_id
         sizes = await picture_sizes(request, service, [found])
-        shown = await asyncio.to_thread(views.answered, photo, found, service.engine.loaded.shelf, sizes, upload_id)
+        engine = service.engine
+        shown = await asyncio.to_thread(
+            views.answered, photo, found, engine.loaded.shelf, engine.catalogue, sizes, upload_id
+        )
         return page(request, "answer.html", answer=shown)
     photos = [(shown_name(one.filename), await one.read()) for one in sent]
     return await _lot_of(service, photos, keeper is not None)
