@@ -233,7 +233,7 @@ class Hit:
     says how alike the pictures are around the matched points and `colour` how alike their colours all over the pin (-1
     to 1), `overlap` how far the two pins cover one another (0 to 1), `same` the log-odds that they are one pin and no
     variants of one another (see `variants`); 0 where they could not be aligned. `silhouette` says how alike both look
-    with one outline laid over the other (-0.6 to 1, see `overlay`), 0 where keypoints agree with some candidate.
+    with one outline laid over the other (0 to 1, see `overlay`), 0 where keypoints agree with some candidate.
     `homography` is (3, 3) float64 from pixels of the catalogue photo to pixels of the crop, `matched` is (m, 4) float32
     of x, y in the crop and x, y in the catalogue photo for the correspondences behind it, both pictures as
     `photos.open_photo` returns them; both None where there is no alignment.
