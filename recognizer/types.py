@@ -57,12 +57,15 @@ class Photo:
     """One decoded photo: upright, RGB, bounded in size.
 
     `image` is (height, width, 3) uint8; `sha256` is of the file's bytes, so that one file is one photo wherever it
-    lies; `source` is the name to use in messages.
+    lies; `source` is the name to use in messages. Where the file holds a larger picture, `full` times as large,
+    `encoded` are its bytes: small pins on it are read from there, see `photos.enlarged`.
     """
 
     image: UInt8Image
     sha256: str
     source: str
+    encoded: bytes = field(default=b"", repr=False, compare=False)
+    full: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +140,7 @@ class Crop:
     this pin alone, None where it shows others too. `rectangle` is (4, 2) float32, the corners of the smallest turned
     rectangle around the outline, clockwise, in pixels of `image`; `score` says how sure it is that a pin is there.
     `keypoints`, in pixels of `image`, and what the index said of each, are there where the whole photo was searched.
+    Pins of a lot are cut from its file's own larger picture: `image` then has `scale` pixels for each of the photo.
     """
 
     image: UInt8Image
@@ -147,6 +151,16 @@ class Crop:
     score: float = 1.0
     keypoints: Keypoints | None = field(default=None, compare=False)
     neighbours: Neighbours | None = field(default=None, compare=False)
+    scale: float = 1.0
+
+    @property
+    def corner(self) -> Float32:
+        """Where the top left of `image` lies on the picture that it was cut from, (2,) x, y in pixels of that."""
+        return np.floor(np.array([self.box.left, self.box.top]) * self.scale).astype(np.float32)
+
+    def on_photo(self, places: Float32) -> Float32:
+        """Return places (n, 2) of x, y on `image` in pixels of the photo."""
+        return np.asarray((places + self.corner) / np.float32(self.scale), np.float32)
 
     @property
     def whole(self) -> UInt8Image:

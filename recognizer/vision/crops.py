@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 
 from recognizer.types import Box, Crop, Float32, Mask, Photo, UInt8Image
-from recognizer.vision import geometry, outlines, weights
+from recognizer.vision import geometry, outlines, photos, weights
 
 SETTINGS: Final = f"hull-7-{weights.digest(outlines.SHIPPED)}"
 """What the crops depend on, the outline network among it; an index made with other settings is of no use. The number is
@@ -34,9 +34,39 @@ _HEAP: Final = 0.2  # of all that is pin: a heap falls into parts that are all s
 _RUN: Final = 0.6  # of the largest part: with so much outline within it is many pins run into one; single pins .2 to .5
 _JOINED: Final = 800  # pixels of the long side at which crops and hulls of known pins are compared
 _AGREE: Final = 0.5  # intersection over union from which a crop and the hull of a known pin are one
+_DETAIL: Final = 400
+"""Pixels that a middling pin of a lot is long on the picture that its crops are cut from, where its file has so many:
+keypoints are taken at 176, inscriptions are read at what there is."""
+_LARGEST: Final = 50_000_000  # pixels of that picture
+_WORTH: Final = 1.15  # times larger must it be to be read anew
 _WITHIN: Final = 0.75  # of a crop: with so much of it in a known pin it is a part of that pin
 _PARTED: Final = 0.6  # of a known pin: with so much of it in a crop the crop holds that pin, and maybe others
 _GREY: Final = 127  # the ground in a lifted picture: the value that the embedder pads with
+
+
+class Sheet:
+    """A photo of many pins, read as large as they ask for: its file may hold more pixels than the photo has."""
+
+    def __init__(self, photo: Photo) -> None:
+        self.photo = photo
+        self.image = photo.image
+        self._most = float(np.sqrt(max(1.0, _LARGEST / (photo.image.shape[0] * photo.image.shape[1]))))
+
+    @property
+    def scale(self) -> float:
+        """Pixels of `image` for one of the photo."""
+        return float(self.image.shape[1] / self.photo.image.shape[1])
+
+    def larger(self, factor: float) -> UInt8Image:
+        """Read `image` at least `factor` times as large as the photo, as far as its file goes, and return it."""
+        wanted = min(factor, self._most, self.photo.full)
+        if wanted > _WORTH * self.scale:
+            self.image = photos.enlarged(self.photo, wanted)
+        return self.image
+
+    def cut(self, outline: Float32, score: float) -> Crop:
+        """Return the crop of a pin by its outline (n, 2) in pixels of the photo."""
+        return _crop(self.photo.image, outline, alone=False, score=score, large=self.image)
 
 
 def split(photo: Photo, outliner: outlines.Outliner | None = None, *, pin: float | None = None) -> list[Crop]:
@@ -48,16 +78,27 @@ def split(photo: Photo, outliner: outlines.Outliner | None = None, *, pin: float
     `outliner` stands in for the shipped network, to measure another. A photo that is known to
     show many pins is given with `pin`, the pixels that a middling one is long.
     """
-    outliner = outliner or _outliner()
+    return parted(Sheet(photo), outliner, pin=pin)
+
+
+def parted(sheet: Sheet, outliner: outlines.Outliner | None = None, *, pin: float | None = None) -> list[Crop]:
+    """Return the crops of a photo as `split` does, and leave its sheet as large as its pins asked for."""
+    outliner, image = outliner or _outliner(), sheet.photo.image
     if pin is not None:
-        found = outliner.find(photo.image, pin=pin)
-        return [_crop(photo.image, one.contour, alone=False, score=one.score) for one in found]
-    first = outliner.first_look(photo.image)
-    if not _dominated(photo.image, first, outliner):
-        found = outliner.find(photo.image, first=first)
+        return _cut(sheet, outliner.find(image, pin=pin, larger=sheet.larger, full=sheet.photo.full))
+    first = outliner.first_look(image)
+    if not _dominated(image, first, outliner):
+        found = outliner.find(image, first=first, larger=sheet.larger, full=sheet.photo.full)
         if len(found) > 1 and max(one.score for one in found) >= _SURE:
-            return [_crop(photo.image, one.contour, alone=False, score=one.score) for one in found]
-    return [_single(photo.image, first)]
+            return _cut(sheet, found)
+    return [_single(image, first)]
+
+
+def _cut(sheet: Sheet, found: Sequence[outlines.Outline]) -> list[Crop]:
+    """The crops of what was found on a lot, from a picture on which a middling pin is `_DETAIL` long, if it has one."""
+    if found:
+        sheet.larger(_DETAIL / float(np.median([max(one.box.width, one.box.height) for one in found])))
+    return [sheet.cut(one.contour, one.score) for one in found]
 
 
 def single(photo: Photo) -> Crop:
@@ -83,14 +124,15 @@ def shows_several(crop: Crop, known: Sequence[Float32]) -> bool:
     return max(sizes) < _AGREE * int(whole.sum())
 
 
-def joined(photo: Photo, crops: Sequence[Crop], known: Sequence[Float32]) -> list[Crop]:
-    """Return the crops of a lot, in reading order, once the hulls (n, 2) of known pins on it are laid over them.
+def joined(sheet: Sheet, crops: Sequence[Crop], known: Sequence[Float32]) -> list[Crop]:
+    """Return the crops of a lot, in reading order, once the hulls (n, 2) of known pins on it, in pixels of the photo,
+    are laid over them.
 
     Where hull and crop agree the crop stays, for the network's outline is the closer one. A hull that agrees with none
     is a pin: crops that lie in it were parts of that pin, and of a crop that it lies in there stays what is left, if
     that is large enough to be pins too.
     """
-    height, width = photo.image.shape[:2]
+    height, width = sheet.photo.image.shape[:2]
     factor = min(1.0, _JOINED / max(height, width))
     shape = (round(height * factor) + 1, round(width * factor) + 1)
     pins = [geometry.filled(hull * factor, shape) > 0 for hull in known]
@@ -118,7 +160,7 @@ def joined(photo: Photo, crops: Sequence[Crop], known: Sequence[Float32]) -> lis
         laid += [(part / np.float32(factor), crop.score) for part in _parts(rest, least)]
     laid += [(hull, 1.0) for at, hull in enumerate(known) if at not in agreeing]
     limit = np.array([width, height], np.float32)
-    found = [_crop(photo.image, np.clip(contour, 0, limit), alone=False, score=score) for contour, score in laid]
+    found = [sheet.cut(np.clip(contour, 0, limit), score) for contour, score in laid]
     return outlines.reading_order(found)
 
 
@@ -128,7 +170,7 @@ def _contour(crop: Crop) -> Float32:
     if crop.outline is None:
         corners = [(box.left, box.top), (box.right, box.top), (box.right, box.bottom), (box.left, box.bottom)]
         return np.array(corners, np.float32)
-    return crop.outline + np.array([box.left, box.top], np.float32)
+    return crop.on_photo(crop.outline)
 
 
 def _parts(region: Mask, least: float) -> list[Float32]:
@@ -148,7 +190,7 @@ def _single(image: UInt8Image, first: Float32) -> Crop:
     return _crop(image, hull, alone=True, score=1.0)
 
 
-def _crop(image: UInt8Image, outline: Float32, *, alone: bool, score: float) -> Crop:
+def _crop(image: UInt8Image, outline: Float32, *, alone: bool, score: float, large: UInt8Image | None = None) -> Crop:
     height, width = image.shape[:2]
     (left, top), (right, bottom) = outline.min(axis=0), outline.max(axis=0)
     margin = _MARGIN * max(right - left, bottom - top)
@@ -158,10 +200,13 @@ def _crop(image: UInt8Image, outline: Float32, *, alone: bool, score: float) -> 
         min(width, int(right + margin) + 1),
         min(height, int(bottom + margin) + 1),
     )
-    cut = np.ascontiguousarray(image[box.top : box.bottom, box.left : box.right])
-    moved = np.asarray(outline - np.array([box.left, box.top], np.float32), np.float32)
+    shown = image if large is None else large
+    scale = shown.shape[1] / width
+    x, y = int(np.floor(box.left * scale)), int(np.floor(box.top * scale))
+    cut = np.ascontiguousarray(shown[y : int(np.ceil(box.bottom * scale)), x : int(np.ceil(box.right * scale))])
+    moved = np.asarray(outline * np.float32(scale) - np.array([x, y], np.float32), np.float32)
     rectangle = np.asarray(cv2.boxPoints(cv2.minAreaRect(moved)), np.float32)
-    return Crop(cut, box, moved, image if alone else None, rectangle, score)
+    return Crop(cut, box, moved, image if alone else None, rectangle, score, scale=scale)
 
 
 def _dominated(image: UInt8Image, first: Float32, outliner: outlines.Outliner) -> bool:

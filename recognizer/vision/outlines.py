@@ -9,7 +9,7 @@ small, once more and larger.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
@@ -136,28 +136,41 @@ class Outliner:
         near = None if closer is None else weights.fill(OutlineNet(), closer)
         return cls(weights.fill(OutlineNet(), folder), weights.card(folder), near)
 
-    def find(self, image: UInt8Image, first: Float32 | None = None, pin: float | None = None) -> list[Outline]:
+    def find(
+        self,
+        image: UInt8Image,
+        first: Float32 | None = None,
+        pin: float | None = None,
+        larger: Callable[[float], UInt8Image] | None = None,
+        full: float = 1.0,
+    ) -> list[Outline]:
         """Return the outlines of the pins on an RGB photo (h, w, 3), in reading order; empty where there is none.
 
         The photo is looked at again, larger, as long as what is found gets smaller, so that the scale is that of the
         pins and not of the blobs that many small ones are from afar. `first` are the maps of `first_look`, where they
         are at hand. Where it is known how long a middling pin is, `pin` in pixels, the looks begin at the scale for
-        that.
+        that. `larger` gives the photo so many times as large, up to `full` times, for looks at more than its size.
         """
-        most = min(LARGEST, float(np.sqrt(LOOKED_AT / (image.shape[0] * image.shape[1]))))
+        most = min(LARGEST * full, float(np.sqrt(LOOKED_AT / (image.shape[0] * image.shape[1]))))
+
+        def closely(scale: float) -> list[Region]:
+            shown = larger(scale) if larger is not None and min(scale, full) > 1 else image
+            seen = self.maps(shown, scale * image.shape[1] / shown.shape[1], self.closer)
+            return regions(seen, depth=CLOSER_DEPTH, small=SMALL_DEPTH)
+
         if pin is None:
             scale = FIRST_SIDE / max(image.shape[:2])
             found = regions(self.first_look(image) if first is None else first)
         else:
             scale = min(PIN_SIDE / pin, most)
-            found = regions(self.maps(image, scale, self.closer), depth=CLOSER_DEPTH, small=SMALL_DEPTH)
+            found = closely(scale)
         for _ in range(LOOKS):
             if not found:
                 break
             wanted = min(scale * PIN_SIDE / (2 * float(np.sqrt(typical_area(found)))), most)  # maps are at half scale
             if wanted <= CLOSER * scale:
                 break
-            closer = regions(self.maps(image, wanted, self.closer), depth=CLOSER_DEPTH, small=SMALL_DEPTH)
+            closer = closely(wanted)
             if not closer:
                 break
             found, scale = closer, wanted
