@@ -44,7 +44,7 @@ def test_small_pins_of_a_large_picture_are_cut_from_the_full_picture() -> None:
     assert len(found) == len(middles)
     for crop, (x, y) in zip(found, middles, strict=True):
         assert crop.scale == pytest.approx(4)
-        assert crop.image.shape[0] == pytest.approx(195, abs=16)
+        assert crop.image.shape[0] == pytest.approx(200, abs=20)
         box = np.array([crop.box.left, crop.box.top, crop.box.right, crop.box.bottom]) * 4
         np.testing.assert_allclose(box, (x - 97, y - 97, x + 97, y + 97), atol=16)
         assert crop.outline is not None
