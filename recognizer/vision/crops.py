@@ -215,6 +215,8 @@ def _dominated(image: UInt8Image, first: Float32, outliner: outlines.Outliner) -
     Many small pins that touch run into one there, and outlines are all over it; a looser heap is not as solid as a pin,
     and twice as large it falls into many.
     """
+    if outlines.crowded(first):
+        return False
     found = outlines.regions(first, depth=_DEEP)
     areas = [region.area for region in found]
     if not areas:

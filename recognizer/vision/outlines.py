@@ -34,6 +34,10 @@ FIRST_SIDE = 384  # pixels of the first look; the size that the network was trai
 PIN_SIDE = 90  # pixels of a middling pin in the second look
 CLOSER = 1.4  # times larger must a closer look be to be worth it
 LOOKS = 3  # after the first
+CROWDED = 0.65
+"""Mean of the map of outlines over all that is pin or outline in the first look, from which many pins are too small for
+it. Photos of one pin have .11 to .62 (116 of `pins/`, 55 of `emblems/`), drawn lots of 60 to 250 pins .66 to .79."""
+FARTHER = 2.0  # times larger is the next look at a crowd in which none finds a pin
 LARGEST = 1.5  # times the photo's own size: enlarged, small pins are parted better
 LOOKED_AT = 40_000_000  # pixels of the largest look: some 3000 pins side by side
 TILE, OVERLAP = 1280, 160  # pixels of a look that is worked at once, and of what a tile sees around it
@@ -61,12 +65,14 @@ class Outline:
 
     `contour` (n, 2) float32 is its closed outline, x, y in pixels of the photo; `box` the upright box around it;
     `rectangle` (4, 2) float32 the corners of the smallest turned rectangle around it, clockwise; `score` 0 to 1.
+    `lined` is how much of it, 0 to 1, the network takes for outlines.
     """
 
     contour: Float32
     box: Box
     rectangle: Float32
     score: float
+    lined: float = 0.0
 
 
 class Boxed(Protocol):
@@ -160,18 +166,22 @@ class Outliner:
 
         if pin is None:
             scale = FIRST_SIDE / max(image.shape[:2])
-            found = regions(self.first_look(image) if first is None else first)
+            first = self.first_look(image) if first is None else first
+            found = regions(first)
         else:
             scale = min(PIN_SIDE / pin, most)
             found = closely(scale)
+        crowd = first is not None and crowded(first)
         for _ in range(LOOKS):
-            if not found:
+            if not found and not crowd:
                 break
-            wanted = min(scale * PIN_SIDE / (2 * float(np.sqrt(typical_area(found)))), most)  # maps are at half scale
+            # maps are at half scale
+            nearer = PIN_SIDE / (2 * float(np.sqrt(typical_area(found)))) if found else FARTHER
+            wanted = min(scale * nearer, most)
             if wanted <= CLOSER * scale:
                 break
             closer = closely(wanted)
-            if not closer:
+            if not closer and not crowd:
                 break
             found, scale = closer, wanted
         return reading_order([_outline(region, image.shape[:2]) for region in found])
@@ -224,12 +234,19 @@ def _spans(length: int) -> list[tuple[int, int]]:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Region:
-    """One pin in the maps: its `contour` as shares of the maps' width and height, `score`, and the `area` in cells of
-    its surer part, without the rim."""
+    """One pin in the maps: its `contour` as shares of the maps' width and height, `score`, the `area` in cells of its
+    surer part, without the rim, and how much of that is `lined`, the mean of the map of outlines."""
 
     contour: NDArray[np.float64]
     area: float
     score: float
+    lined: float = 0.0
+
+
+def crowded(first: Float32) -> bool:
+    """Whether the maps (3, h, w) of a first look are full of outlines, as those of many small pins are."""
+    shown = np.maximum(first[0], first[1]) > 0.5
+    return bool(shown.any()) and float(first[1][shown].mean()) >= CROWDED
 
 
 def prepared(pictures: Tensor) -> Tensor:
@@ -359,7 +376,7 @@ def regions(maps: Float32, least: float = 0.6, depth: float = DEPTH, small: floa
         piece = cv2.resize(piece, None, fx=3, fy=3, interpolation=cv2.INTER_NEAREST)
         contours, _ = cv2.findContours(piece, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
         contour = _smooth((max(contours, key=cv2.contourArea)[:, 0] + 0.5) / 3) + np.array((left - 1, top - 1))
-        found.append(Region(contour / (width, height), area, score))
+        found.append(Region(contour / (width, height), area, score, float(maps[1][rows, columns].mean())))
     if not found:
         return []
     typical = typical_area(found)
@@ -426,4 +443,4 @@ def _outline(region: Region, shape: tuple[int, ...]) -> Outline:
     right, bottom = np.ceil(contour.max(axis=0)).astype(int)
     box = Box(int(left), int(top), max(int(left) + 1, int(right)), max(int(top) + 1, int(bottom)))
     rectangle = cv2.boxPoints(cv2.minAreaRect(contour)).astype(np.float32)
-    return Outline(contour, box, rectangle, min(1.0, region.score))
+    return Outline(contour, box, rectangle, min(1.0, region.score), region.lined)
