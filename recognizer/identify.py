@@ -303,7 +303,7 @@ def _shared(crop: Crop, points: Keypoints, neighbours: Neighbours, shape: tuple[
 def placed(crop: Crop, answer: Recognition) -> Recognition:
     """Return the answer with the crop's outline, in pixels of the photo."""
     moved = [None if places is None else crop.on_photo(places) for places in (crop.outline, crop.rectangle)]
-    return replace(answer, outline=moved[0], rectangle=moved[1], score=crop.score)
+    return replace(answer, outline=moved[0], rectangle=moved[1], score=crop.score, about=crop.about)
 
 
 def _checked(answer: Recognition) -> Recognition:

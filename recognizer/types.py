@@ -141,6 +141,7 @@ class Crop:
     rectangle around the outline, clockwise, in pixels of `image`; `score` says how sure it is that a pin is there.
     `keypoints`, in pixels of `image`, and what the index said of each, are there where the whole photo was searched.
     Pins of a lot are cut from its file's own larger picture: `image` then has `scale` pixels for each of the photo.
+    `about` is how many pins it seems to hold, more than one for a heap that could not be parted.
     """
 
     image: UInt8Image
@@ -152,6 +153,7 @@ class Crop:
     keypoints: Keypoints | None = field(default=None, compare=False)
     neighbours: Neighbours | None = field(default=None, compare=False)
     scale: float = 1.0
+    about: int = 1
 
     @property
     def corner(self) -> Float32:
@@ -285,7 +287,8 @@ class Recognition:
     `score` says how sure it is that a pin is there, 0 to 1. `members` are the entry_ids, best first, between which a
     `family` leaves the choice, and `checks` what to look at to choose. `drawing` says how likely the drawing of the
     first entry is right, `lacking` how likely the catalogue has not the variant shown where it is, each 0
-    to 1; `variants` are the entry_ids that show the drawing, the first entry's among them.
+    to 1; `variants` are the entry_ids that show the drawing, the first entry's among them. `about` is how many pins
+    seem to lie there: more than one for a heap that could not be parted, whose answer is of one of them at best.
     """
 
     box: Box
@@ -299,3 +302,4 @@ class Recognition:
     drawing: float = 0.0
     lacking: float = 0.0
     variants: tuple[str, ...] = ()
+    about: int = 1

@@ -37,7 +37,14 @@ LOOKS = 3  # after the first
 CROWDED = 0.65
 """Mean of the map of outlines over all that is pin or outline in the first look, from which many pins are too small for
 it. Photos of one pin have .11 to .62 (116 of `pins/`, 55 of `emblems/`), drawn lots of 60 to 250 pins .66 to .79."""
-FARTHER = 2.0  # times larger is the next look at a crowd in which none finds a pin
+EMPTY = 0.5  # the same where no pin at all was found
+FARTHER = 2.0  # times larger is the next look at a crowd, or at what may be a blob of many pins, at least
+BLOB = 0.5  # of all that is found: one region that large is a blob of many pins where a closer look finds small ones
+LARGER, SURE, SMOOTH, WHOLE, MOST_WITHIN = 4.0, 0.8, 0.3, 0.93, 2
+"""What is left of an earlier look as one large pin, see `with_larger`: times the middling area, least score, most of
+the map of outlines, least share of its hull (large pins had .97 and .25 at most, heaps .88 and .35), pins within it."""
+GRID = 1000.0  # steps of a photo's side in which contours are compared
+PIECE = 0.2  # of the blob: pins that small
 LARGEST = 1.5  # times the photo's own size: enlarged, small pins are parted better
 LOOKED_AT = 40_000_000  # pixels of the largest look: some 3000 pins side by side
 TILE, OVERLAP = 1280, 160  # pixels of a look that is worked at once, and of what a tile sees around it
@@ -152,38 +159,43 @@ class Outliner:
     ) -> list[Outline]:
         """Return the outlines of the pins on an RGB photo (h, w, 3), in reading order; empty where there is none.
 
-        The photo is looked at again, larger, as long as what is found gets smaller, so that the scale is that of the
-        pins and not of the blobs that many small ones are from afar. `first` are the maps of `first_look`, where they
-        are at hand. Where it is known how long a middling pin is, `pin` in pixels, the looks begin at the scale for
-        that. `larger` gives the photo so many times as large, up to `full` times, for looks at more than its size.
+        The photo is looked at again, larger, as long as what is found gets smaller or is full of outlines, so that the
+        scale is that of the pins and not of the blobs that many small ones are from afar. `first` are the maps of
+        `first_look`, where they are at hand. Where it is known how long a middling pin is, `pin` in pixels, the looks
+        begin at the scale for that. `larger` gives the photo so many times as large, up to `full` times, for looks at
+        more than its size.
         """
         most = min(LARGEST * full, float(np.sqrt(LOOKED_AT / (image.shape[0] * image.shape[1]))))
 
-        def closely(scale: float) -> list[Region]:
+        def closely(scale: float) -> tuple[list[Region], bool]:
             shown = larger(scale) if larger is not None and min(scale, full) > 1 else image
             seen = self.maps(shown, scale * image.shape[1] / shown.shape[1], self.closer)
-            return regions(seen, depth=CLOSER_DEPTH, small=SMALL_DEPTH)
+            return regions(seen, depth=CLOSER_DEPTH, small=SMALL_DEPTH), crowded(seen)
 
         if pin is None:
             scale = FIRST_SIDE / max(image.shape[:2])
             first = self.first_look(image) if first is None else first
             found = regions(first)
+            crowd = crowded(first, CROWDED if found else EMPTY)
         else:
             scale = min(PIN_SIDE / pin, most)
-            found = closely(scale)
-        crowd = first is not None and crowded(first)
-        for _ in range(LOOKS):
-            if not found and not crowd:
-                break
+            found, crowd = closely(scale)
+        seen = []
+        for look in range(LOOKS):
             # maps are at half scale
-            nearer = PIN_SIDE / (2 * float(np.sqrt(typical_area(found)))) if found else FARTHER
-            wanted = min(scale * nearer, most)
+            nearer = PIN_SIDE / (2 * float(np.sqrt(typical_area(found)))) if found else 1.0
+            heap = look == 0 and pin is None and not crowd and nearer <= CLOSER and _is_blob(found)
+            wanted = min(scale * (max(nearer, FARTHER) if crowd or heap else nearer), most)
             if wanted <= CLOSER * scale:
                 break
-            closer = closely(wanted)
+            closer, crowd = closely(wanted)
+            if heap and (not closer or typical_area(closer) > PIECE * typical_area(found) * (wanted / scale) ** 2):
+                break
             if not closer and not crowd:
                 break
+            seen += found
             found, scale = closer, wanted
+        found = with_larger(found, seen)
         return reading_order([_outline(region, image.shape[:2]) for region in found])
 
     def first_look(self, image: UInt8Image) -> Float32:
@@ -243,10 +255,45 @@ class Region:
     lined: float = 0.0
 
 
-def crowded(first: Float32) -> bool:
-    """Whether the maps (3, h, w) of a first look are full of outlines, as those of many small pins are."""
-    shown = np.maximum(first[0], first[1]) > 0.5
-    return bool(shown.any()) and float(first[1][shown].mean()) >= CROWDED
+def crowded(maps: Float32, least: float = CROWDED) -> bool:
+    """Whether the maps (3, h, w) of a look are full of outlines, as those of many pins too small for it are."""
+    shown = np.maximum(maps[0], maps[1]) > 0.5
+    return bool(shown.any()) and float(maps[1][shown].mean()) >= least
+
+
+def with_larger(found: list[Region], seen: Sequence[Region]) -> list[Region]:
+    """Return the pins of the last look, those among them that are too large for its scale as `seen` in earlier ones.
+
+    Such a pin is several times as large as the middling one, smooth and whole; what is full of outlines, ragged, or has
+    pins on it in the closer look is a heap, or what carries the pins.
+    """
+    if len(found) < 2:
+        return found
+    middling = float(np.median([_extent(one) for one in found]))
+    large = [one for one in seen if _extent(one) > LARGER * middling and one.score > SURE and one.lined < SMOOTH]
+    for one in sorted(large, key=lambda one: -one.score):
+        contour = (one.contour * GRID).astype(np.float32)
+        if cv2.contourArea(contour) < WHOLE * cv2.contourArea(cv2.convexHull(contour)):
+            continue
+        inside = [
+            cv2.pointPolygonTest(contour, (GRID * other.contour.mean(axis=0)).tolist(), False) > 0 for other in found
+        ]
+        within = [other for other, held in zip(found, inside, strict=True) if held]
+        pins = [other for other in within if other.score > SURE and _extent(other) < 0.5 * _extent(one)]
+        if len(pins) > MOST_WITHIN or any(_extent(other) >= 0.5 * _extent(one) for other in within):
+            continue
+        found = [other for other, held in zip(found, inside, strict=True) if not held] + [one]
+    return found
+
+
+def _extent(region: Region) -> float:
+    """The area within a region's contour, as a share of the photo."""
+    return float(cv2.contourArea(region.contour.astype(np.float32)))
+
+
+def _is_blob(found: Sequence[Region]) -> bool:
+    areas = [region.area for region in found]
+    return bool(areas) and max(areas) >= BLOB * sum(areas)
 
 
 def prepared(pictures: Tensor) -> Tensor:

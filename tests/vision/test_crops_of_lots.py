@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from recognizer.types import Photo, UInt8Image
-from recognizer.vision import crops, photos
+from recognizer.types import Box, Photo, UInt8Image
+from recognizer.vision import crops, outlines, photos
 
 ENAMELS = ((180, 30, 40), (30, 60, 150), (20, 120, 70), (230, 190, 60), (40, 40, 45))
 
@@ -72,3 +72,50 @@ def test_the_full_picture_is_read_no_larger_than_its_pins_ask_for(monkeypatch: p
     (crop,) = crops.split(photos.open_photo(as_jpeg(one), max_side=600))
     assert asked == []  # a photo of one pin is what it always was
     assert (crop.scale, max(crop.whole.shape)) == (1.0, 600)
+
+
+def test_a_large_pin_beside_small_ones_is_found_as_one_and_each_small_one_too() -> None:
+    picture, middles = board(1200, 33, 92)  # 15 mm pins; a medal of 80 mm takes the place of those in the middle
+    large = 180
+    apart = [(x, y) for x, y in middles if np.hypot(x - 600, y - 600) > large + 50]
+    for x, y in set(middles) - set(apart):
+        corner = np.s_[y - 44 : y + 44, x - 44 : x + 44]
+        picture[corner] = picture[2:90, 2:90] if picture[2:90, 2:90].std() < 9 else 205
+    cv2.circle(picture, (600, 600), large, (200, 170, 90), -1, cv2.LINE_AA)
+    cv2.circle(picture, (600, 600), round(large * 0.9), (150, 30, 40), -1, cv2.LINE_AA)
+    cv2.circle(picture, (600, 600), round(large * 0.5), (220, 200, 160), -1, cv2.LINE_AA)
+    found = crops.split(Photo(picture, "", ""))
+    sides = sorted(crop.box.width for crop in found)
+    assert len(found) == pytest.approx(len(apart) + 1, abs=2)
+    assert sides[-1] == pytest.approx(2 * large, rel=0.2)
+    assert sides[-2] < 100
+    assert {crop.about for crop in found} == {1}
+
+
+@pytest.mark.parametrize(("factor", "margin"), [(0.5, 0), (0.75, 0), (1.5, 0), (2.0, 0), (1.0, 300)])
+def test_as_many_pins_are_found_at_every_size_of_the_picture(factor: float, margin: int) -> None:
+    picture, middles = board(1200, 40, 110)
+    shown = np.asarray(cv2.resize(picture, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA), np.uint8)
+    shown = np.asarray(cv2.copyMakeBorder(shown, *(margin,) * 4, cv2.BORDER_CONSTANT, value=(255, 255, 255)), np.uint8)
+    found = crops.split(Photo(shown, "", ""))
+    assert len(found) == len(middles)
+    for crop, (x, y) in zip(found, middles, strict=True):
+        box = crop.box
+        middle = np.array([box.left + box.right, box.top + box.bottom]) / 2
+        np.testing.assert_allclose((middle - margin) / factor, (x, y), atol=10)
+
+
+def outline(x: float, size: float, lined: float, ragged: bool = False) -> outlines.Outline:
+    turns = np.linspace(0, 2 * np.pi, 24, endpoint=False)
+    reach = size / 2 * (1 - 0.5 * (np.arange(24) % 4 == 0) * ragged)[:, None]
+    contour = (np.stack([np.cos(turns), np.sin(turns)], 1) * reach + (x, 100)).astype(np.float32)
+    box = Box(int(x - size / 2), int(100 - size / 2), int(x + size / 2), int(100 + size / 2))
+    return outlines.Outline(contour, box, np.zeros((4, 2), np.float32), 0.9, lined)
+
+
+def test_a_heap_is_said_to_be_several_pins_and_a_large_medal_to_be_one() -> None:
+    pins = [outline(60 * at, 40, 0.35) for at in range(8)]
+    assert crops.heaped([*pins, outline(900, 130, 0.5, ragged=True)])[-1] in (7, 8, 9)
+    assert crops.heaped([*pins, outline(900, 130, 0.2)])[-1] == 1  # smooth and whole
+    assert crops.heaped([*pins, outline(900, 130, 0.2, ragged=True)])[-1] == 1  # a medal on a bar
+    assert crops.heaped([outline(0, 40, 0.4), outline(200, 130, 0.5, ragged=True)]) == [1, 1]  # nothing to compare
