@@ -38,7 +38,7 @@ CROWDED = 0.65
 """Mean of the map of outlines over all that is pin or outline in the first look, from which many pins are too small for
 it. Photos of one pin have .11 to .62 (116 of `pins/`, 55 of `emblems/`), drawn lots of 60 to 250 pins .66 to .79."""
 EMPTY = 0.5  # the same where no pin at all was found
-FARTHER = 2.0  # times larger is the next look at a crowd, or at what may be a blob of many pins, at least
+FARTHER = 2.0  # times larger is the next look at a crowd without a pin, or at what may be a blob of many pins
 BLOB = 0.5  # of all that is found: one region that large is a blob of many pins where a closer look finds small ones
 LARGER, SURE, SMOOTH, WHOLE, MOST_WITHIN = 4.0, 0.8, 0.3, 0.93, 2
 """What is left of an earlier look as one large pin, see `with_larger`: times the middling area, least score, most of
@@ -159,8 +159,8 @@ class Outliner:
     ) -> list[Outline]:
         """Return the outlines of the pins on an RGB photo (h, w, 3), in reading order; empty where there is none.
 
-        The photo is looked at again, larger, as long as what is found gets smaller or is full of outlines, so that the
-        scale is that of the pins and not of the blobs that many small ones are from afar. `first` are the maps of
+        The photo is looked at again, larger, as long as what is found gets smaller or is nothing but outlines, so that
+        the scale is that of the pins and not of the blobs that many small ones are from afar. `first` are the maps of
         `first_look`, where they are at hand. Where it is known how long a middling pin is, `pin` in pixels, the looks
         begin at the scale for that. `larger` gives the photo so many times as large, up to `full` times, for looks at
         more than its size.
@@ -184,8 +184,9 @@ class Outliner:
         for look in range(LOOKS):
             # maps are at half scale
             nearer = PIN_SIDE / (2 * float(np.sqrt(typical_area(found)))) if found else 1.0
-            heap = look == 0 and pin is None and not crowd and nearer <= CLOSER and _is_blob(found)
-            wanted = min(scale * (max(nearer, FARTHER) if crowd or heap else nearer), most)
+            heap = look == 0 and pin is None and nearer <= CLOSER and _is_blob(found)
+            lost = heap or (crowd and (look > 0 or not found))
+            wanted = min(scale * (FARTHER if lost and nearer <= CLOSER else nearer), most)
             if wanted <= CLOSER * scale:
                 break
             closer, crowd = closely(wanted)

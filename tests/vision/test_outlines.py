@@ -161,12 +161,13 @@ def test_a_look_in_tiles_shows_no_seams(monkeypatch: pytest.MonkeyPatch) -> None
 
 def test_the_photo_is_looked_at_again_as_long_as_its_pins_get_smaller(monkeypatch: pytest.MonkeyPatch) -> None:
     rng = np.random.default_rng(1)
-    photo = np.clip(rng.normal(205, 4, (1500, 1500, 3)), 0, 255).astype(np.uint8)
-    for x in range(45, 1480, 62):
-        for y in range(45, 1480, 62):
-            cv2.circle(photo, (x, y), 28, (200, 170, 90), -1, cv2.LINE_AA)
-            cv2.circle(photo, (x, y), 24, (int(x * 7 % 200), 60, int(y * 5 % 200)), -1, cv2.LINE_AA)
-            cv2.rectangle(photo, (x - 9, y - 9), (x + 9, y + 9), (240, 235, 220), -1)
+    photo = np.clip(rng.normal(205, 4, (1300, 1300, 3)), 0, 255).astype(np.uint8)
+    enamels = ((180, 30, 40), (30, 60, 150), (20, 120, 70), (230, 190, 60), (40, 40, 45))
+    for x in range(75, 1240, 75):
+        for y in range(75, 1240, 75):
+            cv2.circle(photo, (x, y), 30, (200, 170, 90), -1, cv2.LINE_AA)
+            cv2.circle(photo, (x, y), 26, enamels[(x + y // 75) % 5], -1, cv2.LINE_AA)
+            cv2.rectangle(photo, (x - 10, y - 10), (x + 10, y + 10), (240, 235, 220), -1)
     outliner, scales = outlines.Outliner.load(), []
     plain = outlines.Outliner.maps
 
@@ -178,10 +179,10 @@ def test_the_photo_is_looked_at_again_as_long_as_its_pins_get_smaller(monkeypatc
 
     monkeypatch.setattr(outlines.Outliner, "maps", counted)
     found = outliner.find(photo)
-    assert len(found) == pytest.approx(24 * 24, rel=0.03)
-    assert len(scales) >= 3
+    assert len(found) == pytest.approx(16 * 16, rel=0.03)
+    assert len(scales) >= 2
     assert scales == sorted(scales)
-    assert scales[-1] == pytest.approx(outlines.PIN_SIDE / 50, rel=0.35)
+    assert scales[-1] == pytest.approx(outlines.PIN_SIDE / 53, rel=0.35)
 
 
 def test_many_small_pins_are_told_from_one_large_pin_by_their_outlines() -> None:
