@@ -40,8 +40,9 @@ benchmark: $(INSTALLED) ## Time import, index and identify on the drawn sample
 measure: $(INSTALLED) ## Measure recall on real photos, those of ZNACHKI_REAL_DATA or ../shared/data
 	$(BIN)/python benchmarks/measure.py
 
-picture: $(INSTALLED) ## Draw docs/identified.jpg, the picture of the README, anew
+picture: $(INSTALLED) ## Draw docs/identified.jpg, the picture of the README, and the walk through one photo anew
 	$(BIN)/python docs/draw_picture.py
+	$(BIN)/python docs/draw_walk.py
 
 readme: $(INSTALLED) ## Run the README's commands and put in what they print
 	$(BIN)/python tests/test_readme.py

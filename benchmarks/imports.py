@@ -25,7 +25,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from speed import machine
+
+from recognizer.measuring.machine import machine
 
 COLUMNS = (
     *("entry_id", "number", "title", "title_en", "theme", "series", "years", "country", "maker", "material"),

@@ -30,7 +30,7 @@ import httpx
 
 from recognizer.catalogue.store import Catalogue
 from recognizer.exchange.archive import sha256_of
-from recognizer.web.tokens import Tokens
+from recognizer.web.access.tokens import Tokens
 
 
 def percentile(values: list[float], share: float) -> float:

@@ -12,8 +12,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import platform
 import resource
 import statistics
 import subprocess
@@ -22,6 +20,8 @@ import tempfile
 import time
 from pathlib import Path
 from typing import Any
+
+from recognizer.measuring.machine import folder_sizes, machine
 
 QUERIES = 40
 BATCH = 8
@@ -61,7 +61,7 @@ def main() -> None:
             "identify": in_process("identify", asked),
             "drawn": in_process("draw", asked),
             "lots": in_process("lots", asked),
-            "bytes": sizes(asked.data),
+            "bytes": folder_sizes(asked.data),
         }
     print(json.dumps(measured, indent=2) if asked.json else table(measured))
 
@@ -177,36 +177,6 @@ def step_lots(asked: argparse.Namespace) -> dict[str, Any]:
 
 
 STEPS = {"draw": step_draw, "lots": step_lots, "import": step_import, "index": step_index, "identify": step_identify}
-
-
-def machine() -> dict[str, Any]:
-    """Name the machine and what of its software decides the speed."""
-    import faiss
-    import torch
-
-    name = platform.processor() or platform.machine()
-    info = Path("/proc/cpuinfo")
-    if info.is_file():
-        names = [
-            line.partition(":")[2].strip() for line in info.read_text().splitlines() if line.startswith("model name")
-        ]
-        name = names[0] if names else name
-    return {
-        "processor": name,
-        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
-        "memory_bytes": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
-        "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else "",
-        "system": platform.system(),
-        "python": platform.python_version(),
-        "torch": torch.__version__,
-        "faiss": faiss.__version__,
-    }
-
-
-def sizes(data: Path) -> dict[str, int]:
-    """Bytes of the parts of a data folder."""
-    parts = {"catalogue": "catalogue.db*", "images": "images/*", "index": "index/**/*"}
-    return {part: sum(p.stat().st_size for p in data.glob(mask) if p.is_file()) for part, mask in parts.items()}
 
 
 def table(measured: dict[str, Any]) -> str:

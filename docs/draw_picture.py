@@ -57,7 +57,7 @@ def _pair(recognizer: Recognizer, path: Path) -> UInt8Image:
     matched = match.hit.matched
     if matched is not None:
         matched = matched + np.array([found.box.left, found.box.top, 0, 0], np.float32)
-    words = {Verdict.MATCH: "", Verdict.FAMILY: " ?", Verdict.UNKNOWN: " ??", Verdict.NOT_A_PIN: " ??"}[found.verdict]
+    words = {Verdict.MATCH: "", Verdict.FAMILY: " ?", Verdict.NEW_VARIANT: " ?"}.get(found.verdict, " ??")
     caption = f"{match.entry.number}{words}  {match.entry.title.partition('.')[0]}"
     return draw_beside(photo.image, Neighbour(picture, matched, caption), side=SIDE, caption="фото / photo")
 

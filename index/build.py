@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,14 +21,12 @@ from recognizer.search import embedder, index
 from recognizer.search.embedder import Embedder
 from recognizer.search.features import SETTINGS, embedding_settings, reference_of
 from recognizer.search.index import Index, Manifest
-from recognizer.types import CatalogueImage, Crop, Reference, Role
+from recognizer.types import CatalogueImage, Crop, Role
 from recognizer.vision.crops import lifted, single
 from recognizer.vision.photos import open_photo
 
 BATCH: Final = 16
 """Photos that are decoded and embedded together; a kill loses at most these."""
-
-_TRAINING_ROWS: Final = 40_000  # descriptors that an IVF-PQ is trained on at most
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,18 +165,17 @@ def _assemble(
     if held is not None:
         embeddings, descriptors = held
         added = dict(fresh)
-        points = {image_id: index.read_features(folder, SETTINGS, sha256) for image_id, sha256 in added.items()}
-        total = int(descriptors.ntotal) + sum(len(reference.keypoints) for reference in points.values())
+        total = int(descriptors.ntotal) + _count(folder, added.values())
         outgrown = total > (index.REGROWN * trained_on if trained_on else index.FLAT_UP_TO)
     if held is None or outgrown:
         added = dict(wanted)
-        points = {image_id: index.read_features(folder, SETTINGS, sha256) for image_id, sha256 in added.items()}
-        total = sum(len(reference.keypoints) for reference in points.values())
+        total = _count(folder, added.values())
         embeddings = index.new_vectors(model.dim)
-        descriptors, trained_on = _new_descriptors(list(points.values()), total)
+        descriptors, trained_on = _new_descriptors(folder, list(added.values()), total)
     for image_id, sha256 in added.items():
         zooms = index.read_embeddings(folder, embedding_settings(model.fingerprint), sha256)
-        index.add_image(embeddings, descriptors, image_id, zooms, points[image_id].keypoints)
+        keypoints = index.read_features(folder, SETTINGS, sha256).keypoints
+        index.add_image(embeddings, descriptors, image_id, zooms, keypoints)
     generation = _next_generation(folder)
     scale = old.scale if old is not None else of_model(model)
     manifest = Manifest(
@@ -231,12 +228,20 @@ def _opened(folder: Path, old: Manifest | None, gone: set[int]) -> tuple[tuple[A
     return parts, old.trained_on
 
 
-def _new_descriptors(references: Sequence[Reference], total: int) -> tuple[Any, int]:
-    if total <= index.FLAT_UP_TO:
+def _count(folder: Path, sums: Iterable[str]) -> int:
+    """How many descriptors these photos have."""
+    return sum(index.count_features(folder, SETTINGS, sha256) for sha256 in sums)
+
+
+def _new_descriptors(folder: Path, sums: Sequence[str], total: int) -> tuple[Any, int]:
+    """An empty descriptor index, trained where it is to hold lists: on rows of photos that lie evenly over the
+    catalogue, for one photo's features are all that is held in memory beside the rows."""
+    rows = index.training_rows(total)
+    if not rows:
         return index.new_descriptors(np.zeros((0, 128), np.float32), total), 0
-    step = max(1, -(-total // _TRAINING_ROWS))
-    sample = np.concatenate([reference.keypoints.descriptors[::step] for reference in references])
-    return index.new_descriptors(sample, total), total
+    step = max(1, total // rows)
+    sample = [index.read_features(folder, SETTINGS, sha256).keypoints.descriptors[::step] for sha256 in sums]
+    return index.new_descriptors(np.concatenate(sample), total), total
 
 
 def _next_generation(folder: Path) -> int:

@@ -181,7 +181,10 @@ class Recognizer:
     def answer(self, crops: Sequence[Crop], *, k: int = 5, evidence: Evidence = Evidence.BOTH) -> list[Recognition]:
         """Return the answers for crops that were split before, in their order: a lot may be asked a few pins at a
         time."""
-        found = self.hits(crops, depth=k, evidence=evidence)
+        return self.decided(crops, self.hits(crops, depth=k, evidence=evidence), k=k)
+
+    def decided(self, crops: Sequence[Crop], found: Sequence[Sequence[Hit]], *, k: int = 5) -> list[Recognition]:
+        """Return the answers for crops whose candidates were found before, see `hits`; both in one order."""
         with self._timed("rank"):
             decided = [self._decided(crop, hits, k) for crop, hits in zip(crops, found, strict=True)]
         with self._timed("read"), ThreadPoolExecutor(READERS) as readers:

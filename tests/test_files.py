@@ -11,7 +11,7 @@ import pytest
 
 from recognizer.errors import CatalogueError, ZnachkiError
 from recognizer.files import DRAFT, beside, make_folder, write_whole
-from recognizer.web.tokens import write_private
+from recognizer.web.access.tokens import write_private
 
 
 def names(folder: Path) -> list[str]:

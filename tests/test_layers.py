@@ -43,7 +43,7 @@ OFFLINE = {"training", "index"}
 # third-party package -> the parts, or modules of recognizer, that may import it
 THIRD_PARTY: dict[str, set[str]] = {
     "torch": {
-        *("vision.outlines", "vision.variants", "vision.weights", "vision.processor"),
+        *("vision.outlines", "vision.variants", "vision.weights", "vision.processor", "measuring.machine"),
         *("search.embedder", "search.text_tower", "training"),
     },
     "torchvision": {"search.embedder", "vision.outlines", "training"},
@@ -67,6 +67,8 @@ THIRD_PARTY: dict[str, set[str]] = {
     "jinja2": {"reports", "web"},
     "segno": {"reports.want_sheet"},
     "resvg_py": {"training"},
+    "itsdangerous": {"web.access"},
+    "prometheus_client": {"web.counters"},
     "fastapi": {"web"},
     "starlette": {"web"},
     "pydantic": {"web"},

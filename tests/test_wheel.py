@@ -65,8 +65,11 @@ def test_every_file_of_the_packages_is_in_the_wheel(wheel: Path) -> None:
 def test_the_wheel_has_what_is_read_at_run_time(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as opened:
         inside = opened.namelist()
-    for part in ("migrations/versions/r0001_catalogue.py", "migrations/script.py.mako", "templates/report.html"):
+    migrations = "catalogue/migrations"
+    for part in (f"{migrations}/versions/r0001_catalogue.py", f"{migrations}/script.py.mako", "templates/report.html"):
         assert f"recognizer/{part}" in inside
+    for model in ("outlines", "outlines-closer"):
+        assert f"recognizer/models/{model}/weights.safetensors" in inside
     assert "recognizer/py.typed" in inside
     assert [name for name in inside if name.startswith("recognizer/") and name.endswith(".json")], "no ranking"
     assert [name for name in inside if name.endswith(".dist-info/licenses/LICENSE")]

@@ -17,9 +17,9 @@ import uvicorn
 
 from recognizer.drawn import sample
 from recognizer.vision.photos import encode_jpeg
+from recognizer.web.access.tokens import Tokens
 from recognizer.web.app import create_app
 from recognizer.web.settings import Settings
-from recognizer.web.tokens import Tokens
 
 
 class Served:

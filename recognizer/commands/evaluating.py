@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from recognizer.identify import Recognizer
     from recognizer.measuring.metrics import Ints, Measures, Outcomes
     from recognizer.reports.photo_report import Failure
-    from recognizer.types import Evidence, Match, Photo, Recognition
+    from recognizer.types import Crop, Evidence, Hit, Match, Photo, Recognition
 
 DEPTH: Final = 50
 """Entries asked for: recall is measured down to here."""
@@ -53,7 +53,9 @@ SIZES: Final = (128, 256, 512)
 @click.option("--draw", type=click.Path(file_okay=False, path_type=Path), help="Draw what --lots found into a folder.")
 @click.option("--px", type=click.IntRange(min=16), metavar="N", help="Shrink each photo to N pixels first, long side.")
 @click.option("--only", type=click.Choice(["embedder", "keypoints"]), help="Use one kind of evidence alone.")
-@click.option("--wrong", type=click.Path(file_okay=False, path_type=Path), help="Draw the wrong answers into a folder.")
+@click.option(
+    "--wrong", type=click.Path(file_okay=False, path_type=Path), help="Draw the cases behind the figures into it."
+)
 @rate_option
 @model_option
 @data_option
@@ -74,7 +76,8 @@ def evaluate(
 
     QUERIES.csv has the columns image and entry_id; an empty entry_id stands for a pin that the catalogue lacks. Photos
     are identified one by one, as `identify` does it, after one that is not timed. A photo that cannot be read counts as
-    answered wrong, and the exit code is then 1.
+    answered wrong, and the exit code is then 1. Every known query is asked again as if the catalogue lacked its entry:
+    what is called a match then would be wrong.
 
     With --lots, TRUTH says what pictures of many pins show, and what is found and named on them is measured.
     """
@@ -97,7 +100,7 @@ def evaluate(
             _draw_wrong(wrong, results, recognizer.catalogue, px)
     found = measures_of(results, entries=len(photos))
     if as_json:
-        print_json(found.as_json())
+        print_json(found.as_json() | {"intervals": _intervals(results)})
     else:
         click.echo("\n".join(_lines(found, results, photos)))
     if any(result.error for result in results):
@@ -159,8 +162,10 @@ class Result:
 
     `rank` is 0 where the true entry is not among the answers or there is none; `confidence` is the best answer's
     probability, NaN without an answer, `verdict` the word for it, and `held` whether a family has the true entry among
-    its members; `pixels` the long side of the crop that it is from; `seconds` by stage. `best` and `right` are kept for
-    wrong answers only.
+    its members; `pixels` the long side of the crop that it is from; `seconds` by stage. `hidden` is the verdict where
+    the catalogue lacks the true entry, "" for an unknown query, and `variant` whether it has another variant of it
+    then. `best` and `right` are kept where there is something to draw, see `why`, and `instead`, the answer of
+    `hidden`, where that is a match.
     """
 
     path: Path
@@ -174,7 +179,24 @@ class Result:
     held: bool = False
     best: tuple[Match, Recognition] | None = None
     right: tuple[Match, Recognition] | None = None
+    hidden: str = ""
+    variant: bool = False
+    instead: tuple[Match, Recognition] | None = None
     error: str = ""
+
+    @property
+    def why(self) -> str:
+        """Which figure of `evaluate` this answer counts against, "" where it counts against none."""
+        if self.error or not (self.wrong or self.missed):
+            return ""
+        if self.entry_id is None:
+            return "unknown_matched"
+        return "known_matched" if not self.wrong else "matches_right" if self.verdict == "match" else "recall_at_1"
+
+    @property
+    def missed(self) -> bool:
+        """Whether the right entry comes first and is not called a match."""
+        return self.rank == 1 and self.verdict != "match"
 
 
 def check_queries(name: str, queries: Sequence[tuple[Path, str | None]], catalogue: Catalogue) -> None:
@@ -233,8 +255,13 @@ def _ask(recognizer: Recognizer, path: Path, entry_id: str | None, px: int | Non
     photo = _open(path, px)
     decoded = time.perf_counter()
     recognizer.seconds.clear()
-    recognitions = recognizer.identify([photo], k=DEPTH, evidence=evidence)[0]
+    crops = recognizer.split(photo, evidence=evidence)
+    hits = recognizer.hits(crops, depth=DEPTH, evidence=evidence)
+    recognitions = recognizer.decided(crops, hits, k=DEPTH)
     end = time.perf_counter()
+    seconds = {"decode": decoded - start, **recognizer.seconds, "total": end - start}
+    hidden = None if entry_id is None else _without(recognizer, crops, hits, entry_id)
+    instead = hidden is not None and hidden[1].verdict is Verdict.MATCH
     answers = merged(recognitions)
     rank = rank_of(entry_id, scores_of(answers))
     best = answers[0] if answers else None
@@ -246,13 +273,36 @@ def _ask(recognizer: Recognizer, path: Path, entry_id: str | None, px: int | Non
         rank,
         best[0].probability if best else math.nan,
         _pixels(photo, best[1] if best else None),
-        {"decode": decoded - start, **recognizer.seconds, "total": end - start},
+        seconds,
         wrong,
         best[1].verdict.value if best else Verdict.UNKNOWN.value,
         best is not None and entry_id in best[1].members,
-        best if wrong else None,
+        best if wrong or (best is not None and best[1].verdict is not Verdict.MATCH) else None,
         next((pair for pair in answers if wrong and pair[0].entry.entry_id == entry_id), None),
+        "" if entry_id is None else (hidden[1].verdict if hidden else Verdict.UNKNOWN).value,
+        entry_id is not None and _has_kin(recognizer, entry_id),
+        hidden if instead else None,
     )
+
+
+def _without(
+    recognizer: Recognizer, crops: Sequence[Crop], hits: Sequence[Sequence[Hit]], entry_id: str
+) -> tuple[Match, Recognition] | None:
+    """The best answer as it would be if the catalogue lacked an entry, None where nothing is answered."""
+    from recognizer.measuring.metrics import merged
+
+    kept: list[list[Hit]] = []
+    for crop, found in zip(crops, hits, strict=True):
+        others = [hit for hit in found if (entry := recognizer.entry_of(hit.image_id)) and entry.entry_id != entry_id]
+        kept.append(recognizer.without_others(crop, found, others))
+    answers = merged(recognizer.decided(crops, kept))
+    return answers[0] if answers else None
+
+
+def _has_kin(recognizer: Recognizer, entry_id: str) -> bool:
+    """Whether the catalogue has another entry that shows the drawing of this one."""
+    family = recognizer.families.get(entry_id, "")
+    return bool(family) and sum(name == family for name in recognizer.families.values()) > 1
 
 
 def _open(path: Path, px: int | None) -> Photo:
@@ -281,6 +331,9 @@ def _outcomes(results: Sequence[Result]) -> Outcomes:
         np.array([result.verdict == "match" for result in results], np.bool_),
         np.array([result.verdict == "family" for result in results], np.bool_),
         np.array([result.held for result in results], np.bool_),
+        np.array([result.hidden == "match" for result in results], np.bool_),
+        np.array([result.hidden == "new_variant" for result in results], np.bool_),
+        np.array([result.variant for result in results], np.bool_),
     )
 
 
@@ -306,29 +359,49 @@ def milliseconds(results: Sequence[Result]) -> dict[str, tuple[float, float]]:
 
 
 def _draw_wrong(folder: Path, results: Sequence[Result], catalogue: Catalogue, px: int | None) -> None:
-    """Draw the wrong answers, the most confident first; those whose photo cannot be read have nothing to show."""
+    """Draw the cases behind each figure, by figure, the most confident first; a photo that cannot be read has nothing
+    to show."""
     from recognizer.reports.photo_report import write_failures
 
-    wrong = [result for result in results if result.wrong and not result.error]
-    wrong.sort(key=lambda result: -(0.0 if math.isnan(result.confidence) else result.confidence))
-    write_failures(folder, _failures(wrong, catalogue, px), catalogue)
-    click.echo(f"{plural(len(wrong), 'wrong answer')}: {folder / 'index.html'}", err=True)
+    cases = [(result.why, result, result.best) for result in results if result.why]
+    for result in results:
+        if result.instead is not None:
+            cases.append(("variant_matched" if result.variant else "hidden_matched", result, result.instead))
+    order = list(_DRAWN)
+    cases.sort(key=lambda case: (order.index(case[0]), -(case[2][0].probability if case[2] else 0.0)))
+    write_failures(folder, _failures(cases, catalogue, px), catalogue)
+    click.echo(f"{plural(len(cases), 'case')} behind the figures: {folder / 'index.html'}", err=True)
 
 
-def _failures(results: Sequence[Result], catalogue: Catalogue, px: int | None) -> Iterator[Failure]:
+_DRAWN: Final = {
+    "matches_right": "called a match, and wrong",
+    "unknown_matched": "not in the catalogue, and called a match",
+    "hidden_matched": "called a match when its entry was hidden",
+    "variant_matched": "called a match of another variant when its entry was hidden",
+    "recall_at_1": "another entry came first",
+    "known_matched": "right, and not called a match",
+}
+"""The figures that cases are drawn for, the gravest first, in the words of the page."""
+
+
+def _failures(
+    cases: Sequence[tuple[str, Result, tuple[Match, Recognition] | None]], catalogue: Catalogue, px: int | None
+) -> Iterator[Failure]:
     from recognizer.reports.photo_report import Failure
 
-    entries = catalogue.known({result.entry_id for result in results if result.entry_id is not None})
-    for result in results:
+    entries = catalogue.known({result.entry_id for _, result, _ in cases if result.entry_id is not None})
+    for why, result, given in cases:
         entry = entries[result.entry_id] if result.entry_id is not None else None
-        yield Failure(_open(result.path, px), entry, result.rank, result.best, result.right)
+        yield Failure(_open(result.path, px), entry, result.rank, given, result.right, _DRAWN[why])
 
 
 def _lines(found: Measures, results: Sequence[Result], photos: Counter[str]) -> Iterator[str]:
-    """Say measures, splits and times as a table, with the 95% intervals of a bootstrap over entries."""
-    from recognizer.measuring.metrics import QUALITIES, bootstrap, qualities
+    """Say measures, splits and times as a table, with 95% intervals: Wilson's for shares, else a bootstrap over
+    entries."""
+    from recognizer.measuring.metrics import QUALITIES, bootstrap, qualities, rates
 
     outcomes = _outcomes(results)
+    exact, said = _intervals(results), rates(outcomes)
     groups: list[Hashable] = [result.entry_id or row for row, result in enumerate(results)]
     low, high = bootstrap(groups, lambda rows: qualities(outcomes.take(rows)))
     asked = f"{plural(found.queries, 'query', 'queries')}, {found.unknown_queries:,} of pins that the catalogue lacks"
@@ -336,7 +409,9 @@ def _lines(found: Measures, results: Sequence[Result], photos: Counter[str]) -> 
     yield ""
     yield f"{'':28}{'value':>8}  95% interval"
     for at, name in enumerate(QUALITIES):
-        yield f"{_LABELS[name]:28}{_three(getattr(found, name)):>8}  {_interval(low[at], high[at])}"
+        ends = exact[name] or (math.nan, math.nan) if name in exact else (low[at], high[at])
+        cases = f"  of {len(said[name]):,}" if name in said else ""
+        yield f"{_LABELS[name]:28}{_three(getattr(found, name)):>8}  {_interval(*ends):16}{cases}".rstrip()
     yield ""
     yield f"{'recall of known queries':28}{'number':>8}{'R@1':>8}  {'95% interval':16}{'R@5':>8}"
     yield from _split("crop", results, lambda result: _size_class(result.pixels))
@@ -358,11 +433,23 @@ _LABELS: Final = {
     "fpir_at_95": "unknown let in at 95% kept",
     "calibration_error": "calibration error",
     "known_matched": "known called match",
+    "matches_right": "of these right",
     "known_answered": "known called match or family",
-    "answers_right": "of these right",
+    "answers_right": "of match or family right",
     "misses_in_family": "misses held by a family",
     "unknown_matched": "unknown called match",
+    "hidden_matched": "hidden called match",
+    "variant_matched": "hidden variant called match",
+    "new_variant_found": "hidden variant told as new",
 }
+
+
+def _intervals(results: Sequence[Result]) -> dict[str, list[float] | None]:
+    """The 95% interval of each rate by name, None where there was no case."""
+    from recognizer.measuring.metrics import rates, wilson
+
+    ends = {name: wilson(said) for name, said in rates(_outcomes(results)).items()}
+    return {name: None if math.isnan(low) else [round(low, 4), round(high, 4)] for name, (low, high) in ends.items()}
 
 
 def _split(label: str, results: Sequence[Result], class_of: Callable[[Result], tuple[int, str]]) -> Iterator[str]:

@@ -10,7 +10,7 @@ import click
 from recognizer.commands import data_option, json_option, model_option, print_json, rate_option
 
 if TYPE_CHECKING:
-    from recognizer.web.tokens import Tokens
+    from recognizer.web.access.tokens import Tokens
 
 _LOCAL = ("127.0.0.1", "localhost", "::1")
 
@@ -153,8 +153,8 @@ def remove(token_id: str, data: Path) -> None:
 
 def _tokens(data: Path) -> Tokens:
     from recognizer.catalogue.store import Catalogue
+    from recognizer.web.access.tokens import Tokens
     from recognizer.web.settings import FOLDER
-    from recognizer.web.tokens import Tokens
 
     Catalogue.open(data).close()  # says what is wrong where this is no data folder
     return Tokens(data / FOLDER)

@@ -108,7 +108,8 @@ class Measured:
         if not self.lacking or not self.same:
             return _NEVER
         ordered = sorted(self.same, reverse=True)
-        least = float(np.nextafter(ordered[int(lost * len(ordered) + 1e-9)], 2.0))
+        losable = int(lost * len(ordered) + 1e-9)
+        least = float(np.nextafter(ordered[losable], 2.0)) if losable < len(ordered) else 0.0
         wanted = sorted(self.lacking)[int(rate * len(self.lacking) + 1e-9)]
         return max(least, wanted)
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
+from statistics import NormalDist
 from typing import Any, Final
 
 import numpy as np
@@ -32,10 +33,12 @@ class Measures:
     `queries` counts all photos asked, `unknown_queries` those of pins that the catalogue lacks, `entries` those that
     could have been answered. Recalls and `mrr` are over the known queries, `gap` and `auroc` over all; `fpir_at_95` is
     the share of unknown queries that pass a threshold which keeps 95% of the right answers. `calibration_error` is over
-    all queries. Of the known ones, `known_matched` get a match and `known_answered` a match or a family, of which
-    `answers_right` are right: the entry, or among the members; `misses_in_family` of the wrong first answers are a
-    family that has the true entry. `unknown_matched` of the unknown queries get a match. `milliseconds` has a median
-    a photo for each of STAGES.
+    all queries. Of the known ones, `known_matched` get a match, of which `matches_right` are right, and
+    `known_answered` a match or a family, of which `answers_right` are right: the entry, or among the members;
+    `misses_in_family` of the wrong first answers are a family that has the true entry. `unknown_matched` of the unknown
+    queries get a match. Each known query is also asked as if the catalogue lacked its entry: `hidden_matched` of those
+    of which it then has no other variant get a match; of the others, `variants` many, `variant_matched` get a match and
+    `new_variant_found` are told as a new variant. `milliseconds` has a median a photo for each of STAGES.
     """
 
     queries: int
@@ -50,11 +53,16 @@ class Measures:
     auroc: float
     fpir_at_95: float
     calibration_error: float
+    variants: int
     known_matched: float
+    matches_right: float
     known_answered: float
     answers_right: float
     misses_in_family: float
     unknown_matched: float
+    hidden_matched: float
+    variant_matched: float
+    new_variant_found: float
     milliseconds: dict[str, float]
 
     def as_json(self) -> dict[str, Any]:
@@ -72,7 +80,8 @@ class Outcomes:
     `ranks` int64 is the rank of the true entry among the entries answered, 0 where it is not among them or there is
     none; `confidence` float64 is the score of the best answer, NaN where there was no answer; `known` bool says whether
     the query has a true entry; `match` and `family` bool are the verdict, `held` bool says whether it is among
-    the members of a family.
+    the members of a family. `hidden_match` and `hidden_new` bool are whether a known query gets a match, or is told as
+    a new variant, where its entry is hidden; `variant` bool whether the catalogue then has another variant of it.
     """
 
     ranks: Ints
@@ -81,6 +90,9 @@ class Outcomes:
     match: Bools
     family: Bools
     held: Bools
+    hidden_match: Bools
+    hidden_new: Bools
+    variant: Bools
 
     def take(self, rows: ArrayLike) -> Outcomes:
         """Return the outcomes of some rows, by number or by a mask."""
@@ -90,7 +102,8 @@ class Outcomes:
 
 QUALITIES: Final = (
     *("recall_at_1", "recall_at_5", "recall_at_10", "recall_at_50", "mrr", "gap", "auroc", "fpir_at_95"),
-    *("calibration_error", "known_matched", "known_answered", "answers_right", "misses_in_family", "unknown_matched"),
+    *("calibration_error", "known_matched", "matches_right", "known_answered", "answers_right", "misses_in_family"),
+    *("unknown_matched", "hidden_matched", "variant_matched", "new_variant_found"),
 )
 """The fields of `Measures` that tell how good the answers are, in the order in which `qualities` returns them."""
 
@@ -99,8 +112,6 @@ def qualities(outcomes: Outcomes) -> Floats:
     """Return the values of QUALITIES, float64."""
     ranks, confidence, known = outcomes.ranks, outcomes.confidence, outcomes.known
     right = known & (ranks == 1)
-    answered = known & (outcomes.match | outcomes.family)
-    good = (outcomes.match & right) | (outcomes.family & outcomes.held)
     return np.array(
         [
             *(recall_at(ranks[known], k) for k in (1, 5, 10, 50)),
@@ -109,20 +120,36 @@ def qualities(outcomes: Outcomes) -> Floats:
             auroc(_scores(confidence[right]), _scores(confidence[~known])),
             false_positives_at(_scores(confidence[right]), _scores(confidence[~known])),
             expected_calibration_error(np.nan_to_num(confidence), right),
-            _share(outcomes.match[known]),
-            _share(answered[known]),
-            _share(good[answered]),
-            _share((outcomes.family & outcomes.held)[known & ~right]),
-            _share(outcomes.match[~known]),
+            *(_share(said) for said in rates(outcomes).values()),
         ]
     )
+
+
+def rates(outcomes: Outcomes) -> dict[str, Bools]:
+    """Return what is counted for the last of QUALITIES, from `known_matched` on: whether it holds, case by case."""
+    known = outcomes.known
+    right = known & (outcomes.ranks == 1)
+    answered = known & (outcomes.match | outcomes.family)
+    good = (outcomes.match & right) | (outcomes.family & outcomes.held)
+    return {
+        "known_matched": outcomes.match[known],
+        "matches_right": right[known & outcomes.match],
+        "known_answered": answered[known],
+        "answers_right": good[answered],
+        "misses_in_family": (outcomes.family & outcomes.held)[known & ~right],
+        "unknown_matched": outcomes.match[~known],
+        "hidden_matched": outcomes.hidden_match[known & ~outcomes.variant],
+        "variant_matched": outcomes.hidden_match[known & outcomes.variant],
+        "new_variant_found": outcomes.hidden_new[known & outcomes.variant],
+    }
 
 
 def measures(outcomes: Outcomes, entries: int, milliseconds: Mapping[str, float]) -> Measures:
     """Sum outcomes up as `Measures`; `entries` and `milliseconds` are passed on."""
     values = dict(zip(QUALITIES, qualities(outcomes).tolist(), strict=True))
     queries = len(outcomes.known)
-    return Measures(queries, queries - int(outcomes.known.sum()), entries, **values, milliseconds={**milliseconds})
+    unknown, variants = queries - int(outcomes.known.sum()), int((outcomes.known & outcomes.variant).sum())
+    return Measures(queries, unknown, entries, variants=variants, **values, milliseconds={**milliseconds})
 
 
 # Ranks
@@ -263,6 +290,22 @@ def bootstrap(
         if len(measured):
             low[column], high[column] = np.quantile(measured, ((1 - level) / 2, (1 + level) / 2))
     return low, high
+
+
+def wilson(held: ArrayLike, level: float = 0.95) -> tuple[float, float]:
+    """Return the interval of a share, from whether it holds in each of the cases (n,) bool; NaN without cases.
+
+    The score interval of Wilson (1927), which has width also where it holds in all or in none.
+    """
+    cases = np.asarray(held, np.bool_)
+    n = len(cases)
+    if not n:
+        return math.nan, math.nan
+    z = NormalDist().inv_cdf((1 + level) / 2)
+    share = float(cases.mean())
+    middle = (share + z * z / (2 * n)) / (1 + z * z / n)
+    reach = z * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n)) / (1 + z * z / n)
+    return max(0.0, middle - reach), min(1.0, middle + reach)
 
 
 def equal_mass_bins(values: ArrayLike, bins: int) -> list[Ints]:

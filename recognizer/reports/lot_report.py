@@ -64,13 +64,15 @@ class Summary:
     """What a lot holds.
 
     `pins` counts outlines on all its pictures, `known`, `unsure` and `unknown` those with the verdicts match, family
-    and unknown. `entries` is how often each known entry was found: the most on any one picture, for pictures of one
-    listing show the same pins again. `duplicates` are the copies past the first of each.
+    or new variant, and unknown; `new_variants` are the unsure ones with the verdict new variant. `entries` is how often
+    each known entry was found: the most on any one picture, for pictures of one listing show the same pins again.
+    `duplicates` are the copies past the first of each.
     """
 
     pins: int
     known: int
     unsure: int
+    new_variants: int
     unknown: int
     not_pins: int
     entries: Mapping[str, int]
@@ -120,6 +122,7 @@ def summary(answers: Sequence[Mapping[str, Any]]) -> Summary:
         pins=verdicts.total(),
         known=verdicts[Verdict.MATCH],
         unsure=verdicts[Verdict.FAMILY] + verdicts[Verdict.NEW_VARIANT],
+        new_variants=verdicts[Verdict.NEW_VARIANT],
         unknown=verdicts[Verdict.UNKNOWN],
         not_pins=verdicts[Verdict.NOT_A_PIN],
         entries=entries,
@@ -156,6 +159,7 @@ def as_json(job: Job) -> dict[str, Any]:
             "pins": found.pins,
             "known": found.known,
             "unsure": found.unsure,
+            "new_variants": found.new_variants,
             "unknown": found.unknown,
             "not_pins": found.not_pins,
             "duplicates": found.duplicates,

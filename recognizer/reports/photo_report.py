@@ -12,6 +12,7 @@ from typing import Final
 
 import jinja2
 import numpy as np
+from numpy.typing import NDArray
 
 from recognizer.catalogue.store import Catalogue
 from recognizer.decision.checks import in_words
@@ -27,8 +28,8 @@ from recognizer.vision.photos import encode_jpeg, jpeg_uri, open_photo
 MOST_CANDIDATES: Final = 10
 """Entries that are listed for a pin, the best one among them."""
 
-MOST_VARIANTS: Final = 4
-"""Members of a family that a map of differences is drawn for."""
+MOST_CLOSER: Final = 4
+"""Members of a family that are shown from near."""
 
 LARGE: Final = (440, 900)
 SMALL: Final = (280, 560)
@@ -81,11 +82,11 @@ def write_report(
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """A query that was answered wrong.
+    """A query that was answered wrong, or not surely enough.
 
     `entry` is the true one, None where the catalogue lacks the pin; `rank` where it came, 0 where it is not among the
     answers. `found` is the best answer, `right` the true entry's match; each with the recognition that it is from, None
-    where there is none.
+    where there is none. `why` says in words what was wrong.
     """
 
     photo: Photo
@@ -93,6 +94,7 @@ class Failure:
     rank: int
     found: tuple[Match, Recognition] | None
     right: tuple[Match, Recognition] | None
+    why: str = "wrong"
 
 
 def write_failures(folder: Path, failures: Iterable[Failure], catalogue: Catalogue) -> None:
@@ -150,6 +152,36 @@ def catalogue_picture(catalogue: Catalogue, image_id: int) -> UInt8Image | None:
         return None
 
 
+def closer(photo: Photo, recognition: Recognition, catalogue: Catalogue) -> list[tuple[str, UInt8Image]]:
+    """Return the place to compare by eye from near: on the photo, under "", then on each entry in question, under its
+    number.
+
+    Those are the members of a family, where their photos differ most from one another; of a new variant it is the
+    nearest entry, where the photo differs most from it. Nothing where they differ nowhere, or could not be laid over
+    the photo.
+    """
+    asked = recognition.members or tuple(
+        match.entry.entry_id for match in recognition.matches[:1] if recognition.verdict is Verdict.NEW_VARIANT
+    )
+    box = recognition.box
+    crop = photo.image[box.top : box.bottom, box.left : box.right]
+    corner = np.array([box.left, box.top], np.float32)
+    outline = None if recognition.outline is None else recognition.outline - corner
+    laid: list[tuple[str, tuple[UInt8Image, NDArray[np.float64]]]] = []
+    for match in recognition.matches:
+        if match.entry.entry_id in asked and match.hit.homography is not None and len(laid) < MOST_CLOSER:
+            picture = catalogue_picture(catalogue, match.image_id)
+            if picture is not None:
+                laid.append((match.entry.number or match.entry.entry_id, (picture, match.hit.homography)))
+    others = [one for _, one in laid]
+    if len(others) < min(2, len(asked)) or not others:
+        return []  # what there is to choose between is not there to be seen
+    place = differences.most_apart(crop, others, outline)
+    if place is None:
+        return []
+    return list(zip(["", *(number for number, _ in laid)], differences.closer(crop, others, place), strict=True))
+
+
 @dataclass(frozen=True, slots=True)
 class Inlined:
     """A picture that stands in a page itself, as a data URI, with its size in pixels."""
@@ -182,7 +214,7 @@ class _Pin:
     others: list[_Candidate]
     facts: list[tuple[str, str, str]]
     checks: list[tuple[str, str]]
-    variants: list[tuple[str, Inlined]]
+    closer: list[tuple[str, Inlined]]
     points: int
 
 
@@ -233,25 +265,9 @@ class _Studio:
             others=others,
             facts=_facts(matches[0]) if recognition.verdict in SURE and matches else [],
             checks=in_words(recognition.checks),
-            variants=self.variants(photo, recognition),
+            closer=[(number, inlined(view)) for number, view in closer(photo, recognition, self.catalogue)],
             points=0 if matched is None else len(matched),
         )
-
-    def variants(self, photo: Photo, recognition: Recognition) -> list[tuple[str, Inlined]]:
-        """Where the photo of each member of a family differs from the pin: number and map, the likeliest first."""
-        box = recognition.box
-        crop = photo.image[box.top : box.bottom, box.left : box.right]
-        corner = np.array([box.left, box.top], np.float32)
-        outline = None if recognition.outline is None else recognition.outline - corner
-        found: list[tuple[str, Inlined]] = []
-        for match in recognition.matches:
-            if match.entry.entry_id not in recognition.members or match.hit.homography is None:
-                continue
-            picture = catalogue_picture(self.catalogue, match.image_id)
-            if picture is not None and len(found) < MOST_VARIANTS:
-                warmth = differences.heat(crop, picture, match.hit.homography, outline)
-                found.append((match.entry.number or match.entry.entry_id, inlined(differences.draw(crop, warmth))))
-        return found
 
     def candidate(self, match: Match) -> _Candidate:
         if match.image_id not in self.thumbnails:

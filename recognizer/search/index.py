@@ -16,6 +16,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import zipfile
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -48,6 +49,9 @@ REGROWN: Final = 4
 
 THUMBNAIL: Final = 256
 """Long side of the pictures kept for comparison after alignment, a little over what `alignment` compares at."""
+
+MOST_LISTS: Final = 16_384
+_ROWS_A_LIST: Final = 40  # that k-means asks for
 
 _LISTS: Final = 128  # of a search by lists of what is else searched exactly
 _ZOOMS: Final = 8
@@ -290,11 +294,21 @@ def new_vectors(dim: int) -> Any:
     return faiss.IndexIDMap2(faiss.IndexFlatIP(dim))
 
 
+def lists_of(total: int) -> int:
+    """Return into how many lists `total` descriptors are parted, 0 where they are searched exactly."""
+    return 0 if total <= FLAT_UP_TO else min(int(1.2 * np.sqrt(total)), MOST_LISTS)
+
+
+def training_rows(total: int) -> int:
+    """Return how many of `total` descriptors the lists are to be trained on, 0 where there are none."""
+    return _ROWS_A_LIST * lists_of(total)
+
+
 def new_descriptors(sample: Float32, total: int) -> Any:
     """Return an empty descriptor index for `total` rows, trained on `sample` (n, 128) when it is to be an IVF-PQ."""
     if total <= FLAT_UP_TO:
         return faiss.IndexIDMap2(faiss.IndexFlatL2(128))
-    lists = max(1, int(min(1.2 * np.sqrt(total), len(sample) / 40)))
+    lists = max(1, min(lists_of(total), len(sample) // _ROWS_A_LIST))
     # "np": without FAISS's polysemous training, which takes a minute and serves a search that we do not use; and PQ's
     # k-means in ten rounds over 40 rows a centroid, which gave the same recall of votes on `pins/` as its defaults.
     index: Any = faiss.index_factory(128, f"IVF{lists},PQ32np")
@@ -371,6 +385,18 @@ def read_features(folder: Path, settings: str, sha256: str) -> Reference:
     return Reference(
         keypoints, np.ascontiguousarray(thumbnail[:, :, ::-1]), factor, (left, top), outline if len(outline) else None
     )
+
+
+def count_features(folder: Path, settings: str, sha256: str) -> int:
+    """Return how many keypoints a photo has, from the head of its file; IndexError_ when it is missing or damaged."""
+    path = features_path(folder, settings, sha256)
+    try:
+        with zipfile.ZipFile(path) as held, held.open("geometry.npy") as part:
+            np.lib.format.read_magic(part)
+            shape, _, _ = np.lib.format.read_array_header_1_0(part)
+            return int(shape[0])
+    except (OSError, ValueError, KeyError, IndexError, zipfile.BadZipFile) as error:
+        raise IndexError_(f"{path}: missing or damaged ({error}); run `znachki index --rebuild`") from error
 
 
 def embeddings_path(folder: Path, fingerprint: str, sha256: str) -> Path:

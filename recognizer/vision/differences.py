@@ -1,66 +1,109 @@
-"""Differences: where a pin and a catalogue photo that was laid onto it do not look the same.
+"""Differences: where a pin and catalogue photos that were laid onto it do not look the same, and that place from near.
 
-The catalogue photo is warped onto the crop, brought to its light by one robust linear map of the colours, and compared
+Catalogue photos are warped onto the crop, brought to its light by one robust linear map of the colours, and compared
 place by place; a place may be found a little beside where it was expected, for no homography is exact on a bent or
 thick pin.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import combinations
 from typing import Final
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from recognizer.types import Float32, UInt8Image
+from recognizer.types import Box, Float32, UInt8Image
 from recognizer.vision import geometry
 
 SIDE: Final = 280
-"""Long side in pixels of the map."""
+"""Long side in pixels at which pictures are compared."""
 
+PLACE: Final = 0.3
+"""Side of the place that is shown from near, of the crop's long side."""
+
+CLOSE: Final = 240
+"""Pixels of the side of what is shown from near."""
+
+_FEW: Final = 50  # pixels of the pin below which nothing can be said
+_SPOT: Final = 0.15  # side of the place whose mean counts, of the crop's long side: a year, a cell of enamel
+_APART: Final = 0.05  # mean of the map over such a place from which on something differs; one pin twice gave .01 to .06
 _SHIFTS: Final = (-3, 0, 3)  # pixels that a place may be found beside itself
 _SAME: Final = 10.0  # levels of CIELAB up to which two places look the same: grain, glare, compression
 _OTHER: Final = 45.0  # and from which on they are surely different: gold for silver, red for blue
-_GREY: Final = 0.55  # how light the pin under the map is drawn
 
 
-def heat(
-    image: UInt8Image, photo: UInt8Image, homography: NDArray[np.float64], outline: Float32 | None = None
-) -> Float32:
-    """Return how different each place is, (h, w) float32 of 0 to 1 with the long side SIDE; 0 outside of the pin.
+def most_apart(
+    image: UInt8Image, others: Sequence[tuple[UInt8Image, NDArray[np.float64]]], outline: Float32 | None = None
+) -> Box | None:
+    """Return the square place of a crop where the catalogue photos laid onto it differ most from one another, None
+    where they differ nowhere.
 
-    `image` is the crop (h, w, 3), `photo` the catalogue photo (h, w, 3) that `homography` (3, 3) carries onto it,
-    `outline` (n, 2) the pin's contour in the crop.
+    `others` are catalogue photos (h, w, 3) with the homography (3, 3) that carries each onto the crop `image`; a single
+    one is compared with the crop itself. All are brought to the crop's light first.
     """
+    here, inside = _small(image, outline)
+    laid = []
+    for photo, homography in others:
+        there, covered = _laid(image, photo, homography)
+        inside = inside & covered
+        laid.append(there)
+    if not laid or inside.sum() < _FEW:
+        return None
+    lit = [_lit(there, here, inside) for there in laid]
+    pairs = combinations(lit if len(lit) > 1 else [here, *lit], 2)
+    warmth = np.max([_away(one, other, inside) for one, other in pairs], axis=0)
+    spot = (round(_SPOT * SIDE), round(_SPOT * SIDE))
+    mean = cv2.boxFilter(warmth, -1, spot, borderType=cv2.BORDER_CONSTANT)
+    row, column = np.unravel_index(int(mean.argmax()), mean.shape)
+    if mean[row, column] < _APART:
+        return None
+    factor = max(image.shape[:2]) / SIDE
+    wide = min(max(2, round(PLACE * SIDE * factor)), *image.shape[:2])
+    left = int(np.clip(round(column * factor - wide / 2), 0, image.shape[1] - wide))
+    top = int(np.clip(round(row * factor - wide / 2), 0, image.shape[0] - wide))
+    return Box(left, top, left + wide, top + wide)
+
+
+def closer(image: UInt8Image, others: Sequence[tuple[UInt8Image, NDArray[np.float64]]], place: Box) -> list[UInt8Image]:
+    """Return a place of a crop, and the same place of each of `others`, see `most_apart`: (CLOSE, CLOSE, 3) uint8."""
+    factor = CLOSE / place.width
+    onto = np.array([[factor, 0, -factor * place.left], [0, factor, -factor * place.top], [0, 0, 1]])
+    pictures = [(image, np.eye(3)), *others]
+    return [geometry.warped(picture, onto @ homography, (CLOSE, CLOSE)) for picture, homography in pictures]
+
+
+def _small(image: UInt8Image, outline: Float32 | None) -> tuple[Float32, NDArray[np.bool_]]:
+    """A crop in CIELAB with the long side SIDE, and which of its pixels are of the pin."""
+    factor = SIDE / max(image.shape[:2])
+    size = (max(1, round(image.shape[1] * factor)), max(1, round(image.shape[0] * factor)))
+    inside = np.ones(size[::-1], np.bool_)
+    if outline is not None:
+        pin = geometry.filled(outline * np.float32(factor), size[::-1])
+        inside = cv2.erode(pin, np.ones((5, 5), np.uint8)) > 0
+    return geometry.lab(cv2.resize(image, size, interpolation=cv2.INTER_AREA)), inside
+
+
+def _laid(image: UInt8Image, photo: UInt8Image, homography: NDArray[np.float64]) -> tuple[Float32, NDArray[np.bool_]]:
+    """A catalogue photo laid onto a crop, in CIELAB with the long side SIDE, and which pixels it covers."""
     factor = SIDE / max(image.shape[:2])
     size = (max(1, round(image.shape[1] * factor)), max(1, round(image.shape[0] * factor)))
     transform = np.diag([factor, factor, 1.0]) @ homography
-    here = geometry.lab(cv2.resize(image, size, interpolation=cv2.INTER_AREA))
-    there = geometry.lab(geometry.warped(photo, transform, size))
-    inside = cv2.warpPerspective(np.ones(photo.shape[:2], np.uint8), transform, size) > 0
-    if outline is not None:
-        pin = geometry.filled(outline * np.float32(factor), size[::-1])
-        inside &= cv2.erode(pin, np.ones((5, 5), np.uint8)) > 0
-    if inside.sum() < 50:
-        return np.zeros(size[::-1], np.float32)
-    lit = _lit(there, here, inside)
-    away = np.full(size[::-1], np.inf, np.float32)
+    covered = cv2.warpPerspective(np.ones(photo.shape[:2], np.uint8), transform, size) > 0
+    return geometry.lab(geometry.warped(photo, transform, size)), covered
+
+
+def _away(here: Float32, lit: Float32, inside: NDArray[np.bool_]) -> Float32:
+    """How different two pictures in one light are, place by place, 0 to 1."""
+    away = np.full(inside.shape, np.inf, np.float32)
     for down in _SHIFTS:
         for across in _SHIFTS:
             moved = np.roll(lit, (down, across), (0, 1))
             away = np.minimum(away, np.linalg.norm(here - moved, axis=2))
     shown = np.clip((away - _SAME) / (_OTHER - _SAME), 0, 1) * inside
     return np.asarray(cv2.GaussianBlur(shown.astype(np.float32), (0, 0), 2), np.float32)
-
-
-def draw(image: UInt8Image, warmth: Float32) -> UInt8Image:
-    """Draw a map of `heat` over its crop in grey: the warmer, the more different; (h, w, 3) uint8 of the map's size."""
-    small = cv2.resize(image, (warmth.shape[1], warmth.shape[0]), interpolation=cv2.INTER_AREA)
-    grey = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY)[:, :, None].astype(np.float32) * _GREY + 255 * (1 - _GREY)
-    red = np.array([214, 40, 20], np.float32)
-    share = np.minimum(1.0, 1.4 * warmth)[:, :, None]
-    return np.asarray(np.clip(grey * (1 - share) + red * share, 0, 255), np.uint8)
 
 
 def _lit(colours: Float32, like: Float32, inside: NDArray[np.bool_]) -> Float32:

@@ -6,8 +6,9 @@
     shelf      the catalogue to browse, held in memory
     editing    changes of the catalogue, indexed at once
     lot_jobs   lots, worked through in folders that outlive a kill
-    uploads, corrections, tokens, sessions     what comes from outside
-    guard, problems, counters       limits and headers, errors, figures for Prometheus
+    uploads, corrections       what comes from outside
+    access     tokens, sessions, and what every request passes: limits and headers
+    problems, counters         errors, figures for Prometheus
 
 Nothing here says how a photo is recognised: that is `recognizer.identify`.
 """

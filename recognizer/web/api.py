@@ -26,7 +26,6 @@ from recognizer.web.problems import MEDIA, Problem
 from recognizer.web.schemas import entry_body
 from recognizer.web.service import Service, photo_json, service_of
 from recognizer.web.uploads import decode, shown_name
-from recognizer.web.versions import version_json
 
 _One = TypeVar("_One")
 
@@ -99,7 +98,7 @@ async def ready(service: Serves) -> Any:
 @router.get("/version", tags=["service"], responses=documented(), response_model=schemas.VersionBody)
 async def version(service: Serves) -> Any:
     """Name program, model and index: answers of two indexes with one fingerprint are the same."""
-    return version_json(service.engine)
+    return service.version()
 
 
 # Photos

@@ -82,6 +82,8 @@ RUSSIAN: Final[Mapping[str, str]] = {
     "Best entries": "Лучшие записи",
     "Variants of this drawing": "Варианты этого рисунка",
     "Compare by eye": "Сверьте сами",
+    "Here they differ most": "Здесь отличие больше всего",
+    "From near": "Вблизи",
     "Matched points": "Совпавшие точки",
     "matched points joined by lines": "совпавшие точки соединены линиями",
     "This is it": "Это он",

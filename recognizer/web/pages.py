@@ -28,6 +28,7 @@ from recognizer.search.features import embedding_settings
 from recognizer.search.index import read_embeddings
 from recognizer.types import CatalogueEntry, CatalogueImage, Role
 from recognizer.web import counters, views
+from recognizer.web.access.sessions import COOKIE, SECONDS
 from recognizer.web.api import chosen_entries, documented, picture_sizes, reads
 from recognizer.web.corrections import delete_kept, keep_correction
 from recognizer.web.gallery import Gallery, side_of
@@ -36,7 +37,6 @@ from recognizer.web.language import LANGUAGES, chosen, said
 from recognizer.web.problems import Problem, TooManyPins
 from recognizer.web.schemas import CorrectionFields
 from recognizer.web.service import NOBODY, Service, service_of
-from recognizer.web.sessions import COOKIE, SECONDS
 from recognizer.web.uploads import shown_name
 
 STATIC: Final = Path(__file__).parent / "static"
@@ -163,7 +163,10 @@ async def identify(request: Request, service: Reads, form: Sent) -> Response:
             kept = await asyncio.to_thread(service.store.keep, photo, Role.FACE.value, keeper.name, len(found))
             upload_id = kept.upload_id
         sizes = await picture_sizes(request, service, [found])
-        shown = await asyncio.to_thread(views.answered, photo, found, service.engine.loaded.shelf, sizes, upload_id)
+        engine = service.engine
+        shown = await asyncio.to_thread(
+            views.answered, photo, found, engine.loaded.shelf, engine.catalogue, sizes, upload_id
+        )
         return page(request, "answer.html", answer=shown)
     photos = [(shown_name(one.filename), await one.read()) for one in sent]
     return await _lot_of(service, photos, keeper is not None)

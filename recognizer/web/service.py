@@ -7,18 +7,19 @@ from typing import Any, Final
 
 from fastapi import Request
 
+from recognizer import program_version
 from recognizer.catalogue import corrections
 from recognizer.reports.answers import Answer, answer_json
 from recognizer.types import Match, Photo, Recognition, Role
+from recognizer.web.access.sessions import COOKIE, Sessions
+from recognizer.web.access.tokens import Token, Tokens
 from recognizer.web.counters import Counters
 from recognizer.web.editing import Editor
 from recognizer.web.engine import Engine
 from recognizer.web.lot_jobs import LotJobs
 from recognizer.web.problems import Problem
 from recognizer.web.schemas import picture_path
-from recognizer.web.sessions import COOKIE, Sessions
 from recognizer.web.settings import Settings
-from recognizer.web.tokens import Token, Tokens
 from recognizer.web.uploads import Decoder, Store
 
 NOBODY: Final = "visitor"
@@ -63,6 +64,19 @@ class Service:
             LotJobs(settings, engine),
             Decoder(settings),
         )
+
+    def version(self) -> dict[str, Any]:
+        """Name program, model and index, by name and fingerprint; raises Busy while no index is in use."""
+        recognizer = self.engine.recognizer()
+        return {
+            "znachki": program_version(),
+            "model": recognizer.model.name,
+            "model_fingerprint": recognizer.model.fingerprint,
+            "index_fingerprint": recognizer.index.manifest.digest,
+            "index_generation": recognizer.index.manifest.generation,
+            "photos": len(recognizer.index),
+            "entries": len(self.engine.loaded.shelf.entries),
+        }
 
     def start(self) -> None:
         """Begin to load the model and to go on with lots."""

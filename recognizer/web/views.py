@@ -8,9 +8,11 @@ from typing import Any, Final
 
 import numpy as np
 
+from recognizer.catalogue.store import Catalogue
 from recognizer.reports.answers import SURE, WORTH_SAYING, percent
+from recognizer.reports.photo_report import closer
 from recognizer.reports.pictures import thumbnail
-from recognizer.types import CatalogueEntry, Match, Photo, Recognition, Verdict
+from recognizer.types import CatalogueEntry, Match, Photo, Recognition, UInt8Image, Verdict
 from recognizer.vision.photos import jpeg_uri
 from recognizer.web.service import matched_points
 from recognizer.web.shelf import Shelf
@@ -57,7 +59,7 @@ class Offered:
 
 @dataclass(frozen=True, slots=True)
 class Pin:
-    """The answer for one pin."""
+    """The answer for one pin; `closer` is the place to compare by eye, as number and data URI, "" for the photo."""
 
     number: int
     verdict: Verdict
@@ -66,6 +68,7 @@ class Pin:
     offered: list[Offered]
     family: list[Offered]
     checks: tuple[str, ...]
+    closer: list[tuple[str, str]]
     drawing: str = ""
     lacking: str = ""
 
@@ -89,17 +92,30 @@ class Answered:
 
 
 def answered(
-    photo: Photo, found: Sequence[Recognition], shelf: Shelf, sizes: Mapping[int, tuple[int, int]], upload_id: str = ""
+    photo: Photo,
+    found: Sequence[Recognition],
+    shelf: Shelf,
+    catalogue: Catalogue,
+    sizes: Mapping[int, tuple[int, int]],
+    upload_id: str = "",
 ) -> Answered:
     """Make a photo's answer ready to be shown; `sizes` are those of the catalogue photos."""
     height, width = photo.image.shape[:2]
     uri = jpeg_uri(thumbnail(photo.image, PHOTO_SIDE), 82)
-    pins = [_pin(number, one, (width, height), shelf, sizes) for number, one in enumerate(found, 1)]
+    pins = [
+        _pin(number, one, (width, height), shelf, sizes, closer(photo, one, catalogue))
+        for number, one in enumerate(found, 1)
+    ]
     return Answered(photo.source, photo.sha256, width, height, uri, pins, upload_id)
 
 
 def _pin(
-    number: int, found: Recognition, size: tuple[int, int], shelf: Shelf, sizes: Mapping[int, tuple[int, int]]
+    number: int,
+    found: Recognition,
+    size: tuple[int, int],
+    shelf: Shelf,
+    sizes: Mapping[int, tuple[int, int]],
+    near: Sequence[tuple[str, UInt8Image]],
 ) -> Pin:
     box = (found.box.left, found.box.top, found.box.right, found.box.bottom)
     offered = [
@@ -120,6 +136,7 @@ def _pin(
         offered,
         _family(found, shelf),
         found.checks,
+        [(name, jpeg_uri(view, 85)) for name, view in near],
         drawing=percent(found.drawing) if said else "",
         lacking=percent(found.lacking) if said and found.lacking >= WORTH_SAYING else "",
     )

@@ -14,7 +14,7 @@ from planted import missed_and_false, plant
 from index.build import build
 from recognizer.catalogue.store import Catalogue
 from recognizer.cli import main
-from recognizer.commands.auditing import KINDS, ROLES
+from recognizer.commands.curating import KINDS, ROLES
 from recognizer.curating.audit import Audit, Finding, Kind, audit
 from recognizer.drawn import sample
 from recognizer.errors import CatalogueError, EntryNotFound

@@ -153,6 +153,9 @@ OUTCOMES = Outcomes(
     match=np.array([True, False, False, False, True, False]),
     family=np.array([False, True, False, True, False, False]),
     held=np.array([False, True, False, False, False, False]),
+    hidden_match=np.array([True, False, True, False, False, False]),
+    hidden_new=np.array([False, True, False, False, False, False]),
+    variant=np.array([True, True, False, False, False, False]),
 )
 
 
@@ -172,14 +175,18 @@ def test_measures_by_hand() -> None:
     # of three answers the match is right, one family has the true entry and the other has not
     assert found.answers_right == pytest.approx(2 / 3)
     assert found.misses_in_family == pytest.approx(1 / 2)
+    assert found.matches_right == 1
+    # four known queries asked with their entry hidden: two of which a variant stays, one of them matched, one told
+    assert (found.variants, found.variant_matched, found.new_variant_found, found.hidden_matched) == (2, 0.5, 0.5, 0.5)
 
 
 def test_measures_have_the_agreed_keys_in_json() -> None:
     found = metrics.measures(OUTCOMES, 12, {"decode": 1.0, "total": 31.5}).as_json()
     assert list(found) == [
         *("queries", "unknown_queries", "entries", "recall_at_1", "recall_at_5", "recall_at_10", "recall_at_50"),
-        *("mrr", "gap", "auroc", "fpir_at_95", "calibration_error", "known_matched", "known_answered"),
-        *("answers_right", "misses_in_family", "unknown_matched", "milliseconds"),
+        *("mrr", "gap", "auroc", "fpir_at_95", "calibration_error", "variants", "known_matched", "matches_right"),
+        *("known_answered", "answers_right", "misses_in_family", "unknown_matched", "hidden_matched"),
+        *("variant_matched", "new_variant_found", "milliseconds"),
     ]
     assert json.loads(json.dumps(found, allow_nan=False)) == found
 
@@ -194,12 +201,23 @@ def test_what_cannot_be_measured_is_null_in_json() -> None:
 
 def test_perfect_answers_are_perfect_by_every_measure() -> None:
     known = np.array([True, True, False])
-    perfect = Outcomes(np.array([1, 1, 0]), np.array([1.0, 1.0, 0.0]), known, known, ~known & known, ~known & known)
-    expected = [1, 1, 1, 1, 1, 1, 1, 0, 0, 1, 1, 1, float("nan"), 0]
+    never, variant = ~known & known, np.array([True, False, False])
+    perfect = Outcomes(
+        np.array([1, 1, 0]), np.array([1.0, 1.0, 0.0]), known, known, never, never, never, variant, variant
+    )
+    expected = [1, 1, 1, 1, 1, 1, 1, 0, 0, 1, 1, 1, 1, float("nan"), 0, 0, 0, 1]
     assert metrics.qualities(perfect).tolist() == pytest.approx(expected, nan_ok=True)
 
 
 # Intervals and calibration
+
+
+def test_the_interval_of_a_share_has_width_where_all_or_none_hold() -> None:
+    assert metrics.wilson([]) == pytest.approx((math.nan, math.nan), nan_ok=True)
+    assert metrics.wilson([False] * 61) == pytest.approx((0, 0.0593), abs=5e-4)  # z^2 / (n + z^2)
+    assert metrics.wilson([True] * 61) == pytest.approx((0.9407, 1), abs=5e-4)
+    low, high = metrics.wilson([True] * 50 + [False] * 50)
+    assert (low, high) == pytest.approx((0.4038, 0.5962), abs=5e-4)
 
 
 def test_bootstrap_draws_whole_groups() -> None:

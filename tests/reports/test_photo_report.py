@@ -205,6 +205,49 @@ def test_what_is_no_pin_says_how_to_take_one(tmp_path: Path, catalogue: Catalogu
     assert page.text.count("Take it from nearer, on a plain ground") == 1
 
 
+@pytest.fixture(scope="module")
+def kin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Catalogue]:
+    """Two entries that differ in one enamel, drawn-0003 and drawn-0004."""
+    with Catalogue.open(tmp_path_factory.mktemp("kin") / "data", create=True) as opened:
+        opened.upsert(sample.entries(4)[2:])
+        for index in (2, 3):
+            opened.add_image(f"drawn-{index + 1:04}", encode_jpeg(sample.catalogue_view(index)), ".jpg")
+        yield opened
+
+
+def in_question(kin: Catalogue, said: Verdict, of: Sequence[int] = (0, 1)) -> Recognition:
+    """An answer to the catalogue photo of the second entry, laid over it as it is."""
+    images = kin.images()
+    found = [
+        Match(kin.entry(images[at].entry_id), images[at].image_id, 0.5, Hit(images[at].image_id, homography=np.eye(3)))
+        for at in of
+    ]
+    members = tuple(one.entry.entry_id for one in found) if said is Verdict.FAMILY else ()
+    return Recognition(whole(sample.catalogue_view(3)), tuple(found), said, members=members)
+
+
+def test_members_in_question_are_shown_from_near_where_they_differ(kin: Catalogue, tmp_path: Path) -> None:
+    photo = Photo(sample.catalogue_view(3), "0" * 64, "asked.jpg")
+    near = photo_report.closer(photo, in_question(kin, Verdict.FAMILY), kin)
+    assert [number for number, _ in near] == ["", *(one.number for one in sample.entries(4)[2:])]
+    own, other, same = (view.astype(float) for _, view in near)
+    assert np.abs(own - same).mean() < 5 < 20 < np.abs(own - other).mean()  # the enamel that is red on one of them
+    page = written(tmp_path, kin, [(photo, [in_question(kin, Verdict.FAMILY)])])
+    assert sum(one["alt"].startswith("From near") for one in page.all("img")) == 3
+
+
+def test_a_new_variant_is_shown_from_near_beside_the_entry_that_it_is_not(kin: Catalogue) -> None:
+    photo = Photo(sample.catalogue_view(3), "0" * 64, "asked.jpg")
+    near = photo_report.closer(photo, in_question(kin, Verdict.NEW_VARIANT, [0]), kin)
+    assert len(near) == 2
+
+
+def test_nothing_is_shown_from_near_where_nothing_is_in_question_or_differs(kin: Catalogue) -> None:
+    photo = Photo(sample.catalogue_view(3), "0" * 64, "asked.jpg")
+    assert photo_report.closer(photo, in_question(kin, Verdict.MATCH), kin) == []
+    assert photo_report.closer(photo, in_question(kin, Verdict.NEW_VARIANT, [1]), kin) == []
+
+
 def test_a_report_on_nothing_is_a_page_too(tmp_path: Path, catalogue: Catalogue) -> None:
     assert "0 photos" in written(tmp_path, catalogue, []).text
 

@@ -507,6 +507,24 @@ def test_features_come_back_as_they_were_kept(reference: Reference, tmp_path: Pa
     assert np.linalg.norm(found.keypoints.descriptors, axis=1) == pytest.approx(np.ones(len(found.keypoints)), abs=1e-5)
 
 
+@pytest.mark.parametrize("count", [0, 1, 700])
+def test_keypoints_of_a_photo_are_counted_without_reading_them(tmp_path: Path, count: int) -> None:
+    held = points(unit(np.random.default_rng(0).gamma(0.5, size=(count, 128)))) if count else keypoints.none()
+    vectors.write_features(tmp_path, "settings", "ab", Reference(held, np.zeros((9, 7, 3), np.uint8), 1.0))
+    assert vectors.count_features(tmp_path, "settings", "ab") == count
+    path = vectors.features_path(tmp_path, "settings", "ab")
+    path.write_bytes(path.read_bytes()[:-40])  # the directory of the archive is at its end
+    with pytest.raises(IndexError_, match="rebuild"):
+        vectors.count_features(tmp_path, "settings", "ab")
+
+
+def test_lists_and_the_rows_that_they_are_trained_on_grow_with_the_index() -> None:
+    assert vectors.lists_of(vectors.FLAT_UP_TO) == vectors.training_rows(vectors.FLAT_UP_TO) == 0
+    few, many, most = (vectors.lists_of(total) for total in (10**6, 10**7, 10**12))
+    assert 2 * few < many < most == vectors.MOST_LISTS
+    assert vectors.training_rows(10**7) < 10**7
+
+
 def test_features_of_a_picture_without_keypoints_come_back(tmp_path: Path) -> None:
     vectors.write_features(tmp_path, "settings", "ab", Reference(keypoints.none(), np.zeros((9, 7, 3), np.uint8), 1.0))
     found = vectors.read_features(tmp_path, "settings", "ab")

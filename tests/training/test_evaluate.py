@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterator, Sequence
+from dataclasses import fields
 from pathlib import Path
 from types import SimpleNamespace
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -16,7 +18,7 @@ from PIL import Image
 from recognizer.catalogue.store import Catalogue
 from recognizer.cli import main
 from recognizer.drawn import sample
-from recognizer.measuring.metrics import QUALITIES, STAGES
+from recognizer.measuring.metrics import QUALITIES, STAGES, Measures
 from recognizer.types import Box, Evidence, Hit, Match, Photo, Recognition, Verdict
 from recognizer.vision.photos import encode_jpeg
 
@@ -24,10 +26,15 @@ ENTRIES = sample.entries(4)
 A, B, C, _ = (entry.entry_id for entry in ENTRIES)
 
 
+Pin = tuple[Photo, list[tuple[str, float]]]
+"""What stands for a crop: the photo, and what is answered to it."""
+
+
 class Fake:
     """Answers by the photo's name, as the recognizer would, and remembers how it was asked."""
 
     uncalibrated = ""
+    families: ClassVar[dict[str, str]] = {}
 
     def __init__(self, catalogue: Catalogue, answers: dict[str, list[list[tuple[str, float]]]]) -> None:
         self.catalogue = catalogue
@@ -42,10 +49,32 @@ class Fake:
         pass
 
     def identify(self, photos: Sequence[Photo], *, k: int, evidence: Evidence) -> list[list[Recognition]]:
+        crops = [self.split(photo, evidence=evidence) for photo in photos]
+        return [self.decided(one, self.hits(one, depth=k, evidence=evidence), k=k) for one in crops]
+
+    def split(self, photo: Photo, *, evidence: Evidence) -> list[Pin]:
+        return [(photo, pin) for pin in self._answers[photo.source]]
+
+    def hits(self, crops: Sequence[Pin], *, depth: int, evidence: Evidence) -> list[list[SimpleNamespace]]:
         for stage in ("crop", "embed", "keypoints", "search", "verify", "rank"):
-            self.seconds[stage] = self.seconds.get(stage, 0.0) + 0.001 * len(photos)
-        self.asked += [(photo.source, photo.image.shape[:2], k, evidence) for photo in photos]
-        return [[self._recognition(photo, pin) for pin in self._answers[photo.source]] for photo in photos]
+            self.seconds[stage] = self.seconds.get(stage, 0.0) + 0.001
+        photo = crops[0][0]
+        self.asked.append((photo.source, photo.image.shape[:2], depth, evidence))
+        return [[SimpleNamespace(image_id=entry_id, chance=chance) for entry_id, chance in pin] for _, pin in crops]
+
+    def entry_of(self, image_id: str) -> SimpleNamespace:
+        return SimpleNamespace(entry_id=image_id)
+
+    def without_others(self, crop: Pin, hits: object, kept: list[SimpleNamespace]) -> list[SimpleNamespace]:
+        return kept
+
+    def decided(
+        self, crops: Sequence[Pin], found: Sequence[Sequence[SimpleNamespace]], *, k: int = 5
+    ) -> list[Recognition]:
+        return [
+            self._recognition(photo, [(hit.image_id, hit.chance) for hit in hits])
+            for (photo, _), hits in zip(crops, found, strict=True)
+        ]
 
     def _recognition(self, photo: Photo, answers: list[tuple[str, float]]) -> Recognition:
         height, width = photo.image.shape[:2]
@@ -127,11 +156,27 @@ def test_measures_are_those_worked_by_hand(fake: Fake, queries: Path) -> None:
     assert found["gap"] == pytest.approx(1.5 / 4)
     assert found["auroc"] == pytest.approx(3 / 4)  # .9 beats .75 and .05, .7 beats .05
     assert found["fpir_at_95"] == pytest.approx(1 / 2)  # threshold .7
+    assert found["matches_right"] == pytest.approx(2 / 3)  # a1, b1, not a2
+    assert (found["hidden_matched"], found["variants"]) == (1 / 4, 0)  # of a2, B is called a match where A is hidden
+    assert found["variant_matched"] is None
+
+
+def test_a_hidden_entry_with_kin_is_an_unknown_variant(
+    fake: Fake, queries: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fake, "families", {A: "kin", B: "kin", C: ""}, raising=False)
+    found = measured(queries)
+    assert (found["variants"], found["variant_matched"], found["hidden_matched"]) == (3, pytest.approx(1 / 3), 0.0)
+    assert found["new_variant_found"] == 0.0
+    intervals = found["intervals"]
+    assert isinstance(intervals, dict)
+    assert intervals["variant_matched"] == pytest.approx([0.0615, 0.7923], abs=5e-4)
 
 
 def test_json_has_the_agreed_keys(fake: Fake, queries: Path) -> None:
     found = measured(queries)
-    assert list(found) == ["queries", "unknown_queries", "entries", *QUALITIES, "milliseconds"]
+    assert list(found) == [field.name for field in fields(Measures)] + ["intervals"]
+    assert set(QUALITIES) < set(found)
     times = found["milliseconds"]
     assert isinstance(times, dict)
     assert tuple(times) == STAGES
@@ -157,13 +202,13 @@ def test_only_uses_one_evidence(fake: Fake, queries: Path, only: str) -> None:
     assert {evidence for *_, evidence in fake.asked} == {Evidence(only)}
 
 
-def test_wrong_answers_are_drawn_most_confident_first(fake: Fake, queries: Path, tmp_path: Path) -> None:
+def test_the_cases_behind_the_figures_are_drawn_the_gravest_first(fake: Fake, queries: Path, tmp_path: Path) -> None:
     done = run(queries, "--wrong", tmp_path / "wrong", "--json")
     assert done.exit_code == 0
     assert json.loads(done.stdout)["queries"] == 6
-    assert "3 wrong answers" in done.stderr
+    assert "4 cases behind the figures" in done.stderr
     drawn = sorted(path.name for path in (tmp_path / "wrong").iterdir())
-    assert drawn == ["001-a2.jpg", "002-u1.jpg", "003-c1.jpg", "index.html"]
+    assert drawn == ["001-a2.jpg", "002-u1.jpg", "003-a2.jpg", "004-c1.jpg", "index.html"]
 
 
 def test_the_table_tells_intervals_splits_and_times(fake: Fake, queries: Path) -> None:

@@ -1,4 +1,4 @@
-"""The map of differences is warm where two variants differ, and cold where they are the same."""
+"""The place where catalogue photos differ most is found under another light and pose, and none where they are alike."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from recognizer.drawn import sample
-from recognizer.types import UInt8Image
-from recognizer.vision import differences
+from recognizer.types import Box, Float32, UInt8Image
+from recognizer.vision import differences, geometry
 
 POSE = np.array([[0.9, -0.2, 60.0], [0.25, 0.95, 10.0], [1e-4, -5e-5, 1.0]])
 
@@ -18,41 +18,69 @@ def view() -> UInt8Image:
     return sample.catalogue_view(4)
 
 
-def asked(view: UInt8Image) -> UInt8Image:
-    return np.asarray(cv2.warpPerspective(view, POSE, (700, 700), borderValue=(120, 110, 100)), np.uint8)
+@pytest.fixture(scope="module")
+def changed(view: UInt8Image) -> UInt8Image:
+    """The same pin with a patch of its middle in other colours."""
+    other = view.copy()
+    other[spot(view)] = 255 - other[spot(view)]
+    return other
 
 
-def test_the_same_pin_in_another_light_is_cold(view: UInt8Image) -> None:
-    darker = np.clip(asked(view) * 0.8 - 5, 0, 255).astype(np.uint8)
-    warmth = differences.heat(darker, view, POSE)
-    assert max(warmth.shape) == differences.SIDE
-    assert warmth.max() < 0.5
-    assert warmth.mean() < 0.02
-
-
-def test_what_differs_is_warm_and_nothing_else(view: UInt8Image) -> None:
-    changed = view.copy()
+def spot(view: UInt8Image) -> tuple[slice, slice]:
     height, width = view.shape[:2]
-    spot = (slice(height // 2 - 40, height // 2 + 40), slice(width // 2 - 40, width // 2 + 40))
-    changed[spot] = 255 - changed[spot]
-    warmth = differences.heat(asked(changed), view, POSE)
-    mask = np.zeros(view.shape[:2], np.uint8)
-    mask[spot] = 1
-    scaled = cv2.warpPerspective(mask, np.diag([0.4, 0.4, 1.0]) @ POSE, (280, 280))
-    assert warmth[scaled > 0].mean() > 5 * warmth[scaled == 0].mean()
+    return slice(height // 2 - 40, height // 2 + 40), slice(width // 2 - 40, width // 2 + 40)
 
 
-def test_outside_of_the_outline_nothing_is_warm(view: UInt8Image) -> None:
-    corner = np.array([[100, 100], [300, 100], [300, 300], [100, 300]], np.float32)
-    warmth = differences.heat(255 - asked(view), view, POSE, corner)
-    assert warmth[140:].max() < 0.01
-    assert warmth[:, 140:].max() < 0.01
+def asked(view: UInt8Image) -> UInt8Image:
+    """A photo of a pin, aslant and in a dimmer, warmer light."""
+    photo = cv2.warpPerspective(view, POSE, (700, 700), borderValue=(120, 110, 100))
+    return np.asarray(np.clip(photo * [0.9, 0.8, 0.65], 0, 255), np.uint8)
 
 
-def test_the_map_is_drawn_red_over_grey(view: UInt8Image) -> None:
-    warmth = np.zeros((280, 280), np.float32)
-    warmth[:140] = 1.0
-    drawn = differences.draw(asked(view), warmth)
-    assert drawn.shape == (280, 280, 3)
-    assert (drawn[:140, :, 0] > drawn[:140, :, 2] + 100).all()
-    assert (np.ptp(drawn[140:].astype(int), axis=2) == 0).all()
+def middle(view: UInt8Image) -> Float32:
+    """Where the middle of a catalogue photo lies on the photo."""
+    height, width = view.shape[:2]
+    return geometry.carried(np.array([[width / 2, height / 2]], np.float32), POSE)[0]
+
+
+def holds(box: Box, place: Float32) -> bool:
+    return bool(box.left < place[0] < box.right and box.top < place[1] < box.bottom)
+
+
+def test_the_place_where_two_members_differ_is_found_whichever_the_photo_shows(
+    view: UInt8Image, changed: UInt8Image
+) -> None:
+    for shown in (view, changed):
+        box = differences.most_apart(asked(shown), [(view, POSE), (changed, POSE)])
+        assert box is not None
+        assert holds(box, middle(view))
+        assert box.width == box.height == round(differences.PLACE * 700)
+
+
+def test_one_catalogue_photo_is_compared_with_the_photo_itself(view: UInt8Image, changed: UInt8Image) -> None:
+    box = differences.most_apart(asked(changed), [(view, POSE)])
+    assert box is not None
+    assert holds(box, middle(view))
+
+
+def test_photos_of_one_pin_differ_nowhere(view: UInt8Image) -> None:
+    softer = cv2.GaussianBlur(view, (0, 0), 1.0)
+    assert differences.most_apart(asked(view), [(view, POSE), (np.asarray(softer, np.uint8), POSE)]) is None
+    assert differences.most_apart(asked(view), [(view, POSE)]) is None
+    assert differences.most_apart(asked(view), []) is None
+
+
+def test_what_lies_outside_of_the_outline_does_not_count(view: UInt8Image, changed: UInt8Image) -> None:
+    corner = np.array([[80, 80], [200, 80], [200, 200], [80, 200]], np.float32)
+    assert differences.most_apart(asked(view), [(view, POSE), (changed, POSE)], corner) is None
+
+
+def test_a_place_is_shown_from_near_on_every_picture(view: UInt8Image, changed: UInt8Image) -> None:
+    photo = asked(changed)
+    x, y = middle(view)
+    place = Box(int(x) - 25, int(y) - 25, int(x) + 25, int(y) + 25)  # within the patch
+    near = differences.closer(photo, [(view, POSE), (changed, POSE)], place)
+    assert [one.shape for one in near] == [(differences.CLOSE, differences.CLOSE, 3)] * 3
+    here, other, same = (one.astype(float) for one in near)
+    assert np.abs(here / [0.9, 0.8, 0.65] - same).mean() < 20
+    assert np.abs(other - same).mean() > 60

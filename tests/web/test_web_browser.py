@@ -131,6 +131,25 @@ def test_a_pin_is_uploaded_answered_and_corrected(visit: Visits, served: Served,
     assert served.get("/api/v1/uploads", headers=served.writes).json()["total"] == 0
 
 
+def test_a_plain_match_fits_one_screen_of_a_phone(visit: Visits, served: Served, files: dict[str, Path]) -> None:
+    page = visit(viewport={"width": 390, "height": 844}, has_touch=True)
+    sign_in(page, served)
+    page.set_input_files("#photo", files["pin"])
+    page.wait_for_selector("section.answer .badge.match")
+    page.wait_for_load_state("networkidle")
+    page.evaluate("scrollTo(0, 0)")
+    shoot(page, "phone")
+    boxes = [
+        one.bounding_box() for one in page.locator("section.answer").first.locator("h1, figure .sent, figure img").all()
+    ]
+    boxes.append(page.locator(".judge button").first.bounding_box())
+    assert len(boxes) == 4  # verdict with number and title, both pictures, the button "Right"
+    for box in boxes:
+        assert box["x"] >= 0
+        assert box["x"] + box["width"] <= 390
+        assert box["y"] + box["height"] <= 844
+
+
 def test_a_lot_is_answered_and_outlives_a_reload(visit: Visits, files: dict[str, Path]) -> None:
     page = visit()
     page.set_input_files("#photo", [files["board"], files["pin"]])

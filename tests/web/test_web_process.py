@@ -20,7 +20,7 @@ from web_service import board_of
 
 from recognizer.drawn import sample
 from recognizer.vision.photos import encode_jpeg
-from recognizer.web.tokens import Tokens
+from recognizer.web.access.tokens import Tokens
 
 pytestmark = pytest.mark.slow
 

@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import Final
 
 from recognizer import program_version
-from recognizer.catalogue import finished_imports
+from recognizer.catalogue.imports import finished
 from recognizer.catalogue.imports.carrying import ImportReport
 from recognizer.catalogue.store import Catalogue
 from recognizer.errors import PhotoError
 from recognizer.vision.photos import list_photos
 
-RULES: Final = "1"
+RULES: Final = "2"
 """Raised with every change in how sources are read, so that what was read by other rules is read again.
 
 Another version of the program counts as other rules as well.
@@ -47,13 +47,13 @@ class Memory:
         self._stamp = _stamp(source)
         self._content = _content(source, f"{RULES} {program_version()} {rules}")
         self._stamps: dict[str, Stamp | None] = {}
-        self._before = finished_imports.last_change(catalogue)
+        self._before = finished.last_change(catalogue)
 
     def recall(self) -> ImportReport | None:
         """The report of an import now, where there is nothing to do; None where the source must be read."""
         if not self._content:
             return None
-        there = finished_imports.recall(self._catalogue, self._source)
+        there = finished.recall(self._catalogue, self._source)
         if there is None or (there.content, there.change_id) != (self._content, self._before):
             return None
         seen = json.loads(there.seen)
@@ -95,7 +95,7 @@ class Memory:
             "files": list(files),
         }
         text = json.dumps(seen, separators=(",", ":"))
-        finished_imports.remember(self._catalogue, self._source, self._content, text, self._before, int(wrote))
+        finished.remember(self._catalogue, self._source, self._content, text, self._before, int(wrote))
 
 
 def _stamp(path: Path) -> Stamp | None:
