@@ -25,8 +25,8 @@ from recognizer.measuring.machine import folder_sizes, machine
 
 QUERIES = 40
 BATCH = 8
-LOTS = (6, 20, 60)
-"""Pins of the lots that are asked."""
+LOTS = ((6, 1600), (20, 1600), (60, 1600), (130, 3400), (250, 3400))
+"""Pins of the lots that are asked, and pixels of the long side of their pictures."""
 
 
 def main() -> None:
@@ -59,6 +59,7 @@ def main() -> None:
             "index": in_process("index", asked),
             "index_again": in_process("index", asked),
             "identify": in_process("identify", asked),
+            "drawn": in_process("draw", asked),
             "lots": in_process("lots", asked),
             "bytes": folder_sizes(asked.data),
         }
@@ -135,31 +136,47 @@ def step_identify(asked: argparse.Namespace) -> dict[str, Any]:
     }
 
 
-def step_lots(asked: argparse.Namespace) -> dict[str, Any]:
-    """Identify drawn pictures of lots, 1600 x 1200 pixels, after one that is not timed."""
+def step_draw(asked: argparse.Namespace) -> dict[str, Any]:
+    """Draw the pictures of lots, three sides to four, into a folder beside the data."""
     import numpy as np
 
     from recognizer.drawn import sample, scenes
-    from recognizer.identify import Recognizer
-    from recognizer.types import Photo
+    from recognizer.vision.photos import encode_jpeg
 
     designs = [pin.design for pin in sample.pins(asked.count)]
+    asked.data.with_name("lots").mkdir()
+    for count, side in LOTS:
+        shown = [designs[at % len(designs)] for at in range(count)]
+        lot = scenes.lot_photo(shown, np.random.default_rng(count), side, side * 3 // 4, touching=False)
+        lot_file(asked, count).write_bytes(encode_jpeg(lot.image, 92))
+    return {}
+
+
+def lot_file(asked: argparse.Namespace, count: int) -> Path:
+    """Where the picture of so many pins lies."""
+    folder: Path = asked.data.with_name("lots")
+    return folder / f"{count}.jpg"
+
+
+def step_lots(asked: argparse.Namespace) -> dict[str, Any]:
+    """Identify drawn pictures of lots after one that is not timed."""
+    from recognizer.identify import Recognizer
+    from recognizer.vision.photos import open_photo
+
     lots = []
     with Recognizer.open(asked.data) as recognizer:
-        for count in LOTS[:1] + LOTS:  # the first one once more: its first answer is the cold one
-            rng = np.random.default_rng(count)
-            shown = [designs[at % len(designs)] for at in range(count)]
-            photo = Photo(scenes.lot_photo(shown, rng, 1600, 1200, touching=False).image, "", f"lot of {count}")
+        for count, side in LOTS[:1] + LOTS:  # the first one once more: its first answer is the cold one
             recognizer.seconds.clear()
-            start = time.perf_counter()
-            found = recognizer.identify([photo])[0]
-            seconds = time.perf_counter() - start
+            start, used = time.perf_counter(), time.process_time()
+            found = recognizer.identify([open_photo(lot_file(asked, count))])[0]
+            seconds, used = time.perf_counter() - start, time.process_time() - used
             stages = {stage: round(value, 3) for stage, value in recognizer.seconds.items()}
-            lots.append({"pins": count, "found": len(found), "seconds": seconds, "stages": stages})
+            about = {"pins": count, "side": side, "found": len(found), "seconds": seconds, "processor_seconds": used}
+            lots.append(about | {"stages": stages, "peak_bytes": peak_bytes()})
     return {"lots": lots[1:]}
 
 
-STEPS = {"lots": step_lots, "import": step_import, "index": step_index, "identify": step_identify}
+STEPS = {"draw": step_draw, "lots": step_lots, "import": step_import, "index": step_index, "identify": step_identify}
 
 
 def table(measured: dict[str, Any]) -> str:
@@ -199,8 +216,9 @@ def table(measured: dict[str, Any]) -> str:
     for lot in measured["lots"]["lots"]:
         seconds = lot["seconds"]
         rate = f"{1000 * seconds / lot['pins']:.0f} ms a pin"
-        name = f"identify: a lot of {lot['pins']} pins, 1600 px, {lot['found']} found"
-        rows.append((name, "1", f"{seconds:.1f} s", rate, megabytes(measured["lots"]["peak_bytes"])))
+        name = f"identify: a lot of {lot['pins']} pins, {lot['side']} px, {lot['found']} found"
+        took = f"{seconds:.1f} s, {lot['processor_seconds']:.1f} s of processors"
+        rows.append((name, "1", took, rate, megabytes(lot["peak_bytes"])))
     lines = ["| " + " | ".join(row) + " |" for row in rows]
     lines.insert(1, "|---" * len(rows[0]) + "|")
     parts = ", ".join(f"{part} {megabytes(size)}" for part, size in measured["bytes"].items())

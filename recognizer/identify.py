@@ -48,7 +48,7 @@ from recognizer.types import (
 )
 from recognizer.vision import inscriptions, keypoints, overlay, sightings
 from recognizer.vision.alignment import verify
-from recognizer.vision.crops import holds_pin, joined, lifted, shows_several, split
+from recognizer.vision.crops import Sheet, holds_pin, joined, lifted, parted, shows_several
 
 _LOG: Final = logging.getLogger("znachki.identify")
 
@@ -152,8 +152,9 @@ class Recognizer:
 
         A photo of one pin that turns out to show several known ones side by side is looked at again, as a lot.
         """
+        sheet = Sheet(photo)
         with self._timed("crop"):
-            crops = split(photo)
+            crops = parted(sheet)
         if evidence is Evidence.EMBEDDER or not crops:
             return crops
         pin = float(np.median([max(crop.box.width, crop.box.height) for crop in crops]))
@@ -167,15 +168,15 @@ class Recognizer:
                 return [only]
             pin = float(np.median([np.ptp(one.outline, axis=0).max() for one in seen]))
             with self._timed("crop"):
-                crops = split(photo, pin=pin)
+                crops = parted(sheet, pin=pin)
         with self._timed("keypoints"):
-            points = keypoints.survey(photo.image, pin, SURVEYED * max(FEW, len(crops)))
+            points = keypoints.survey(sheet.image, pin * sheet.scale, SURVEYED * max(FEW, len(crops)))
         with self._timed("search"):
             neighbours = self.index.neighbours(points.descriptors)
         with self._timed("crop"):
             seen = sightings.sight(points, neighbours, self._reference)
-            crops = joined(photo, crops, [one.outline for one in seen])
-            return [_shared(crop, points, neighbours, photo.image.shape) for crop in crops]
+            crops = joined(sheet, crops, [one.outline / np.float32(sheet.scale) for one in seen])
+            return [_shared(crop, points, neighbours, sheet.image.shape) for crop in crops]
 
     def answer(self, crops: Sequence[Crop], *, k: int = 5, evidence: Evidence = Evidence.BOTH) -> list[Recognition]:
         """Return the answers for crops that were split before, in their order: a lot may be asked a few pins at a
@@ -295,7 +296,7 @@ class Recognizer:
 
 def _shared(crop: Crop, points: Keypoints, neighbours: Neighbours, shape: tuple[int, ...]) -> Crop:
     """The crop with those of the picture's keypoints that are its own, and what was said of them."""
-    corner = np.array([crop.box.left, crop.box.top], np.float32)
+    corner = crop.corner
     assert crop.outline is not None  # whatever is found on a lot has one
     rows = keypoints.inside(points, crop.outline + corner, shape)
     own = points.take(rows)
@@ -304,9 +305,8 @@ def _shared(crop: Crop, points: Keypoints, neighbours: Neighbours, shape: tuple[
 
 def placed(crop: Crop, answer: Recognition) -> Recognition:
     """Return the answer with the crop's outline, in pixels of the photo."""
-    corner = np.array([crop.box.left, crop.box.top], np.float32)
-    moved = [None if places is None else places + corner for places in (crop.outline, crop.rectangle)]
-    return replace(answer, outline=moved[0], rectangle=moved[1], score=crop.score)
+    moved = [None if places is None else crop.on_photo(places) for places in (crop.outline, crop.rectangle)]
+    return replace(answer, outline=moved[0], rectangle=moved[1], score=crop.score, about=crop.about)
 
 
 def _checked(answer: Recognition) -> Recognition:

@@ -57,12 +57,15 @@ class Photo:
     """One decoded photo: upright, RGB, bounded in size.
 
     `image` is (height, width, 3) uint8; `sha256` is of the file's bytes, so that one file is one photo wherever it
-    lies; `source` is the name to use in messages.
+    lies; `source` is the name to use in messages. Where the file holds a larger picture, `full` times as large,
+    `encoded` are its bytes: small pins on it are read from there, see `photos.enlarged`.
     """
 
     image: UInt8Image
     sha256: str
     source: str
+    encoded: bytes = field(default=b"", repr=False, compare=False)
+    full: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +140,8 @@ class Crop:
     this pin alone, None where it shows others too. `rectangle` is (4, 2) float32, the corners of the smallest turned
     rectangle around the outline, clockwise, in pixels of `image`; `score` says how sure it is that a pin is there.
     `keypoints`, in pixels of `image`, and what the index said of each, are there where the whole photo was searched.
+    Pins of a lot are cut from its file's own larger picture: `image` then has `scale` pixels for each of the photo.
+    `about` is how many pins it seems to hold, more than one for a heap that could not be parted.
     """
 
     image: UInt8Image
@@ -147,6 +152,17 @@ class Crop:
     score: float = 1.0
     keypoints: Keypoints | None = field(default=None, compare=False)
     neighbours: Neighbours | None = field(default=None, compare=False)
+    scale: float = 1.0
+    about: int = 1
+
+    @property
+    def corner(self) -> Float32:
+        """Where the top left of `image` lies on the picture that it was cut from, (2,) x, y in pixels of that."""
+        return np.floor(np.array([self.box.left, self.box.top]) * self.scale).astype(np.float32)
+
+    def on_photo(self, places: Float32) -> Float32:
+        """Return places (n, 2) of x, y on `image` in pixels of the photo."""
+        return np.asarray((places + self.corner) / np.float32(self.scale), np.float32)
 
     @property
     def whole(self) -> UInt8Image:
@@ -271,7 +287,8 @@ class Recognition:
     `score` says how sure it is that a pin is there, 0 to 1. `members` are the entry_ids, best first, between which a
     `family` leaves the choice, and `checks` what to look at to choose. `drawing` says how likely the drawing of the
     first entry is right, `lacking` how likely the catalogue has not the variant shown where it is, each 0
-    to 1; `variants` are the entry_ids that show the drawing, the first entry's among them.
+    to 1; `variants` are the entry_ids that show the drawing, the first entry's among them. `about` is how many pins
+    seem to lie there: more than one for a heap that could not be parted, whose answer is of one of them at best.
     """
 
     box: Box
@@ -285,3 +302,4 @@ class Recognition:
     drawing: float = 0.0
     lacking: float = 0.0
     variants: tuple[str, ...] = ()
+    about: int = 1

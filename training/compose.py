@@ -204,15 +204,18 @@ def collage(drawings: Sequence[UInt8Image], rng: np.random.Generator) -> UInt8Im
     return np.clip(whole, 0, 255).astype(np.uint8)
 
 
-def scene(bank: Bank, rng: np.random.Generator, size: int) -> tuple[UInt8Image, Ids]:
-    """Compose a picture as they occur: a third show one pin, two in five lots of 2 to 60, the rest a full board.
+def scene(
+    bank: Bank, rng: np.random.Generator, size: int, singles: float = 0.3, boards: float = 0.3
+) -> tuple[UInt8Image, Ids]:
+    """Compose a picture as they occur: a share of `singles` show one pin, one of `boards` a full board, the rest lots
+    of 2 to 60.
 
     Returns (size, size, 3) uint8 RGB and (size, size) int32, 0 for ground and 1... for the pins.
     """
     chance = rng.random()
-    if chance < 0.3:
+    if chance < singles:
         return single(bank, rng, size)
-    if chance < 0.6:
+    if chance < singles + boards:
         return packed(bank, rng, size, size)
     return lot(bank, rng, size, size, round(float(np.exp(rng.uniform(np.log(2), np.log(60))))))
 
@@ -256,7 +259,7 @@ def lot(bank: Bank, rng: np.random.Generator, height: int, width: int, count: in
         else:
             board(field, rng, centre, reach)
     alike, shared = _alike(bank, rng)
-    if rng.random() < 0.12:
+    if rng.random() < 0.2:
         _hide(field, (alike[0] if alike else _picked(bank, rng)).picture, rng)
     extent = np.sqrt(height * width / count) * rng.uniform(0.35, 1.0)
     spread = (0.08, 0.08, 0.35, 0.5)[int(rng.integers(4))]
@@ -303,6 +306,8 @@ def packed(bank: Bank, rng: np.random.Generator, height: int, width: int) -> tup
     uneven, spread = rng.random() < 0.5, (0.05, 0.12, 0.3)[int(rng.integers(3))]
     upright = rng.random() < 0.7
     alike, shared = _alike(bank, rng)
+    if pale is None and rng.random() < 0.3:
+        _hide(field, (alike[0] if alike else _picked(bank, rng)).picture, rng)
     shelves = Shelves(height, width, extent, -rng.uniform(0, 1) * extent)
     laid = True
     while laid and shelves.row(-rng.uniform(0.2, 1.2) * extent) < height:

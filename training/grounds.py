@@ -94,6 +94,8 @@ def _wood(rng: np.random.Generator, height: int, width: int) -> Field:
     rings = noise(rng, height, width, rng.uniform(6, 30), stretch=rng.uniform(6, 20)) * rng.uniform(2, 7)
     grain = 0.5 * np.sin(rings * 3) + 0.6 * noise(rng, height, width, 1.3, stretch=14)
     tone = np.array([rng.uniform(90, 215), rng.uniform(55, 160), rng.uniform(20, 110)], np.float32)
+    if rng.random() < 0.4:  # walnut, stained oak, an old desk
+        tone *= rng.uniform(0.3, 0.7)
     out = tone * (1 + rng.uniform(0.06, 0.2) * grain)[:, :, None]
     if rng.random() < 0.4:
         for place in rng.integers(0, height, rng.integers(1, 4)):

@@ -315,11 +315,10 @@ def _outline(crop: Crop) -> Outline | None:
     """The crop as an outline in pixels of its photo, None for a whole photo in which nothing was found."""
     if crop.outline is None or crop.rectangle is None:
         return None
-    corner = np.array([crop.box.left, crop.box.top], np.float32)
-    contour = crop.outline + corner
+    contour = crop.on_photo(crop.outline)
     (left, top), (right, bottom) = np.floor(contour.min(axis=0)), np.ceil(contour.max(axis=0))
     box = Box(int(left), int(top), int(right), int(bottom))
-    return Outline(contour, box, crop.rectangle + corner, crop.score)
+    return Outline(contour, box, crop.on_photo(crop.rectangle), crop.score)
 
 
 @click.command()

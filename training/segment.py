@@ -39,7 +39,10 @@ FROZEN = ("conv_stem", "bn1", "blocks.0", "blocks.1")
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What one run of training does; the same plan and seed give the same curve on the same machine."""
+    """What one run of training does; the same plan and seed give the same curve on the same machine.
+
+    `singles` and `boards` are the shares of pictures of one pin and of full boards, see `compose.scene`.
+    """
 
     steps: int = 1500
     batch: int = 8
@@ -49,6 +52,8 @@ class Plan:
     seed: int = 0
     threads: int = 1
     workers: int = 1
+    singles: float = 0.3
+    boards: float = 0.3
 
 
 class Scenes(IterableDataset[tuple[Tensor, Tensor]]):
@@ -63,7 +68,7 @@ class Scenes(IterableDataset[tuple[Tensor, Tensor]]):
         for step in range(self.start + worker, self.plan.steps, workers):  # a worker makes whole batches, in turn
             for place in range(self.plan.batch):
                 rng = np.random.default_rng((self.plan.seed, step, place))
-                image, ids = compose.scene(self.bank, rng, self.plan.size)
+                image, ids = compose.scene(self.bank, rng, self.plan.size, self.plan.singles, self.plan.boards)
                 yield torch.from_numpy(image), torch.from_numpy(targets(ids))
 
 
@@ -313,6 +318,8 @@ def main() -> None:
 @click.option("--threads", default=Plan().threads, show_default=True)
 @click.option("--workers", default=Plan().workers, show_default=True, help="Processes that compose pictures.")
 @click.option("--rate", default=Plan().rate, show_default=True)
+@click.option("--singles", default=Plan().singles, show_default=True, help="Share of pictures of one pin.")
+@click.option("--boards", default=Plan().boards, show_default=True, help="Share of full boards.")
 @click.option("--base", type=click.Path(path_type=Path), help="Model folder to go on from, instead of ImageNet.")
 @click.option("--until", default=0, help="Step to stop at, 0 for the last one.")
 @click.option("--every", default=100, show_default=True, help="Steps between checkpoints.")
@@ -327,12 +334,14 @@ def _train(
     threads: int,
     workers: int,
     rate: float,
+    singles: float,
+    boards: float,
     base: Path | None,
     until: int,
     every: int,
 ) -> None:
     """Train on the designs of FOLDER_OF_DESIGNS and write the model to OUT; a killed run goes on."""
-    plan = Plan(steps, batch, size, rate, sprites, seed=seed, threads=threads, workers=workers)
+    plan = Plan(steps, batch, size, rate, sprites, seed, threads, workers, singles, boards)
     bank = compose.bank(designs.build(folder_of_designs), folder_of_designs, sprites, seed)
     train(bank, plan, out, every, base, until)
 

@@ -46,8 +46,8 @@ class Answer:
 
 
 def answer_json(answer: Answer, systems: Sequence[str] = ()) -> dict[str, Any]:
-    """An answer as plain data: photo, sha256, recognitions with box, outline, verdict, the chance of the drawing
-    and that the catalogue lacks the variant, checks, members and matches, best first.
+    """An answer as plain data: photo, sha256, recognitions with box, outline, about how many pins lie there,
+    verdict, the chance of the drawing and that the catalogue lacks the variant, checks, members and matches.
 
     A match holds the entry's `numbers` under each of `systems`, where some are asked for.
     """
@@ -60,6 +60,7 @@ def answer_json(answer: Answer, systems: Sequence[str] = ()) -> dict[str, Any]:
                 "outline": _places(found.outline),
                 "rectangle": _places(found.rectangle),
                 "score": round(float(found.score), 4),
+                "about": found.about,
                 "verdict": found.verdict.value,
                 "drawing": round(float(found.drawing), 4),
                 "lacking": round(float(found.lacking), 4),

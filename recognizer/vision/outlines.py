@@ -9,7 +9,7 @@ small, once more and larger.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
@@ -34,6 +34,17 @@ FIRST_SIDE = 384  # pixels of the first look; the size that the network was trai
 PIN_SIDE = 90  # pixels of a middling pin in the second look
 CLOSER = 1.4  # times larger must a closer look be to be worth it
 LOOKS = 3  # after the first
+CROWDED = 0.65
+"""Mean of the map of outlines over all that is pin or outline in the first look, from which many pins are too small for
+it. Photos of one pin have .11 to .62 (116 of `pins/`, 55 of `emblems/`), drawn lots of 60 to 250 pins .66 to .79."""
+EMPTY = 0.5  # the same where no pin at all was found
+FARTHER = 2.0  # times larger is the next look at a crowd without a pin, or at what may be a blob of many pins
+BLOB = 0.5  # of all that is found: one region that large is a blob of many pins where a closer look finds small ones
+LARGER, SURE, SMOOTH, WHOLE, MOST_WITHIN = 4.0, 0.8, 0.3, 0.93, 2
+"""What is left of an earlier look as one large pin, see `with_larger`: times the middling area, least score, most of
+the map of outlines, least share of its hull (large pins had .97 and .25 at most, heaps .88 and .35), pins within it."""
+GRID = 1000.0  # steps of a photo's side in which contours are compared
+PIECE = 0.2  # of the blob: pins that small
 LARGEST = 1.5  # times the photo's own size: enlarged, small pins are parted better
 LOOKED_AT = 40_000_000  # pixels of the largest look: some 3000 pins side by side
 TILE, OVERLAP = 1280, 160  # pixels of a look that is worked at once, and of what a tile sees around it
@@ -61,12 +72,14 @@ class Outline:
 
     `contour` (n, 2) float32 is its closed outline, x, y in pixels of the photo; `box` the upright box around it;
     `rectangle` (4, 2) float32 the corners of the smallest turned rectangle around it, clockwise; `score` 0 to 1.
+    `lined` is how much of it, 0 to 1, the network takes for outlines.
     """
 
     contour: Float32
     box: Box
     rectangle: Float32
     score: float
+    lined: float = 0.0
 
 
 class Boxed(Protocol):
@@ -136,31 +149,54 @@ class Outliner:
         near = None if closer is None else weights.fill(OutlineNet(), closer)
         return cls(weights.fill(OutlineNet(), folder), weights.card(folder), near)
 
-    def find(self, image: UInt8Image, first: Float32 | None = None, pin: float | None = None) -> list[Outline]:
+    def find(
+        self,
+        image: UInt8Image,
+        first: Float32 | None = None,
+        pin: float | None = None,
+        larger: Callable[[float], UInt8Image] | None = None,
+        full: float = 1.0,
+    ) -> list[Outline]:
         """Return the outlines of the pins on an RGB photo (h, w, 3), in reading order; empty where there is none.
 
-        The photo is looked at again, larger, as long as what is found gets smaller, so that the scale is that of the
-        pins and not of the blobs that many small ones are from afar. `first` are the maps of `first_look`, where they
-        are at hand. Where it is known how long a middling pin is, `pin` in pixels, the looks begin at the scale for
-        that.
+        The photo is looked at again, larger, as long as what is found gets smaller or is nothing but outlines, so that
+        the scale is that of the pins and not of the blobs that many small ones are from afar. `first` are the maps of
+        `first_look`, where they are at hand. Where it is known how long a middling pin is, `pin` in pixels, the looks
+        begin at the scale for that. `larger` gives the photo so many times as large, up to `full` times, for looks at
+        more than its size.
         """
-        most = min(LARGEST, float(np.sqrt(LOOKED_AT / (image.shape[0] * image.shape[1]))))
+        most = min(LARGEST * full, float(np.sqrt(LOOKED_AT / (image.shape[0] * image.shape[1]))))
+
+        def closely(scale: float) -> tuple[list[Region], bool]:
+            shown = larger(scale) if larger is not None and min(scale, full) > 1 else image
+            seen = self.maps(shown, scale * image.shape[1] / shown.shape[1], self.closer)
+            return regions(seen, depth=CLOSER_DEPTH, small=SMALL_DEPTH), crowded(seen)
+
         if pin is None:
             scale = FIRST_SIDE / max(image.shape[:2])
-            found = regions(self.first_look(image) if first is None else first)
+            first = self.first_look(image) if first is None else first
+            found = regions(first)
+            crowd = crowded(first, CROWDED if found else EMPTY)
         else:
             scale = min(PIN_SIDE / pin, most)
-            found = regions(self.maps(image, scale, self.closer), depth=CLOSER_DEPTH, small=SMALL_DEPTH)
-        for _ in range(LOOKS):
-            if not found:
-                break
-            wanted = min(scale * PIN_SIDE / (2 * float(np.sqrt(typical_area(found)))), most)  # maps are at half scale
+            found, crowd = closely(scale)
+        seen = []
+        for look in range(LOOKS):
+            # maps are at half scale
+            nearer = PIN_SIDE / (2 * float(np.sqrt(typical_area(found)))) if found else 1.0
+            heap = look == 0 and pin is None and nearer <= CLOSER and _is_blob(found)
+            lost = heap or (crowd and (look > 0 or not found))
+            wanted = min(scale * (FARTHER if lost and nearer <= CLOSER else nearer), most)
             if wanted <= CLOSER * scale:
                 break
-            closer = regions(self.maps(image, wanted, self.closer), depth=CLOSER_DEPTH, small=SMALL_DEPTH)
-            if not closer:
+            closer, crowd = closely(wanted)
+            if heap and (not closer or typical_area(closer) > PIECE * typical_area(found) * (wanted / scale) ** 2):
                 break
+            if not closer and not crowd:
+                break
+            seen += found
             found, scale = closer, wanted
+        found = with_larger(found, seen)
         return reading_order([_outline(region, image.shape[:2]) for region in found])
 
     def first_look(self, image: UInt8Image) -> Float32:
@@ -211,12 +247,54 @@ def _spans(length: int) -> list[tuple[int, int]]:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Region:
-    """One pin in the maps: its `contour` as shares of the maps' width and height, `score`, and the `area` in cells of
-    its surer part, without the rim."""
+    """One pin in the maps: its `contour` as shares of the maps' width and height, `score`, the `area` in cells of its
+    surer part, without the rim, and how much of that is `lined`, the mean of the map of outlines."""
 
     contour: NDArray[np.float64]
     area: float
     score: float
+    lined: float = 0.0
+
+
+def crowded(maps: Float32, least: float = CROWDED) -> bool:
+    """Whether the maps (3, h, w) of a look are full of outlines, as those of many pins too small for it are."""
+    shown = np.maximum(maps[0], maps[1]) > 0.5
+    return bool(shown.any()) and float(maps[1][shown].mean()) >= least
+
+
+def with_larger(found: list[Region], seen: Sequence[Region]) -> list[Region]:
+    """Return the pins of the last look, those among them that are too large for its scale as `seen` in earlier ones.
+
+    Such a pin is several times as large as the middling one, smooth and whole; what is full of outlines, ragged, or has
+    pins on it in the closer look is a heap, or what carries the pins.
+    """
+    if len(found) < 2:
+        return found
+    middling = float(np.median([_extent(one) for one in found]))
+    large = [one for one in seen if _extent(one) > LARGER * middling and one.score > SURE and one.lined < SMOOTH]
+    for one in sorted(large, key=lambda one: -one.score):
+        contour = (one.contour * GRID).astype(np.float32)
+        if cv2.contourArea(contour) < WHOLE * cv2.contourArea(cv2.convexHull(contour)):
+            continue
+        inside = [
+            cv2.pointPolygonTest(contour, (GRID * other.contour.mean(axis=0)).tolist(), False) > 0 for other in found
+        ]
+        within = [other for other, held in zip(found, inside, strict=True) if held]
+        pins = [other for other in within if other.score > SURE and _extent(other) < 0.5 * _extent(one)]
+        if len(pins) > MOST_WITHIN or any(_extent(other) >= 0.5 * _extent(one) for other in within):
+            continue
+        found = [other for other, held in zip(found, inside, strict=True) if not held] + [one]
+    return found
+
+
+def _extent(region: Region) -> float:
+    """The area within a region's contour, as a share of the photo."""
+    return float(cv2.contourArea(region.contour.astype(np.float32)))
+
+
+def _is_blob(found: Sequence[Region]) -> bool:
+    areas = [region.area for region in found]
+    return bool(areas) and max(areas) >= BLOB * sum(areas)
 
 
 def prepared(pictures: Tensor) -> Tensor:
@@ -346,7 +424,7 @@ def regions(maps: Float32, least: float = 0.6, depth: float = DEPTH, small: floa
         piece = cv2.resize(piece, None, fx=3, fy=3, interpolation=cv2.INTER_NEAREST)
         contours, _ = cv2.findContours(piece, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
         contour = _smooth((max(contours, key=cv2.contourArea)[:, 0] + 0.5) / 3) + np.array((left - 1, top - 1))
-        found.append(Region(contour / (width, height), area, score))
+        found.append(Region(contour / (width, height), area, score, float(maps[1][rows, columns].mean())))
     if not found:
         return []
     typical = typical_area(found)
@@ -413,4 +491,4 @@ def _outline(region: Region, shape: tuple[int, ...]) -> Outline:
     right, bottom = np.ceil(contour.max(axis=0)).astype(int)
     box = Box(int(left), int(top), max(int(left) + 1, int(right)), max(int(top) + 1, int(bottom)))
     rectangle = cv2.boxPoints(cv2.minAreaRect(contour)).astype(np.float32)
-    return Outline(contour, box, rectangle, min(1.0, region.score))
+    return Outline(contour, box, rectangle, min(1.0, region.score), region.lined)

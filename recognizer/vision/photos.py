@@ -66,11 +66,30 @@ def open_photo(source: Path | bytes | BinaryIO, name: str | None = None, *, max_
     picture, or more than MAX_PIXELS.
     """
     data, name = read_photo(source, name)
+    pixels, full = _decoded(data, name, max_side)
+    return Photo(pixels, hashlib.sha256(data).hexdigest(), name, data if full > 1 else b"", full)
+
+
+def enlarged(photo: Photo, factor: float) -> UInt8Image:
+    """Return a photo's picture `factor` times as large as its `image`, or as near to that as its file goes.
+
+    The file is decoded anew, at no more than the size asked for where its format can do that. Raises PhotoError.
+    """
+    factor = min(factor, photo.full)
+    if factor <= 1:
+        return photo.image
+    pixels, _ = _decoded(photo.encoded, photo.source, round(factor * max(photo.image.shape[:2])))
+    return pixels
+
+
+def _decoded(data: bytes, name: str, max_side: int) -> tuple[UInt8Image, float]:
+    """The picture, bounded, and how many times as large the file's own is."""
     with _decoding(name), _opened(data, name) as image:
+        own = max(image.size)
         _draft(image, max_side)
         image.load()
         pixels = np.array(_upright(_to_srgb(_shrunk(_eight_bit(image), max_side), image), _orientation(image)))
-    return Photo(pixels, hashlib.sha256(data).hexdigest(), name)
+    return pixels, own / max(pixels.shape[:2])
 
 
 def read_photo(source: Path | bytes | BinaryIO, name: str | None = None) -> tuple[bytes, str]:

@@ -133,6 +133,10 @@ RUSSIAN: Final[Mapping[str, str]] = {
     "click a pin to see its answer": "нажмите на значок, чтобы увидеть ответ",
     "Pins of this picture": "Значки этого снимка",
     "Close": "Закрыть",
+    "About": "Примерно",
+    "pins in a heap that cannot be parted: lay them apart and take the picture again": (
+        "значков в куче, которую не разделить: разложите их и снимите снова"
+    ),
     # catalogue
     "Search": "Искать",
     "Words, numbers, inscriptions": "Слова, номера, надписи",

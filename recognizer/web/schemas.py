@@ -59,6 +59,7 @@ class RecognitionBody(_Open):
     outline: list[list[float]] | None = Field(None, description="x, y of the pin's contour in pixels")
     rectangle: list[list[float]] | None = None
     score: float = Field(1.0, description="how sure it is that a pin is there")
+    about: int = Field(1, description="about how many pins lie there: more than one for a heap that cannot be parted")
     verdict: Verdict = Field(examples=["match"])
     drawing: float = Field(0.0, description="chance that the first entry shows the drawing of the pin", examples=[0.98])
     lacking: float = Field(

@@ -137,3 +137,60 @@ def test_a_network_is_measured_on_composed_pictures() -> None:
     assert set(figures) == {"lots", "lots of hanging pins", "single", "single hanging"}
     assert all(0 <= value <= 1 for value in figures.values())
     assert figures["single"] > 0
+
+
+def test_a_look_in_tiles_shows_no_seams(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(1)
+    photo = np.clip(rng.normal(205, 4, (700, 700, 3)), 0, 255).astype(np.uint8)
+    for x in range(60, 700, 100):
+        for y in range(60, 700, 100):
+            cv2.circle(photo, (x, y), 42, (200, 170, 90), -1, cv2.LINE_AA)
+            cv2.circle(photo, (x, y), 36, (30, 60, 150), -1, cv2.LINE_AA)
+            cv2.rectangle(photo, (x - 14, y - 14), (x + 14, y + 14), (240, 235, 220), -1)
+    outliner = outlines.Outliner.load()
+    whole = outliner.maps(photo, 1.0, outliner.closer)
+    monkeypatch.setattr(outlines, "TILE", 352)
+    tiled = outliner.maps(photo, 1.0, outliner.closer)
+    assert tiled.shape == whole.shape
+    assert np.abs(tiled - whole).mean() < 0.02
+    found = outlines.regions(tiled)
+    assert len(found) == 49
+    for region in found:  # no pin is cut where two tiles meet
+        assert np.ptp(region.contour * 700, axis=0) == pytest.approx((86, 86), abs=8)
+
+
+def test_the_photo_is_looked_at_again_as_long_as_its_pins_get_smaller(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(1)
+    photo = np.clip(rng.normal(205, 4, (1300, 1300, 3)), 0, 255).astype(np.uint8)
+    enamels = ((180, 30, 40), (30, 60, 150), (20, 120, 70), (230, 190, 60), (40, 40, 45))
+    for x in range(75, 1240, 75):
+        for y in range(75, 1240, 75):
+            cv2.circle(photo, (x, y), 30, (200, 170, 90), -1, cv2.LINE_AA)
+            cv2.circle(photo, (x, y), 26, enamels[(x + y // 75) % 5], -1, cv2.LINE_AA)
+            cv2.rectangle(photo, (x - 10, y - 10), (x + 10, y + 10), (240, 235, 220), -1)
+    outliner, scales = outlines.Outliner.load(), []
+    plain = outlines.Outliner.maps
+
+    def counted(
+        self: outlines.Outliner, image: np.ndarray, scale: float, network: outlines.OutlineNet | None = None
+    ) -> np.ndarray:
+        scales.append(scale)
+        return plain(self, image, scale, network)
+
+    monkeypatch.setattr(outlines.Outliner, "maps", counted)
+    found = outliner.find(photo)
+    assert len(found) == pytest.approx(16 * 16, rel=0.03)
+    assert len(scales) >= 2
+    assert scales == sorted(scales)
+    assert scales[-1] == pytest.approx(outlines.PIN_SIDE / 53, rel=0.35)
+
+
+def test_many_small_pins_are_told_from_one_large_pin_by_their_outlines() -> None:
+    ids = np.zeros((384, 384), np.int32)
+    disc(ids, 190, 190, 120)
+    assert not outlines.crowded(ideal(ids))
+    for x in range(10, 384, 13):
+        for y in range(10, 384, 13):
+            disc(ids, x, y, 6)
+    assert outlines.crowded(ideal(ids))
+    assert not outlines.crowded(np.zeros((3, 64, 64), np.float32))

@@ -19,6 +19,7 @@ from recognizer.vision.photos import (
     MAX_PIXELS,
     check_photo,
     encode_jpeg,
+    enlarged,
     list_photos,
     open_photo,
     photo_size,
@@ -365,3 +366,22 @@ def test_the_size_is_told_without_decoding() -> None:
     Image.new("1", (20_000, 20_000)).save(bomb, "PNG")
     with pytest.raises(PhotoTooBig, match=r"400\.0 megapixels"):
         photo_size(bomb.getvalue(), "bomb.png")
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG"])
+def test_the_full_picture_is_read_anew_at_the_size_asked_for(kind: str) -> None:
+    exif = {"exif": tagged(6)}
+    photo = open_photo(saved(quarters(480, 320), kind, **exif), max_side=48)
+    assert photo.image.shape[:2] == (48, 32)
+    assert photo.full == 10
+    for factor, side in ((2.0, 96), (10.0, 480), (50.0, 480)):
+        larger = enlarged(photo, factor)
+        assert max(larger.shape[:2]) == side
+        small = np.asarray(Image.fromarray(larger).resize((32, 48), Image.Resampling.BOX))
+        np.testing.assert_allclose(small[8:40:8, 6:26:8], photo.image[8:40:8, 6:26:8], atol=14)
+
+
+def test_a_picture_that_was_not_bounded_keeps_no_bytes_and_is_its_own_full_picture() -> None:
+    photo = open_photo(saved(quarters(), "PNG"))
+    assert (photo.encoded, photo.full) == (b"", 1.0)
+    assert enlarged(photo, 4.0) is photo.image

@@ -14,7 +14,7 @@ from recognizer.identify import Recognizer
 from recognizer.search.index import Index
 from recognizer.types import Box, Crop, Keypoints, Photo, Reference, UInt8Image
 from recognizer.vision import keypoints, sightings
-from recognizer.vision.crops import joined, shows_several
+from recognizer.vision.crops import Sheet, joined, shows_several
 
 SHOWN = (0, 3, 3, 12, 18, 25)
 """Pins of the drawn catalogue that lie on the lot; one lies there twice."""
@@ -187,19 +187,19 @@ def boxes(crops: list[Crop]) -> list[tuple[int, int, int, int]]:
 
 
 def test_where_both_agree_the_outline_of_the_network_stays(photo: Photo) -> None:
-    (found,) = joined(photo, [crop(photo, 100, 100, 200, 200)], [square(80, 90, 220)])
+    (found,) = joined(Sheet(photo), [crop(photo, 100, 100, 200, 200)], [square(80, 90, 220)])
     assert boxes([found]) == [(100, 100, 300, 300)]
     assert found.score == 0.7
 
 
 def test_a_pin_that_the_network_missed_is_added(photo: Photo) -> None:
-    found = joined(photo, [crop(photo, 100, 100, 200, 200)], [square(400, 110, 150)])
+    found = joined(Sheet(photo), [crop(photo, 100, 100, 200, 200)], [square(400, 110, 150)])
     assert boxes(found) == [(100, 100, 300, 300), (400, 110, 550, 260)]
 
 
 def test_touching_pins_are_parted_and_the_third_one_stays(photo: Photo) -> None:
     row = [crop(photo, 100, 100, 600, 200)]
-    assert boxes(joined(photo, row, [square(100, 100, 200), square(300, 100, 200)])) == [
+    assert boxes(joined(Sheet(photo), row, [square(100, 100, 200), square(300, 100, 200)])) == [
         (100, 100, 300, 300),
         (300, 100, 500, 300),
         (500, 100, 700, 300),
@@ -208,12 +208,12 @@ def test_touching_pins_are_parted_and_the_third_one_stays(photo: Photo) -> None:
 
 def test_parts_of_one_known_pin_are_one_crop(photo: Photo) -> None:
     halves = [crop(photo, 200, 100, 100, 80), crop(photo, 180, 200, 140, 140)]
-    assert boxes(joined(photo, halves, [square(150, 100, 240)])) == [(150, 100, 390, 340)]
+    assert boxes(joined(Sheet(photo), halves, [square(150, 100, 240)])) == [(150, 100, 390, 340)]
 
 
 def test_nothing_known_changes_nothing(photo: Photo) -> None:
     crops = [crop(photo, 100, 100, 200, 200), crop(photo, 400, 100, 200, 200)]
-    assert boxes(joined(photo, crops, [])) == boxes(crops)
+    assert boxes(joined(Sheet(photo), crops, [])) == boxes(crops)
 
 
 def test_one_pin_that_holds_the_drawings_of_two_stays_one(photo: Photo) -> None:
