@@ -80,6 +80,10 @@ class Marker:
         """Whether the collector said anything that a mark could tell."""
         return bool(self._owned or self._wished)
 
+    def wishes(self, entry_id: str) -> bool:
+        """Whether the collector wishes for an entry."""
+        return self._today(entry_id) in self._wished
+
     def marks(self, pins: Iterable[Seen], condition: str = "") -> list[Mark]:
         """Mark the pins of one picture, in their order; `condition` is the grade of all of them, "" for none told."""
         before: set[str] = set()

@@ -23,6 +23,7 @@ import numpy as np
 from recognizer.catalogue.store import Catalogue
 from recognizer.catalogue.table_cells import safe_row
 from recognizer.collecting.jobs import Job, Task
+from recognizer.collecting.lot_groups import number_pins
 from recognizer.collecting.lot_marks import Marker, ranked, seen, to_own
 from recognizer.decision.checks import in_words
 from recognizer.files import write_whole
@@ -37,7 +38,11 @@ CSV_COLUMNS: Final = (
     *("verdict", "entry_id", "number", "entry_title", "entry_title_en", "probability", "mark", "own"),
 )
 CROP: Final = 150
-"""Long side in pixels of the pictures of a row."""
+"""Long side in pixels of the small pictures of pins and entries."""
+
+VIEW: Final = 2000
+"""Long side in pixels of a lot's picture as it is shown; one that is larger is kept whole beside it, to be zoomed into
+and cut anew."""
 
 COLOURS: Final = {
     Verdict.MATCH: (80, 210, 120),
@@ -85,8 +90,18 @@ class Summary:
 
 def keep(job: Job, task: Task, answer: Answer, catalogue: Catalogue, systems: Sequence[str] = ()) -> None:
     """Keep the answer to a picture with its small pictures; the answer is written last, and then the task is done."""
-    _save(job, task.key, draw_found(answer.photo, answer.recognitions))
-    for number, found in enumerate(answer.recognitions, 1):
+    image = answer.photo.image
+    _save(job, task.key, thumbnail(image, VIEW), quality=90)
+    if max(image.shape[:2]) > VIEW:
+        _save(job, whole_picture(task), image, quality=90)
+    keep_pins(job, task, answer, range(1, len(answer.recognitions) + 1), catalogue)
+    height, width = image.shape[:2]
+    job.keep(task, number_pins(answer_json(answer, systems) | {"width": width, "height": height}))
+
+
+def keep_pins(job: Job, task: Task, answer: Answer, numbers: Sequence[int], catalogue: Catalogue) -> None:
+    """Keep the small pictures of pins, each under its number, and those of the entries that they were taken for."""
+    for number, found in zip(numbers, answer.recognitions, strict=True):
         box = found.box
         crop = answer.photo.image[box.top : box.bottom, box.left : box.right]
         _save(job, f"{task.key}-{number}", thumbnail(crop, CROP))
@@ -94,8 +109,11 @@ def keep(job: Job, task: Task, answer: Answer, catalogue: Catalogue, systems: Se
             image = catalogue_picture(catalogue, found.matches[0].image_id)
             if image is not None:
                 _save(job, _entry_picture(found.matches[0].image_id), thumbnail(image, CROP))
-    height, width = answer.photo.image.shape[:2]
-    job.keep(task, answer_json(answer, systems) | {"width": width, "height": height})
+
+
+def whole_picture(task: Task) -> str:
+    """The name of a lot's picture at its full size, which is there where that is more than VIEW."""
+    return f"{task.key}-whole"
 
 
 def draw_found(photo: Photo, found: Sequence[Recognition]) -> UInt8Image:
@@ -152,7 +170,7 @@ def as_json(job: Job) -> dict[str, Any]:
                 "pictures": [],
             },
         )
-        lot["pictures"].append({"picture": str(task.picture), "key": task.key} | answer)
+        lot["pictures"].append({"picture": str(task.picture), "key": task.key} | number_pins(answer))
     for lot in lots.values():
         found = summary(lot["pictures"])
         lot["summary"] = {
@@ -234,9 +252,9 @@ def rows(found: Mapping[str, Any]) -> list[dict[str, Any]]:
     for lot in found["lots"]:
         for picture in lot["pictures"]:
             about = {"lot": lot["lot"], "title": lot["title"], "price": lot["price"], "currency": lot["currency"]}
-            for number, pin in enumerate(picture.get("recognitions", ()), 1):
+            for pin in picture.get("recognitions", ()):
                 place = dict(zip(("left", "top", "right", "bottom"), pin["box"], strict=True))
-                row = about | {"picture": picture["picture"], "pin": number} | place | {"verdict": pin["verdict"]}
+                row = about | {"picture": picture["picture"], "pin": pin["pin"]} | place | {"verdict": pin["verdict"]}
                 if pin["matches"] and pin["verdict"] in SURE:
                     best = pin["matches"][0]
                     row |= {name: best[name] for name in ("entry_id", "number", "probability")}
@@ -287,8 +305,8 @@ def _entry_picture(image_id: int) -> str:
     return f"entry-{image_id}"
 
 
-def _save(job: Job, name: str, image: UInt8Image) -> None:
-    write_whole(job.picture(name), encode_jpeg(image, quality=82))
+def _save(job: Job, name: str, image: UInt8Image, quality: int = 82) -> None:
+    write_whole(job.picture(name), encode_jpeg(image, quality=quality))
 
 
 def _area(outline: Sequence[Sequence[float]]) -> float:

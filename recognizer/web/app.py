@@ -17,7 +17,7 @@ from starlette.exceptions import HTTPException
 
 from recognizer import program_version
 from recognizer.errors import ZnachkiError
-from recognizer.web import api, pages
+from recognizer.web import api, lot_pages, pages
 from recognizer.web.access.guard import API, Guard
 from recognizer.web.gallery import Gallery
 from recognizer.web.language import said
@@ -55,6 +55,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.service = service
     app.include_router(api.router)
     app.include_router(pages.pictures)
+    app.include_router(lot_pages.router)
     app.include_router(pages.router)
     app.mount("/static", StaticFiles(directory=pages.STATIC), name="static")
     app.add_exception_handler(HTTPException, _http_error)

@@ -16,7 +16,7 @@ import secrets
 import shutil
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import CancelledError
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -27,6 +27,7 @@ from typing import Any, Final
 from recognizer.catalogue.store import Catalogue
 from recognizer.collecting.jobs import Job, Task
 from recognizer.collecting.listings import Listing
+from recognizer.collecting.lot_groups import number_pins
 from recognizer.errors import EntryNotFound, PhotoError, ZnachkiError
 from recognizer.files import beside
 from recognizer.reports import lot_report
@@ -172,6 +173,20 @@ class LotJobs:
         for error in found["errors"]:
             error["picture"] = names[error["picture"]]
         return found
+
+    def answers(self, job_id: str) -> Iterator[tuple[Task, dict[str, Any]]]:
+        """Read the answers of a job one at a time, in the order of its pictures; raises EntryNotFound."""
+        job, _ = self._held(job_id)
+        return ((task, number_pins(answer)) for task in job.tasks if (answer := job.answer(task)) is not None)
+
+    def answer(self, job_id: str, key: str) -> tuple[Task, dict[str, Any]]:
+        """Read the answer to one picture; raises EntryNotFound where there is no such picture, or no answer."""
+        job, _ = self._held(job_id)
+        for task in job.tasks:
+            answer = job.answer(task) if task.key == key else None
+            if answer is not None and "error" not in answer:
+                return task, number_pins(answer)
+        raise EntryNotFound("no such picture in this lot")
 
     def file(self, job_id: str, name: str) -> Path:
         """Where a file of a job lies that may be shown: a small picture, or the report; raises EntryNotFound."""

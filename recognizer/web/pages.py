@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import csv
-import io
-import json
 import os
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
@@ -14,16 +11,13 @@ from urllib.parse import quote, urlencode
 
 import jinja2
 from fastapi import APIRouter, Depends, Query, Request
-from fastapi.responses import FileResponse, HTMLResponse, PlainTextResponse, RedirectResponse, Response
+from fastapi.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 from pydantic import ValidationError
 from starlette.datastructures import FormData, UploadFile
 
 from recognizer import program_version
-from recognizer.catalogue.table_cells import safe_row
 from recognizer.decision.checks import in_words
 from recognizer.errors import EntryNotFound, IndexError_
-from recognizer.reports import lot_report
-from recognizer.reports.answers import percent
 from recognizer.search.features import embedding_settings
 from recognizer.search.index import read_embeddings
 from recognizer.types import CatalogueEntry, CatalogueImage, Role
@@ -127,7 +121,7 @@ def text_of(form: FormData, name: str, most: int = 400) -> str:
     return value[:most].replace("\x00", "") if isinstance(value, str) else ""
 
 
-def _told(request: Request, text: str) -> Response:
+def told(request: Request, text: str) -> Response:
     """A few words as an answer: a page of their own, or bare where a script sent the form and stays on its page."""
     if request.headers.get("x-quiet"):
         return PlainTextResponse(said(text, language_of(request)))
@@ -200,14 +194,14 @@ async def correct(request: Request, service: Reads, form: Sent) -> Response:
         raise Problem(422, "; ".join(str(one["msg"]) for one in error.errors())) from None
     writes = token is not None and token.writes
     await keep_correction(service, given, token.name if token else NOBODY, writes=writes)
-    return _told(request, "Thank you, noted.")
+    return told(request, "Thank you, noted.")
 
 
 @router.post("/uploads/{upload_id}/delete")
 async def delete_upload(request: Request, service: Reads, form: Sent, upload_id: str) -> Response:
     """Delete a photo that was kept."""
     await delete_kept(service, upload_id)
-    return _told(request, "Deleted.")
+    return told(request, "Deleted.")
 
 
 @router.get("/kept")
@@ -225,79 +219,6 @@ async def kept_photo(service: Reads, upload_id: str) -> Response:
     """A kept photo; whoever knows its id may see it, as he may delete it."""
     data = await asyncio.to_thread(service.store.picture, upload_id)
     return Response(data, media_type="image/jpeg", headers={"Cache-Control": "private, max-age=3600"})
-
-
-# Lots
-
-
-@router.get("/lots/{job_id}")
-async def lot(
-    request: Request, service: Reads, job_id: str, verdict: Annotated[str, Query(max_length=20)] = ""
-) -> Response:
-    """A lot: how far it is, its pictures with outlines, and a table of its pins."""
-    state = await asyncio.to_thread(service.lots.state, job_id)
-    found = await asyncio.to_thread(service.lots.result, job_id)
-    return page(
-        request,
-        "lot.html",
-        state=state,
-        found=found,
-        only=verdict if verdict in [one.value for one in views.VERDICTS] else "",
-        outline_path=views.outline_path,
-        percent=percent,
-        entry_of=lambda match: service.engine.loaded.shelf.entries.get(match["entry_id"]),
-    )
-
-
-@router.get("/lots/{job_id}/state")
-async def lot_state(service: Reads, job_id: str) -> Response:
-    """What of a lot's state the page asks for again and again."""
-    state = await asyncio.to_thread(service.lots.state, job_id)
-    about = {name: getattr(state, name) for name in ("state", "pictures", "answered", "pins_answered", "pins")}
-    return Response(json.dumps(about), media_type="application/json")
-
-
-@router.get("/lots/{job_id}/pictures/{name}.jpg")
-async def lot_picture(service: Reads, job_id: str, name: str) -> Response:
-    """A small picture of a lot."""
-    path = await asyncio.to_thread(service.lots.file, job_id, name)
-    return FileResponse(path, media_type="image/jpeg", headers={"Cache-Control": "private, max-age=3600"})
-
-
-@router.get("/lots/{job_id}/pins.csv")
-async def lot_csv(service: Reads, job_id: str) -> Response:
-    """The pins of a lot as a table."""
-    rows = lot_report.rows(await asyncio.to_thread(service.lots.result, job_id))
-    table = io.StringIO(newline="")
-    writer = csv.DictWriter(table, lot_report.CSV_COLUMNS, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(map(safe_row, rows))
-    return _attachment("\ufeff" + table.getvalue(), "text/csv; charset=utf-8", "pins.csv")
-
-
-@router.get("/lots/{job_id}/lots.json")
-async def lot_json(service: Reads, job_id: str) -> Response:
-    """The answers of a lot as JSON."""
-    found = await asyncio.to_thread(service.lots.result, job_id)
-    return _attachment(json.dumps(found, ensure_ascii=False, indent=1), "application/json", "lots.json")
-
-
-@router.get("/lots/{job_id}/report.html")
-async def lot_report_file(service: Reads, job_id: str) -> Response:
-    """The report of a lot that has ended, a page that needs nothing else."""
-    path = await asyncio.to_thread(service.lots.file, job_id, "report.html")
-    return FileResponse(path, media_type="text/html", filename="report.html")
-
-
-@router.post("/lots/{job_id}/delete")
-async def delete_lot(request: Request, service: Reads, form: Sent, job_id: str) -> Response:
-    """Delete a lot."""
-    await asyncio.to_thread(service.lots.delete, job_id)
-    return _told(request, "Deleted.")
-
-
-def _attachment(text: str, media: str, name: str) -> Response:
-    return Response(text, media_type=media, headers={"Content-Disposition": f'attachment; filename="{name}"'})
 
 
 # The catalogue

@@ -7,37 +7,8 @@
     var form = document.getElementById("upload");
     if (form && document.getElementById("photo")) { setUpUpload(form); }
     document.querySelectorAll("form[data-quiet]").forEach(setUpQuiet);
-    document.querySelectorAll("section.lot").forEach(setUpPicking);
     var job = document.getElementById("job");
     if (job) { follow(job); }
-  }
-
-  // A pin that is clicked shows its row of the table beside the picture, so that the picture stays in sight.
-  function setUpPicking(lot) {
-    var panel = lot.querySelector(".picked");
-    var shown = panel.firstElementChild;
-    function pick(pin) {
-      lot.querySelectorAll(".whole .on").forEach(function (one) { one.classList.remove("on"); });
-      if (pin) { pin.classList.add("on"); }
-      panel.hidden = !pin;
-    }
-    panel.querySelector("button").addEventListener("click", function () { pick(null); });
-    lot.querySelectorAll(".whole a").forEach(function (pin) {
-      pin.addEventListener("click", function (event) {
-        event.preventDefault();
-        var row = document.getElementById(pin.getAttribute("href").slice(1));
-        shown.replaceChildren();
-        Array.prototype.forEach.call(row.cells, function (cell) {
-          var part = document.createElement("div");
-          cell.childNodes.forEach(function (node) {
-            if (node.nodeName !== "DETAILS") { part.append(node.cloneNode(true)); }
-          });
-          shown.append(part);
-        });
-        pick(pin);
-        history.replaceState(null, "", pin.getAttribute("href"));
-      });
-    });
   }
 
   function setUpUpload(form) {

@@ -1,0 +1,146 @@
+"""The pages of a lot: its pictures with outlines to tap, its pins in groups, and what can be taken along."""
+
+from __future__ import annotations
+
+import asyncio
+import csv
+import io
+import json
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import FileResponse, Response
+
+from recognizer.catalogue.table_cells import safe_row
+from recognizer.collecting.holdings import Collection
+from recognizer.collecting.lot_groups import Group, group_of
+from recognizer.collecting.lot_marks import Marker, seen
+from recognizer.errors import EntryNotFound
+from recognizer.reports import lot_report
+from recognizer.reports.answers import percent
+from recognizer.web import views
+from recognizer.web.lot_views import GROUPS, LotView, lot_view, pin_of
+from recognizer.web.pages import Reads, Sent, page, told
+from recognizer.web.service import Service
+
+router = APIRouter(include_in_schema=False)
+
+
+@router.get("/lots/{job_id}")
+async def lot(
+    request: Request,
+    service: Reads,
+    job_id: str,
+    show: Annotated[str, Query(max_length=20)] = "",
+    number: Annotated[int, Query(ge=1, le=100_000, alias="page")] = 1,
+) -> Response:
+    """A lot: how far it is, its pictures with outlines, and its pins in groups."""
+    state = await asyncio.to_thread(service.lots.state, job_id)
+    only = Group(show) if show in list(Group) else None
+    view = await asyncio.to_thread(_view, service, job_id, number, only)
+    return page(
+        request,
+        "lot.html",
+        state=state,
+        view=view,
+        groups=GROUPS,
+        outline_path=views.outline_path,
+        corner=corner,
+        group_of=group_of,
+        percent=percent,
+        entry_of=lambda match: service.engine.loaded.shelf.entries.get(match["entry_id"]),
+    )
+
+
+def _marker(service: Service) -> Marker | None:
+    marker = Marker(Collection(service.engine.catalogue))
+    return marker if marker.is_of_use else None
+
+
+def _view(service: Service, job_id: str, number: int, only: Group | None) -> LotView:
+    return lot_view(service.lots.answers(job_id), _marker(service), page=number, only=only)
+
+
+def corner(pin: dict[str, Any]) -> tuple[float, float]:
+    """Where the number of a pin is written: at the top left of its outline."""
+    left, top, right, bottom = pin["box"]
+    x, y = min(pin.get("outline") or [(left, top), (right, bottom)], key=lambda place: place[0] + place[1])
+    return x, y
+
+
+@router.get("/lots/{job_id}/pins/{key}/{number}")
+async def lot_pin(request: Request, service: Reads, job_id: str, key: str, number: int) -> Response:
+    """One pin of a lot with all entries that were offered for it."""
+    task, answer = await asyncio.to_thread(service.lots.answer, job_id, key)
+    pin = pin_of(answer, number)
+    if pin is None:
+        raise EntryNotFound(f"no pin {number} on this picture; it was deleted, joined or parted")
+    marker = await asyncio.to_thread(_marker, service)
+    if marker is not None:
+        marks = marker.marks(map(seen, answer["recognitions"]), task.listing.condition)
+        for one, mark in zip(answer["recognitions"], marks, strict=True):
+            one["mark"] = str(mark)
+    return page(
+        request,
+        "lot_pin.html",
+        job_id=job_id,
+        answer=answer,
+        task=task,
+        pin=pin,
+        group=group_of(pin),
+        groups=GROUPS,
+        outline_path=views.outline_path,
+        percent=percent,
+        entry_of=lambda match: service.engine.loaded.shelf.entries.get(match["entry_id"]),
+    )
+
+
+@router.get("/lots/{job_id}/state")
+async def lot_state(service: Reads, job_id: str) -> Response:
+    """What of a lot's state the page asks for again and again."""
+    state = await asyncio.to_thread(service.lots.state, job_id)
+    about = {name: getattr(state, name) for name in ("state", "pictures", "answered", "pins_answered", "pins")}
+    return Response(json.dumps(about), media_type="application/json")
+
+
+@router.get("/lots/{job_id}/pictures/{name}.jpg")
+async def lot_picture(service: Reads, job_id: str, name: str) -> Response:
+    """A small picture of a lot."""
+    path = await asyncio.to_thread(service.lots.file, job_id, name)
+    return FileResponse(path, media_type="image/jpeg", headers={"Cache-Control": "private, max-age=3600"})
+
+
+@router.get("/lots/{job_id}/pins.csv")
+async def lot_csv(service: Reads, job_id: str) -> Response:
+    """The pins of a lot as a table."""
+    rows = lot_report.rows(await asyncio.to_thread(service.lots.result, job_id))
+    table = io.StringIO(newline="")
+    writer = csv.DictWriter(table, lot_report.CSV_COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(map(safe_row, rows))
+    return _attachment("\ufeff" + table.getvalue(), "text/csv; charset=utf-8", "pins.csv")
+
+
+@router.get("/lots/{job_id}/lots.json")
+async def lot_json(service: Reads, job_id: str) -> Response:
+    """The answers of a lot as JSON."""
+    found = await asyncio.to_thread(service.lots.result, job_id)
+    return _attachment(json.dumps(found, ensure_ascii=False, indent=1), "application/json", "lots.json")
+
+
+@router.get("/lots/{job_id}/report.html")
+async def lot_report_file(service: Reads, job_id: str) -> Response:
+    """The report of a lot that has ended, a page that needs nothing else."""
+    path = await asyncio.to_thread(service.lots.file, job_id, "report.html")
+    return FileResponse(path, media_type="text/html", filename="report.html")
+
+
+@router.post("/lots/{job_id}/delete")
+async def delete_lot(request: Request, service: Reads, form: Sent, job_id: str) -> Response:
+    """Delete a lot."""
+    await asyncio.to_thread(service.lots.delete, job_id)
+    return told(request, "Deleted.")
+
+
+def _attachment(text: str, media: str, name: str) -> Response:
+    return Response(text, media_type=media, headers={"Content-Disposition": f'attachment; filename="{name}"'})
