@@ -122,6 +122,8 @@ def answer_lines(answer: Answer, systems: Sequence[str] = ()) -> str:
         box = found.box
         at = f", pin {pin} at {box.left},{box.top} to {box.right},{box.bottom}" if several else ""
         lines.append(f"{answer.photo.source}{at}: {VERDICTS[found.verdict]}{sureness(found)}")
+        if found.about > 1:
+            lines.append(f"    about {found.about} pins in a heap: lay them apart and take the picture again")
         lines += [match_line(match, systems) for match in found.matches]
         lines += [f"    to check: {check}" for check, _ in in_words(found.checks)]
     return "\n".join(lines) if lines else f"{answer.photo.source}: no pin found"

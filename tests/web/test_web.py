@@ -627,7 +627,7 @@ def test_one_picture_of_many_pins_becomes_a_lot_by_itself(served: Served, board:
     assert state["pictures"] == 1
     page = served.get(answer.headers["location"], headers=HTML)
     assert page.text.count("<polygon") >= 2
-    only = served.get(answer.headers["location"] + "?verdict=not_a_pin", headers=HTML)
+    only = served.get(answer.headers["location"] + "?show=not_a_pin", headers=HTML)
     assert only.text.count("<polygon") < page.text.count("<polygon")
 
 
