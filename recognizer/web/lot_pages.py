@@ -6,7 +6,7 @@ import asyncio
 import csv
 import io
 import json
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import FileResponse, Response
@@ -19,11 +19,13 @@ from recognizer.errors import EntryNotFound
 from recognizer.reports import lot_report
 from recognizer.reports.answers import percent
 from recognizer.web import views
-from recognizer.web.lot_views import GROUPS, LotView, lot_view, pin_of
+from recognizer.web.lot_views import GROUPS, LotView, Wanted, buy_list, lot_view, pin_of
 from recognizer.web.pages import Reads, Sent, page, told
 from recognizer.web.service import Service
 
 router = APIRouter(include_in_schema=False)
+
+BUY_COLUMNS: Final = ("entry_id", "number", "title", "pins", "wished", "check_variant")
 
 
 @router.get("/lots/{job_id}")
@@ -119,6 +121,31 @@ async def lot_csv(service: Reads, job_id: str) -> Response:
     writer.writeheader()
     writer.writerows(map(safe_row, rows))
     return _attachment("\ufeff" + table.getvalue(), "text/csv; charset=utf-8", "pins.csv")
+
+
+@router.get("/lots/{job_id}/missing")
+async def lot_missing(request: Request, service: Reads, job_id: str) -> Response:
+    """What of a lot the collection lacks, to be printed or taken to the stall."""
+    wanted = await asyncio.to_thread(_wanted, service, job_id)
+    return page(request, "lot_missing.html", job_id=job_id, wanted=wanted, shelf=service.engine.loaded.shelf)
+
+
+@router.get("/lots/{job_id}/missing.csv")
+async def lot_missing_csv(service: Reads, job_id: str) -> Response:
+    """The buy list as a table."""
+    table = io.StringIO(newline="")
+    writer = csv.DictWriter(table, BUY_COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    for one in await asyncio.to_thread(_wanted, service, job_id):
+        pins = "; ".join(f"{picture} {pin}" for picture, pin in one.places)
+        row = {"entry_id": one.entry_id, "number": one.number, "title": one.title, "pins": pins}
+        row |= {"wished": "1" if one.wished else "", "check_variant": "1" if one.unsure else ""}
+        writer.writerow(safe_row(row))
+    return _attachment("\ufeff" + table.getvalue(), "text/csv; charset=utf-8", "missing.csv")
+
+
+def _wanted(service: Service, job_id: str) -> list[Wanted]:
+    return buy_list(service.lots.answers(job_id), _marker(service))
 
 
 @router.get("/lots/{job_id}/lots.json")

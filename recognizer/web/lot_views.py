@@ -105,6 +105,39 @@ def lot_view(
     return view
 
 
+@dataclass(slots=True)
+class Wanted:
+    """An entry of a lot that the collection lacks: where it lies as (picture, pin), and whether it is wished for or the
+    variant must be looked at."""
+
+    entry_id: str
+    number: str
+    title: str
+    wished: bool
+    unsure: bool
+    places: list[tuple[str, int]] = field(default_factory=list)
+
+
+def buy_list(answers: Iterable[tuple[Task, dict[str, Any]]], marker: Marker | None) -> list[Wanted]:
+    """Return what of a lot the collection lacks, each entry once, what is wished for first."""
+    found: dict[str, Wanted] = {}
+    for task, answer in answers:
+        pins = answer.get("recognitions", [])
+        _mark(pins, marker, task)
+        for pin in pins:
+            if group_of(pin) is not Group.MISSING:
+                continue
+            best = pin["matches"][0]
+            entry_id = best["entry_id"]
+            if entry_id not in found:
+                wished = marker is not None and marker.wishes(entry_id)
+                number, title = best["number"] or entry_id, best["title"] or best["title_en"]
+                found[entry_id] = Wanted(entry_id, number, title, wished, pin["verdict"] != Verdict.MATCH)
+            found[entry_id].places.append((task.listing.title, pin["pin"]))
+            found[entry_id].unsure &= pin["verdict"] != Verdict.MATCH
+    return sorted(found.values(), key=lambda one: not one.wished)
+
+
 def _mark(pins: Sequence[dict[str, Any]], marker: Marker | None, task: Task) -> None:
     if marker is None:
         return

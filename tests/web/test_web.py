@@ -598,6 +598,8 @@ def test_a_lot_is_worked_through_and_can_be_taken_along_and_deleted(
     table = served.get(f"{state['page']}/pins.csv")
     assert table.headers["content-disposition"].startswith("attachment")
     assert table.text.count("pin.jpg") >= 1
+    for kind in ("missing", "missing.csv"):  # nothing is missing to somebody who owns nothing
+        assert served.get(f"{state['page']}/{kind}", headers=HTML).status_code == 200
     report = served.get(f"{state['page']}/report.html")
     assert "attachment" in report.headers["content-disposition"]
     assert str(served.data) not in report.text
