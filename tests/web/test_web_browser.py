@@ -168,8 +168,8 @@ def test_a_lot_is_answered_and_outlives_a_reload(visit: Visits, files: dict[str,
     shoot(page, "lot-picked")
     page.click(".picked button >> nth=0")
     assert page.locator(".picked >> nth=0").is_hidden()
-    page.click(".pick a >> nth=1")
-    page.wait_for_url(re.compile("verdict=match"))
+    page.click(".chips a >> nth=1")
+    page.wait_for_url(re.compile("show=match"))
     with page.expect_download() as saved:
         page.click("a[href$='pins.csv']")
     assert saved.value.suggested_filename == "pins.csv"
