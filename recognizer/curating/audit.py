@@ -62,9 +62,6 @@ Drawn photos in a wrong entry were 5 and more ahead. With 85 queries of `pins/` 
 is told; with 20 of them in wrong entries 14 of these are, and one photo that is in its place, a chrome variant.
 """
 
-BELIEVED: Final = 0.5
-"""Chance of its drawing from which another entry's photo is believed to be ahead."""
-
 TINY: Final = 100
 """Pixels of a pin's long side below which its photo is too small: under the 112 at which recall was measured."""
 
@@ -349,9 +346,8 @@ class _Auditor:
         hits = [hit for hit in hits if hit.image_id in self.faces.rows and hit.image_id not in aside]
         checked = verify(picture, points, hits, [self.index.reference(hit.image_id) for hit in hits])
         best: dict[str, tuple[float, int]] = {}
-        scores = verdict.scores(checked, self.ranking)
-        owners = [self.faces.images[self.faces.rows[hit.image_id]].entry_id for hit in checked]
-        for hit, owner, score in zip(checked, owners, scores.tolist(), strict=True):
+        for hit, score in zip(checked, verdict.scores(checked, self.ranking).tolist(), strict=True):
+            owner = self.faces.images[self.faces.rows[hit.image_id]].entry_id
             best[owner] = max(best.get(owner, (score, hit.image_id)), (score, hit.image_id))
         mine, nearest_own = best[image.entry_id]
         kin = self.related[image.entry_id] | {image.entry_id}
@@ -359,10 +355,7 @@ class _Auditor:
         if not others or max(others)[0] <= mine:
             return None, nearest_own
         score, image_id, owner = max(others)
-        # Of two photos that are both unlike, one is ahead of the other and still no answer; and where its kin is ahead
-        # of all, the photo shows the drawing of its entry.
-        drawing = verdict.chances(checked, scores, owners, {}, self.ranking).drawing
-        if score - mine < LEAD or score < float(scores.max()) or drawing < BELIEVED:
+        if score - mine < LEAD:
             return None, None
         what = f"photo {image.image_id} of {image.entry_id} is nearer to photo {image_id} of {owner}"
         mend = f"znachki photo {image.image_id} --to {shlex.quote(owner)}"
