@@ -229,5 +229,5 @@ def test_ten_planted_faults_of_each_kind_are_found_with_few_false_alarms(tmp_pat
     build(tmp_path / "data")
     for kind, (missed, false) in missed_and_false(planted, audit(tmp_path / "data")).items():
         assert missed == 0, kind
-        # With the base before two photos were told as nearer to another entry that are in their place, now six of 240.
+        # With the base before two photos were told as nearer to another entry that are in their place, now six.
         assert false <= (6 if kind is Kind.NEARER_TO_ANOTHER else 0), kind
