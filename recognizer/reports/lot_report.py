@@ -41,8 +41,10 @@ CROP: Final = 150
 """Long side in pixels of the small pictures of pins and entries."""
 
 VIEW: Final = 2000
-"""Long side in pixels of a lot's picture as it is shown; one that is larger is kept whole beside it, to be zoomed into
-and cut anew."""
+"""Long side in pixels of a lot's picture as the page shows it, to be zoomed into."""
+
+OUTLINED: Final = "outlined"
+"""What the name of a lot's picture ends in that has outlines and numbers drawn on it, for the report."""
 
 COLOURS: Final = {
     Verdict.MATCH: (80, 210, 120),
@@ -92,8 +94,7 @@ def keep(job: Job, task: Task, answer: Answer, catalogue: Catalogue, systems: Se
     """Keep the answer to a picture with its small pictures; the answer is written last, and then the task is done."""
     image = answer.photo.image
     _save(job, task.key, thumbnail(image, VIEW), quality=90)
-    if max(image.shape[:2]) > VIEW:
-        _save(job, whole_picture(task), image, quality=90)
+    _save(job, f"{task.key}-{OUTLINED}", draw_found(answer.photo, answer.recognitions))
     keep_pins(job, task, answer, range(1, len(answer.recognitions) + 1), catalogue)
     height, width = image.shape[:2]
     job.keep(task, number_pins(answer_json(answer, systems) | {"width": width, "height": height}))
@@ -109,11 +110,6 @@ def keep_pins(job: Job, task: Task, answer: Answer, numbers: Sequence[int], cata
             image = catalogue_picture(catalogue, found.matches[0].image_id)
             if image is not None:
                 _save(job, _entry_picture(found.matches[0].image_id), thumbnail(image, CROP))
-
-
-def whole_picture(task: Task) -> str:
-    """The name of a lot's picture at its full size, which is there where that is more than VIEW."""
-    return f"{task.key}-whole"
 
 
 def draw_found(photo: Photo, found: Sequence[Recognition]) -> UInt8Image:
@@ -288,6 +284,8 @@ def write(job: Job, marker: Marker | None = None) -> dict[str, Any]:
         amount=_amount,
         safe=_safe,
         shown=lambda image_id: job.picture(_entry_picture(image_id)).exists(),
+        # In a job that an earlier program began the picture itself has them.
+        outlined=lambda key: f"{key}-{OUTLINED}" if job.picture(f"{key}-{OUTLINED}").exists() else key,
     )
     write_whole(job.folder / "report.html", page.encode())
     return found

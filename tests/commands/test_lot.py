@@ -67,6 +67,16 @@ def test_a_drawn_lot_is_parted_into_its_pins(pictures: Path) -> None:
     assert np.max(shown, axis=1).min() > 0.7
 
 
+def test_the_report_shows_the_picture_with_outlines(done: tuple[Result, Path]) -> None:
+    _, out = done
+    shown = re.findall(r'class="whole" src="(pictures/[^"]+)"', (out / "report.html").read_text(encoding="utf-8"))
+    assert shown
+    for name in shown:
+        assert name.endswith("-outlined.jpg")
+        plain = open_photo(out / name.replace("-outlined", "")).image
+        assert np.abs(open_photo(out / name).image.astype(int) - plain).max() > 100
+
+
 def test_a_photo_of_one_pin_is_one_crop(pictures: Path) -> None:
     assert len(split(open_photo(pictures / "one.jpg"))) == 1
 
