@@ -5,7 +5,7 @@
     engine     the loaded recognizer, its queue, and the change to a new index
     shelf      the catalogue to browse, held in memory
     editing    changes of the catalogue, indexed at once
-    lot_jobs   lots, worked through in folders that outlive a kill
+    lots       pictures of many pins, worked through in folders that outlive a kill
     uploads, corrections       what comes from outside
     access     tokens, sessions, and what every request passes: limits and headers
     problems, counters         errors, figures for Prometheus

@@ -17,10 +17,11 @@ from starlette.exceptions import HTTPException
 
 from recognizer import program_version
 from recognizer.errors import ZnachkiError
-from recognizer.web import api, lot_pages, pages
+from recognizer.web import api, pages
 from recognizer.web.access.guard import API, Guard
 from recognizer.web.gallery import Gallery
 from recognizer.web.language import said
+from recognizer.web.lots import pages as lot_pages
 from recognizer.web.problems import problem_of, problem_response
 from recognizer.web.schemas import ProblemBody
 from recognizer.web.service import Service

@@ -16,7 +16,7 @@ from recognizer.web.access.tokens import Token, Tokens
 from recognizer.web.counters import Counters
 from recognizer.web.editing import Editor
 from recognizer.web.engine import Engine
-from recognizer.web.lot_jobs import LotJobs
+from recognizer.web.lots.jobs import LotJobs
 from recognizer.web.problems import Problem
 from recognizer.web.schemas import picture_path
 from recognizer.web.settings import Settings

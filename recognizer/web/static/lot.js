@@ -1,8 +1,6 @@
-// A lot's page: the picture is zoomed and tapped, pins are split, joined, deleted and drawn. Without it everything is
-// there to be read, and a plain form changes the outlines.
+// A lot's page: the picture is zoomed and tapped. Without it everything is there to be read.
 (function () {
   "use strict";
-  var NS = "http://www.w3.org/2000/svg";
   var NEAREST = 24;  // times
   var TAP = 8;  // pixels that a finger may move and still tap
 
@@ -11,7 +9,6 @@
   function setUp(lot) {
     var svg = lot.querySelector(".whole");
     var layer = svg.querySelector(".pins");
-    var drawn = svg.querySelector(".drawn");
     var panel = lot.querySelector(".picked");
     var whole = svg.viewBox.baseVal;
     var size = { w: whole.width, h: whole.height };
@@ -19,7 +16,6 @@
     var fingers = new Map();
     var start = null;  // how a gesture began
     var picked = null;
-    var mode = null;  // what is being changed: {name, ...}
 
     lot.querySelector(".tools").hidden = false;
     pins().forEach(function (pin, at) { pin.setAttribute("tabindex", at ? "-1" : "0"); });
@@ -46,19 +42,11 @@
       svg.classList.toggle("near", view.w < size.w * 0.999);
       var one = unit();
       layer.setAttribute("font-size", Math.min(15, Math.max(8.5, Number(svg.dataset.label) / one)) * one);
-      drawn.querySelectorAll("circle").forEach(function (dot) { dot.setAttribute("r", 13 * one); });
-      sharpen();
     }
     function zoom(factor, at) {
       at = at || { x: view.x + view.w / 2, y: view.y + view.h / 2 };
       var w = Math.min(size.w, Math.max(size.w / NEAREST, view.w / factor));
       look(at.x - (at.x - view.x) * w / view.w, at.y - (at.y - view.y) * w / view.w, w);
-    }
-    function sharpen() {  // a large picture is loaded whole once somebody looks closely
-      var image = svg.querySelector("image");
-      if (svg.dataset.whole && view.w < size.w / 2 && image.getAttribute("href") !== svg.dataset.whole) {
-        image.setAttribute("href", svg.dataset.whole);
-      }
     }
     function show(pin) {  // see that a pin is in sight
       var box = pin.getBBox();
@@ -76,15 +64,11 @@
 
     svg.addEventListener("pointerdown", function (event) {
       fingers.set(event.pointerId, { x: event.clientX, y: event.clientY });
-      var at = place(event);
-      start = { at: at, x: event.clientX, y: event.clientY, moved: false, view: { x: view.x, y: view.y }, part: null };
+      start = { x: event.clientX, y: event.clientY, moved: false, view: { x: view.x, y: view.y } };
       if (fingers.size === 2) {
         start.apart = apart();
         start.w = view.w;
         start.moved = true;
-      } else if (mode) {
-        start.part = mode.grab ? mode.grab(event.target, at) : null;
-        if (start.part) { event.preventDefault(); svg.setPointerCapture(event.pointerId); }
       }
     });
     svg.addEventListener("pointermove", function (event) {
@@ -98,7 +82,6 @@
       }
       if (!start.moved && Math.hypot(event.clientX - start.x, event.clientY - start.y) < TAP) { return; }
       start.moved = true;
-      if (start.part) { start.part(place(event)); return; }
       if (view.w < size.w * 0.999) {
         if (event.pointerType === "mouse") { svg.setPointerCapture(event.pointerId); }
         var one = unit();
@@ -118,18 +101,13 @@
     }
     function tap(event) {
       var under = document.elementFromPoint(event.clientX, event.clientY);
-      var pin = under && under.closest ? under.closest("a[data-pin]") : null;
-      if (mode) {
-        if (mode.tap && pin) { mode.tap(pin); }
-      } else {
-        pick(pin);
-      }
+      pick(under && under.closest ? under.closest("a[data-pin]") : null);
     }
     svg.addEventListener("click", function (event) {
       var pin = event.target.closest("a[data-pin]");
       if (!pin) { return; }
       event.preventDefault();
-      if (event.detail === 0) { if (mode) { if (mode.tap) { mode.tap(pin); } } else { pick(pin); } }  // by the keyboard
+      if (event.detail === 0) { pick(pin); }  // by the keyboard
     });
     svg.addEventListener("dragstart", function (event) { event.preventDefault(); });
 
@@ -141,8 +119,7 @@
       if (event.key === "+" || event.key === "=") { zoom(1.5, pin ? middleOf(pin) : null); }
       else if (event.key === "-") { zoom(1 / 1.5, pin ? middleOf(pin) : null); }
       else if (event.key === "0") { look(0, 0, size.w); }
-      else if (event.key === "Escape") { if (mode) { leave(); } else { pick(null); } }
-      else if (step && mode && mode.key) { mode.key(event.target, step, event.shiftKey); }
+      else if (event.key === "Escape") { pick(null); }
       else if (step && pin) { go(pin, step); }
       else { return; }
       event.preventDefault();
@@ -207,7 +184,7 @@
       var chip = event.target.closest("[data-at]");
       if (!chip) { return; }
       var pin = pinOf(chip.dataset.at);
-      if (!pin || mode) { return; }
+      if (!pin) { return; }
       event.preventDefault();
       pick(pin);
       show(pin);

@@ -1,4 +1,4 @@
-"""Lot views: the pictures of a lot with their pins in groups, as the page shows them.
+"""Boards: the pictures of a lot with their pins in groups, as the page shows them.
 
 Answers are read one at a time, and only those of the page that is asked for stay in memory: a lot of a hundred boards
 takes no more than one of a few.
@@ -47,7 +47,6 @@ class Board:
     label: float
     pins: Sequence[Mapping[str, Any]]
     groups: Sequence[tuple[Group, Sequence[Card]]]
-    edits: int = 0
 
 
 @dataclass(slots=True)
@@ -82,11 +81,10 @@ def lot_view(
     *,
     page: int = 1,
     only: Group | None = None,
-    edits: Mapping[str, int] | None = None,
 ) -> LotView:
     """Read the answers of a lot once and keep what one page shows; `marker` knows what is missing.
 
-    `only` shows the pins of one group; `edits` tells by key how many changes of a picture can be taken back.
+    `only` shows the pins of one group.
     """
     view = LotView(page, only, marker is not None)
     held = 0
@@ -101,7 +99,7 @@ def lot_view(
             view.pages, held = view.pages + 1, 0
         held += len(pins)
         if view.pages == page:
-            view.boards.append(_board(task, answer, marker, only, (edits or {}).get(task.key, 0)))
+            view.boards.append(_board(task, answer, marker, only))
     return view
 
 
@@ -160,13 +158,13 @@ def _count(view: LotView, pins: Sequence[Mapping[str, Any]], marker: Marker | No
     view.copies += sum(count - 1 for count in known.values())
 
 
-def _board(task: Task, answer: Mapping[str, Any], marker: Marker | None, only: Group | None, edits: int) -> Board:
+def _board(task: Task, answer: Mapping[str, Any], marker: Marker | None, only: Group | None) -> Board:
     pins = [pin for pin in answer["recognitions"] if only is None or group_of(pin) is only]
     wished = {entry_id for pin in pins for entry_id in _wished(pin, marker)}
     width, height = answer["width"], answer["height"]
     label = label_size(answer["recognitions"], width)
     groups = grouped(pins, wished)
-    return Board(task.key, task.listing.title, answer["sha256"], width, height, label, pins, groups, edits)
+    return Board(task.key, task.listing.title, answer["sha256"], width, height, label, pins, groups)
 
 
 def _wished(pin: Mapping[str, Any], marker: Marker | None) -> list[str]:

@@ -19,7 +19,7 @@ from recognizer.errors import EntryNotFound
 from recognizer.reports import lot_report
 from recognizer.reports.answers import percent
 from recognizer.web import views
-from recognizer.web.lot_views import GROUPS, LotView, Wanted, buy_list, lot_view, pin_of
+from recognizer.web.lots.boards import GROUPS, LotView, Wanted, buy_list, lot_view, pin_of
 from recognizer.web.pages import Reads, Sent, page, told
 from recognizer.web.service import Service
 
