@@ -91,7 +91,7 @@ def split(photo: Photo, outliner: outlines.Outliner | None = None, *, pin: float
 
 def parted(sheet: Sheet, outliner: outlines.Outliner | None = None, *, pin: float | None = None) -> list[Crop]:
     """Return the crops of a photo as `split` does, and leave its sheet as large as its pins asked for."""
-    outliner, image = outliner or _outliner(), sheet.photo.image
+    outliner, image = outliner or shipped(), sheet.photo.image
     if pin is not None:
         return _cut(sheet, outliner.find(image, pin=pin, larger=sheet.larger, full=sheet.photo.full))
     first = outliner.first_look(image)
@@ -104,9 +104,15 @@ def parted(sheet: Sheet, outliner: outlines.Outliner | None = None, *, pin: floa
 
 def _cut(sheet: Sheet, found: Sequence[outlines.Outline]) -> list[Crop]:
     """The crops of what was found on a lot, from a picture on which a middling pin is `_DETAIL` long, if it has one."""
-    if found:
-        sheet.larger(_DETAIL / float(np.median([max(one.box.width, one.box.height) for one in found])))
+    fit(sheet, [max(one.box.width, one.box.height) for one in found])
     return [sheet.cut(one.contour, one.score, about) for one, about in zip(found, heaped(found), strict=True)]
+
+
+def fit(sheet: Sheet, sides: Sequence[float]) -> None:
+    """Read a sheet so large that a middling one of pins with these long sides, in pixels of the photo, is `_DETAIL`
+    long."""
+    if sides:
+        sheet.larger(_DETAIL / float(np.median(sides)))
 
 
 def heaped(found: Sequence[outlines.Outline]) -> list[int]:
@@ -125,7 +131,7 @@ def heaped(found: Sequence[outlines.Outline]) -> list[int]:
 
 def single(photo: Photo) -> Crop:
     """Return the crop of a photo that is known to show one pin, or one set that is one entry: a catalogue photo."""
-    return _single(photo.image, _outliner().first_look(photo.image))
+    return _single(photo.image, shipped().first_look(photo.image))
 
 
 def holds_pin(crop: Crop) -> bool:
@@ -275,7 +281,8 @@ def lifted(crop: Crop) -> UInt8Image:
 
 
 @lru_cache(maxsize=1)
-def _outliner() -> outlines.Outliner:
+def shipped() -> outlines.Outliner:
+    """The networks of outlines that ship, loaded once."""
     return outlines.Outliner.load()
 
 
