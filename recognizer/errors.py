@@ -5,6 +5,7 @@
     │   └── PhotoTooBig       one with more bytes or pixels than are read
     ├── CatalogueError        a catalogue, or a row for it, that does not hold
     │   └── EntryNotFound     an entry_id or number that no entry has
+    ├── LotChanged            a change of a lot's pins that somebody else's came before
     ├── ModelError            a model folder or name that cannot be loaded
     └── IndexError_           an index that is missing or damaged
         ├── IndexMismatch     an index that another model, or another catalogue, made
@@ -34,6 +35,10 @@ class CatalogueError(ZnachkiError):
 
 class EntryNotFound(CatalogueError):
     """An entry_id or number that no entry has."""
+
+
+class LotChanged(ZnachkiError):
+    """A change of pins of a lot that are not as they were: somebody changed them meanwhile; look, and say it anew."""
 
 
 class ModelError(ZnachkiError):
