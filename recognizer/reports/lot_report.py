@@ -8,6 +8,7 @@ takes little memory and its report can be made again at any time.
 
 from __future__ import annotations
 
+import base64
 import csv
 import io
 import json
@@ -23,15 +24,17 @@ import numpy as np
 from recognizer.catalogue.store import Catalogue
 from recognizer.catalogue.table_cells import safe_row
 from recognizer.collecting.jobs import Job, Task
+from recognizer.collecting.lot_edits import told
 from recognizer.collecting.lot_groups import number_pins
 from recognizer.collecting.lot_marks import Marker, ranked, seen, to_own
+from recognizer.collecting.lot_totals import Tally, totals_json
 from recognizer.decision.checks import in_words
 from recognizer.files import write_whole
 from recognizer.reports.answers import SURE, Answer, answer_json, percent
 from recognizer.reports.photo_report import catalogue_picture, template, verdict_words
 from recognizer.reports.pictures import draw_outlines, thumbnail
 from recognizer.types import Float32, Photo, Recognition, UInt8Image, Verdict
-from recognizer.vision.photos import encode_jpeg
+from recognizer.vision.photos import encode_jpeg, open_photo
 
 CSV_COLUMNS: Final = (
     *("lot", "title", "price", "currency", "picture", "pin", "left", "top", "right", "bottom"),
@@ -94,7 +97,7 @@ def keep(job: Job, task: Task, answer: Answer, catalogue: Catalogue, systems: Se
     """Keep the answer to a picture with its small pictures; the answer is written last, and then the task is done."""
     image = answer.photo.image
     _save(job, task.key, thumbnail(image, VIEW), quality=90)
-    _save(job, f"{task.key}-{OUTLINED}", draw_found(answer.photo, answer.recognitions))
+    _save(job, _outlined(task.key), draw_found(answer.photo, answer.recognitions))
     keep_pins(job, task, answer, range(1, len(answer.recognitions) + 1), catalogue)
     height, width = image.shape[:2]
     job.keep(task, number_pins(answer_json(answer, systems) | {"width": width, "height": height}))
@@ -110,6 +113,18 @@ def keep_pins(job: Job, task: Task, answer: Answer, numbers: Sequence[int], cata
             image = catalogue_picture(catalogue, found.matches[0].image_id)
             if image is not None:
                 _save(job, _entry_picture(found.matches[0].image_id), thumbnail(image, CROP))
+
+
+def redraw(job: Job, task: Task) -> None:
+    """Draw the outlines and numbers of a picture anew, once a person has changed its pins."""
+    answer = number_pins(job.answer(task) or {})
+    pins = answer["recognitions"]
+    view = open_photo(job.picture(task.key)).image
+    scale = np.float32(view.shape[1] / answer["width"])
+    outlines = [np.array(_corners(pin), np.float32) * scale for pin in pins]
+    colours = [COLOURS[Verdict(pin["verdict"])] for pin in pins]
+    numbers = [pin["pin"] for pin in pins]
+    _save(job, _outlined(task.key), draw_outlines(view, outlines, colours, numbers=numbers))
 
 
 def draw_found(photo: Photo, found: Sequence[Recognition]) -> UInt8Image:
@@ -166,12 +181,13 @@ def as_json(job: Job) -> dict[str, Any]:
                 "pictures": [],
             },
         )
-        lot["pictures"].append({"picture": str(task.picture), "key": task.key} | number_pins(answer))
+        lot["pictures"].append({"picture": str(task.picture), "key": task.key} | told(number_pins(answer)))
     for lot in lots.values():
         found = summary(lot["pictures"])
         lot["summary"] = {
             "pins": found.pins,
             "known": found.known,
+            "named": found.known + found.unsure,
             "unsure": found.unsure,
             "new_variants": found.new_variants,
             "unknown": found.unknown,
@@ -185,23 +201,28 @@ def as_json(job: Job) -> dict[str, Any]:
 def mark(found: dict[str, Any], marker: Marker | None = None) -> None:
     """Add to what `as_json` says which pins are to be owned once their lot is bought and, by `marker`, what they are.
 
-    A pin gets `own` and `mark`, a lot its `value`; the lots are then ordered by missing pins for their price.
+    A pin gets `own` and `mark`, a lot its `value`, all of them their `totals`; the lots are then ordered by missing
+    pins for their price.
     """
     values = []
+    tally = Tally(marker)
     for lot in found["lots"]:
         answers = [picture.get("recognitions", ()) for picture in lot["pictures"]]
         pictures = [[seen(pin) for pin in answer] for answer in answers]
+        price = None if lot["price"] is None else Decimal(str(lot["price"]))
+        for answer in answers:
+            tally.add(lot["lot"], answer, price, lot["currency"])
         marks = [[""] * len(pins) if marker is None else marker.marks(pins, lot["condition"]) for pins in pictures]
         for answer, of_picture, owns in zip(answers, marks, to_own(pictures), strict=True):
             for pin, one, own in zip(answer, of_picture, owns, strict=True):
                 pin.update(mark=str(one), own=own)
         if marker is not None:
-            price = None if lot["price"] is None else Decimal(str(lot["price"]))
             value = marker.value(pictures, price, lot["currency"], lot["condition"])
             values.append(value)
             each = None if value.price_each is None else round(float(value.price_each), 2)
             lot["value"] = {"owned": list(value.owned), "missing": list(value.missing), "wished": list(value.wished)}
             lot["value"] |= {"better": list(value.better), "unsure": value.unsure, "price_each": each}
+    found["totals"] = totals_json(tally.totals)
     if marker is not None:
         found["lots"] = [found["lots"][place] for place in ranked(values)]
 
@@ -222,7 +243,7 @@ def coco(found: Mapping[str, Any]) -> dict[str, Any]:
         )
         for pin in picture["recognitions"]:
             left, top, right, bottom = pin["box"]
-            outline = pin["outline"] or [[left, top], [right, top], [right, bottom], [left, bottom]]
+            outline = _corners(pin)
             best = pin["matches"][0] if pin["matches"] else None
             annotations.append(
                 {
@@ -275,20 +296,48 @@ def write(job: Job, marker: Marker | None = None) -> dict[str, Any]:
     writer.writeheader()
     writer.writerows(map(safe_row, rows(found)))
     write_whole(job.folder / "pins.csv", ("\ufeff" + table.getvalue()).encode())
-    page = template("lots.html").render(
+    write_whole(job.folder / "report.html", page_of(job, found).encode())
+    return found
+
+
+def page_of(job: Job, found: Mapping[str, Any], *, whole: bool = False) -> str:
+    """Return the report of a job as a page, by what `as_json` and `mark` say.
+
+    Its pictures lie beside it in the job's folder; with `whole` they are in the page itself, which then needs nothing
+    else.
+    """
+
+    def source(name: str) -> str:
+        path = job.picture(name)
+        if not whole:
+            return f"pictures/{name}.jpg"
+        return f"data:image/jpeg;base64,{base64.b64encode(path.read_bytes()).decode()}" if path.exists() else ""
+
+    return template("lots.html").render(
         check_words=in_words,
         found=found,
+        whole=whole,
         words=verdict_words(),
         marks=MARKS,
         percent=percent,
-        amount=_amount,
+        amount=amount,
         safe=_safe,
+        source=source,
+        entry_picture=_entry_picture,
         shown=lambda image_id: job.picture(_entry_picture(image_id)).exists(),
         # In a job that an earlier program began the picture itself has them.
-        outlined=lambda key: f"{key}-{OUTLINED}" if job.picture(f"{key}-{OUTLINED}").exists() else key,
+        outlined=lambda key: _outlined(key) if job.picture(_outlined(key)).exists() else key,
     )
-    write_whole(job.folder / "report.html", page.encode())
-    return found
+
+
+def _outlined(key: str) -> str:
+    return f"{key}-{OUTLINED}"
+
+
+def _corners(pin: Mapping[str, Any]) -> list[list[int]]:
+    """The outline of a pin as an answer has it, the corners of its box where that is all that is known."""
+    left, top, right, bottom = pin["box"]
+    return pin.get("outline") or [[left, top], [right, top], [right, bottom], [left, bottom]]
 
 
 def _outline(found: Recognition) -> Float32:
@@ -317,7 +366,8 @@ def _text(value: Any) -> bytes:
     return (json.dumps(value, ensure_ascii=False, indent=1) + "\n").encode()
 
 
-def _amount(price: float | None, currency: str) -> str:
+def amount(price: float | None, currency: str) -> str:
+    """Say a price: "7.10 EUR", "" for none."""
     return "" if price is None else f"{Decimal(str(price)):,.2f} {currency}".strip()
 
 
