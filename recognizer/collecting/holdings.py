@@ -168,13 +168,20 @@ class Collection:
         that was not undone.
         """
         content = hashlib.sha256(path.read_bytes()).hexdigest()[:12] if path.is_file() else ""
-        what = f"lot {path.name} {content}"
+        return self.take_rows(_read_table(path), path.name, content, jar)
+
+    def take_rows(
+        self, rows: Iterable[tuple[int, Mapping[str, str]]], name: str, content: str, jar: str | None = None
+    ) -> int:
+        """Count the pins of a lot that was bought, given as rows with their lines; `name` and `content` tell it from
+        others. As `take_lot` does."""
+        what = f"lot {name} {content}"
         errors: list[str] = []
         taken = 0
         with self.catalogue.transaction(what):
             if before := self._counted_before(what):
-                raise CatalogueError(f"{path.name}: counted before; `znachki undo {before}` takes that back")
-            for line, row in _read_table(path):
+                raise CatalogueError(f"{name}: counted before; `znachki undo {before}` takes that back")
+            for line, row in rows:
                 if not (own := row.get("own", "")) or own == "0":
                     continue
                 try:
@@ -187,9 +194,7 @@ class Collection:
                 except CatalogueError as error:
                     errors.append(f"  line {line}: {error}")
             if errors:
-                raise CatalogueError(
-                    "\n".join([f"{path.name}: {len(errors)} rows wrong, nothing changed", *errors[:20]])
-                )
+                raise CatalogueError("\n".join([f"{name}: {len(errors)} rows wrong, nothing changed", *errors[:20]]))
         return taken
 
     def _counted_before(self, what: str) -> int | None:

@@ -21,6 +21,8 @@ from recognizer.web import api, pages
 from recognizer.web.access.guard import API, Guard
 from recognizer.web.gallery import Gallery
 from recognizer.web.language import said
+from recognizer.web.lots import api as lot_api
+from recognizer.web.lots import forms as lot_forms
 from recognizer.web.lots import pages as lot_pages
 from recognizer.web.problems import problem_of, problem_response
 from recognizer.web.schemas import ProblemBody
@@ -55,8 +57,10 @@ def create_app(settings: Settings) -> FastAPI:
     )
     app.state.service = service
     app.include_router(api.router)
+    app.include_router(lot_api.router)
     app.include_router(pages.pictures)
     app.include_router(lot_pages.router)
+    app.include_router(lot_forms.router)
     app.include_router(pages.router)
     app.mount("/static", StaticFiles(directory=pages.STATIC), name="static")
     app.add_exception_handler(HTTPException, _http_error)

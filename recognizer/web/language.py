@@ -153,6 +153,44 @@ RUSSIAN: Final[Mapping[str, str]] = {
     "pins in a heap that cannot be parted: lay them apart and take the picture again": (
         "значков в куче, которую не разделить: разложите их и снимите снова"
     ),
+    # lots: changes by hand, price, and what is owned of them
+    "named": "с номером",
+    "missing": "не хватает",
+    "for each missing pin": "за каждый недостающий",
+    "Price of this lot": "Цена лота",
+    "Currency": "Валюта",
+    "Note it": "Записать",
+    "Jar": "Банка",
+    "I bought the missing ones": "Недостающие куплены",
+    "I own all that match": "Все узнанные мои",
+    "pins added to my collection": "значков добавлено в коллекцию",
+    "Every pin that this lot surely shows was counted before.": (
+        "Все значки, которые этот лот показывает наверняка, уже посчитаны."
+    ),
+    "Draw a pin": "Обвести значок",
+    "Undo": "Отменить",
+    "split": "разделение",
+    "join": "объединение",
+    "delete": "удаление",
+    "draw": "обводка",
+    "Drag a line across the pin.": "Проведите линию через значок.",
+    "Arrow keys move the line, with Shift they turn it.": "Стрелки сдвигают линию, с Shift поворачивают.",
+    "Arrow keys move the box, with Shift they size it.": "Стрелки сдвигают рамку, с Shift меняют её размер.",
+    "Tap the pins that belong together.": "Нажмите на значки, которые составляют один.",
+    "Drag a box around the pin, or tap its corners one after the other.": (
+        "Обведите значок рамкой или отметьте его углы один за другим."
+    ),
+    "Do it": "Готово",
+    "Cancel": "Не надо",
+    "Box: left, top, right, bottom in pixels of the picture": "Рамка: слева, сверху, справа, снизу в пикселях снимка",
+    "Split into": "Разделить на",
+    "Split": "Разделить",
+    "Along a line": "По линии",
+    "Join": "Объединить",
+    "Join with pin": "Объединить со значком",
+    "Delete this pin": "Удалить этот значок",
+    "Is the outline wrong?": "Контур неверен?",
+    "outlined by hand": "обведён вручную",
     # catalogue
     "Search": "Искать",
     "Words, numbers, inscriptions": "Слова, номера, надписи",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -154,6 +154,37 @@ class LotResultBody(_Open):
     state: Literal["waiting", "working", "done"]
     lots: list[dict[str, Any]]
     errors: list[dict[str, Any]]
+    totals: dict[str, Any] = Field(description="pins, named, missing, and offers: what is asked for those missing")
+
+
+_Place = tuple[
+    Annotated[float, Field(ge=-1e6, le=1e6)],
+    Annotated[float, Field(ge=-1e6, le=1e6)],
+]
+
+
+class LotEditFields(BaseModel):
+    """What is to be done to pins of a picture. Places are x, y in pixels of the picture, as the result has them."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    what: Literal["split", "join", "delete", "draw"]
+    pins: list[Annotated[int, Field(ge=1, le=1_000_000)]] = Field(
+        [], max_length=1000, description="their numbers: one to split, two and more to join, none to draw"
+    )
+    parts: int = Field(0, ge=0, le=30, description="how many pins a split makes, where no line is given")
+    line: tuple[_Place, _Place] | None = Field(None, description="two places: a split along the line through them")
+    points: list[_Place] = Field([], max_length=1000, description="corners of what is drawn, two of a box")
+    box: bool = Field(False, description="the corners are those of a box around the pin, whose outline is to be found")
+
+
+class LotEditBody(_Open):
+    """A change of pins, made or taken back."""
+
+    edit: int = Field(description="number of the change, to take it back by")
+    what: Literal["split", "join", "delete", "draw"]
+    gone: list[int] = Field(description="numbers of pins that went")
+    made: list[int] = Field(description="numbers of pins that came")
 
 
 class ImageBody(_Open):

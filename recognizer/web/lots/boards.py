@@ -13,6 +13,7 @@ from statistics import median
 from typing import Any, Final
 
 from recognizer.collecting.jobs import Task
+from recognizer.collecting.lot_edits import Edited, last_undoable
 from recognizer.collecting.lot_groups import Card, Group, group_of, grouped
 from recognizer.collecting.lot_marks import Marker, seen
 from recognizer.types import Verdict
@@ -36,7 +37,7 @@ class Board:
     """One picture of a lot: its pins for the outlines, and its cards by group.
 
     `key` and `name` are those of the picture, `width` and `height` the pixels that places are in; `label` is how large
-    a number is written on it, in the same pixels.
+    a number is written on it, in the same pixels; `undo` the newest change of its pins by a person.
     """
 
     key: str
@@ -47,6 +48,7 @@ class Board:
     label: float
     pins: Sequence[Mapping[str, Any]]
     groups: Sequence[tuple[Group, Sequence[Card]]]
+    undo: Edited | None = None
 
 
 @dataclass(slots=True)
@@ -90,7 +92,7 @@ def lot_view(
     held = 0
     for task, answer in answers:
         if "error" in answer:
-            view.failed.append((task.listing.title, answer["error"]))
+            view.failed.append((answer["photo"], answer["error"]))
             continue
         pins = answer["recognitions"]
         _mark(pins, marker, task)
@@ -131,7 +133,7 @@ def buy_list(answers: Iterable[tuple[Task, dict[str, Any]]], marker: Marker | No
                 wished = marker is not None and marker.wishes(entry_id)
                 number, title = best["number"] or entry_id, best["title"] or best["title_en"]
                 found[entry_id] = Wanted(entry_id, number, title, wished, pin["verdict"] != Verdict.MATCH)
-            found[entry_id].places.append((task.listing.title, pin["pin"]))
+            found[entry_id].places.append((answer["photo"], pin["pin"]))
             found[entry_id].unsure &= pin["verdict"] != Verdict.MATCH
     return sorted(found.values(), key=lambda one: not one.wished)
 
@@ -164,7 +166,8 @@ def _board(task: Task, answer: Mapping[str, Any], marker: Marker | None, only: G
     width, height = answer["width"], answer["height"]
     label = label_size(answer["recognitions"], width)
     groups = grouped(pins, wished)
-    return Board(task.key, task.listing.title, answer["sha256"], width, height, label, pins, groups)
+    undo = last_undoable(answer)
+    return Board(task.key, answer["photo"], answer["sha256"], width, height, label, pins, groups, undo)
 
 
 def _wished(pin: Mapping[str, Any], marker: Marker | None) -> list[str]:
