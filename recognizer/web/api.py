@@ -242,9 +242,11 @@ async def lot(service: Reads, job_id: str) -> Any:
     "/lots/{job_id}/result", tags=["lots"], responses=documented(401, 404), response_model=schemas.LotResultBody
 )
 async def lot_result(service: Reads, job_id: str) -> Any:
-    """Give what was found in a lot so far."""
+    """Give what was found in a lot so far, what is owned and missing of it, and for how much."""
     state = await asyncio.to_thread(service.lots.state, job_id)
-    return JSONResponse({"state": state.state} | await asyncio.to_thread(service.lots.result, job_id))
+    return JSONResponse(
+        {"state": state.state} | await asyncio.to_thread(lambda: service.lots.result(job_id, service.marker()))
+    )
 
 
 @router.delete("/lots/{job_id}", tags=["lots"], status_code=204, responses=documented(401, 404))

@@ -9,6 +9,8 @@ from fastapi import Request
 
 from recognizer import program_version
 from recognizer.catalogue import corrections
+from recognizer.collecting.holdings import Collection
+from recognizer.collecting.lot_marks import Marker
 from recognizer.reports.answers import Answer, answer_json
 from recognizer.types import Match, Photo, Recognition, Role
 from recognizer.web.access.sessions import COOKIE, Sessions
@@ -77,6 +79,15 @@ class Service:
             "photos": len(recognizer.index),
             "entries": len(self.engine.loaded.shelf.entries),
         }
+
+    def collection(self) -> Collection:
+        """The collection that lots are held against."""
+        return Collection(self.engine.catalogue)
+
+    def marker(self) -> Marker | None:
+        """What says which pins of a lot are owned and which are missing; None where nothing is owned or wished for."""
+        marker = Marker(self.collection())
+        return marker if marker.is_of_use else None
 
     def start(self) -> None:
         """Begin to load the model and to go on with lots."""

@@ -15,7 +15,6 @@ from starlette.datastructures import FormData
 from recognizer.collecting.lot_edits import Change, Edited, What
 from recognizer.collecting.lot_groups import Group
 from recognizer.web.language import said
-from recognizer.web.lots.pages import collection_of
 from recognizer.web.pages import Reads, Sent, language_of, page, text_of, told
 from recognizer.web.problems import Problem
 from recognizer.web.service import NOBODY
@@ -114,6 +113,6 @@ async def own_lot(request: Request, service: Reads, form: Sent, job_id: str) -> 
     if token is None or not token.writes:
         raise Problem(401, said("Sign in", language_of(request)))
     jar, missing = text_of(form, "jar", 200).strip() or None, text_of(form, "which") == "missing"
-    own = functools.partial(service.lots.own, job_id, collection_of(service), jar, missing=missing)
+    own = functools.partial(service.lots.own, job_id, service.collection(), jar, missing=missing)
     taken = await asyncio.to_thread(own)
     return page(request, "lot_owned.html", job_id=job_id, taken=taken, jar=jar or "")

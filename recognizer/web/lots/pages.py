@@ -12,9 +12,9 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import FileResponse, Response
 
 from recognizer.catalogue.table_cells import safe_row
-from recognizer.collecting.holdings import Collection, Kind
+from recognizer.collecting.holdings import Kind
 from recognizer.collecting.lot_groups import Group, group_of
-from recognizer.collecting.lot_marks import Marker, seen
+from recognizer.collecting.lot_marks import seen
 from recognizer.collecting.lot_totals import Totals
 from recognizer.errors import EntryNotFound
 from recognizer.reports import lot_report
@@ -61,21 +61,11 @@ async def lot(
     )
 
 
-def collection_of(service: Service) -> Collection:
-    """The collection that a lot is held against."""
-    return Collection(service.engine.catalogue)
-
-
-def _marker(service: Service) -> Marker | None:
-    marker = Marker(collection_of(service))
-    return marker if marker.is_of_use else None
-
-
 def _view(service: Service, job_id: str, number: int, only: Group | None) -> tuple[LotView, Totals, list[str]]:
     """What a page of a lot shows, what all of the lot comes to, and the jars that there are."""
-    marker = _marker(service)
+    marker = service.marker()
     view = lot_view(service.lots.answers(job_id), marker, page=number, only=only)
-    held = collection_of(service).holdings(Kind.OWN).values() if marker is not None else ()
+    held = service.collection().holdings(Kind.OWN).values() if marker is not None else ()
     jars = sorted({one.jar for several in held for one in several if one.jar})
     return view, service.lots.totals(job_id, marker), jars
 
@@ -94,7 +84,7 @@ async def lot_pin(request: Request, service: Reads, job_id: str, key: str, numbe
     pin = pin_of(answer, number)
     if pin is None:
         raise EntryNotFound(f"no pin {number} on this picture; it was deleted, joined or parted")
-    marker = await asyncio.to_thread(_marker, service)
+    marker = await asyncio.to_thread(service.marker)
     if marker is not None:
         marks = marker.marks(map(seen, answer["recognitions"]), task.listing.condition)
         for one, mark in zip(answer["recognitions"], marks, strict=True):
@@ -162,11 +152,11 @@ async def lot_missing_csv(service: Reads, job_id: str) -> Response:
 
 
 def _wanted(service: Service, job_id: str) -> list[Wanted]:
-    return buy_list(service.lots.answers(job_id), _marker(service))
+    return buy_list(service.lots.answers(job_id), service.marker())
 
 
 def _result(service: Service, job_id: str) -> dict[str, Any]:
-    return service.lots.result(job_id, _marker(service))
+    return service.lots.result(job_id, service.marker())
 
 
 @router.get("/lots/{job_id}/lots.json")
@@ -179,7 +169,7 @@ async def lot_json(service: Reads, job_id: str) -> Response:
 @router.get("/lots/{job_id}/report.html")
 async def lot_report_file(service: Reads, job_id: str) -> Response:
     """The report of a lot as it is now, a page that needs nothing else."""
-    text = await asyncio.to_thread(lambda: service.lots.report(job_id, _marker(service)))
+    text = await asyncio.to_thread(lambda: service.lots.report(job_id, service.marker()))
     return _attachment(text, "text/html; charset=utf-8", "report.html")
 
 
