@@ -157,6 +157,7 @@ RUSSIAN: Final[Mapping[str, str]] = {
     "named": "с номером",
     "missing": "не хватает",
     "for each missing pin": "за каждый недостающий",
+    "Price and collection": "Цена и коллекция",
     "Price of this lot": "Цена лота",
     "Currency": "Валюта",
     "Note it": "Записать",

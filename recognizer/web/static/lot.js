@@ -290,10 +290,8 @@
     function paint() {
       var places = mode.what === "cut" ? mode.line : mode.points;
       drawn.replaceChildren();
-      if (mode.what === "join") {
-        pins().forEach(function (one) { one.classList.toggle("joined", mode.pins.indexOf(one.dataset.pin) >= 0); });
-        return;
-      }
+      pins().forEach(function (one) { one.classList.toggle("joined", mode.pins.indexOf(one.dataset.pin) >= 0); });
+      if (mode.what === "join") { return; }
       if (mode.box) {
         var corners = [[0, 0], [1, 0], [1, 1], [0, 1]];
         add("polygon", { points: corners.map(function (c) { return places[c[0]].x + "," + places[c[1]].y; }).join(" ") });
