@@ -24,6 +24,10 @@ KNOWN = 10
 LACKING = 3
 
 
+os.environ["ZNACHKI_JOBS"] = "1"
+"""Commands in tests start no processes of their own, but in the tests that are about these."""
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _catalogues_are_made_quickly() -> Iterator[None]:
     """Hundreds of tests make a catalogue: its tables are made by the statements that the steps ran the first time, and
