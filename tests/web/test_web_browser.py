@@ -10,6 +10,7 @@ import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator
+from decimal import Decimal
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -20,7 +21,12 @@ from web_service import Served, board_of, serving_copy
 
 from recognizer.catalogue.store import Catalogue
 from recognizer.collecting.holdings import Collection
+from recognizer.collecting.jobs import Job
+from recognizer.collecting.listings import Listing
+from recognizer.collecting.lot_marks import Marker
 from recognizer.drawn import sample
+from recognizer.reports import lot_report
+from recognizer.types import CatalogueEntry
 from recognizer.vision.photos import encode_jpeg
 
 playwright_api = pytest.importorskip("playwright.sync_api", reason="no Playwright: pip install 'znachki[dev]'")
@@ -244,6 +250,40 @@ def test_a_lot_of_many_pins_is_put_right_and_added_to_a_jar_on_a_phone(
         wide = "[...document.querySelectorAll('table')].filter(one => one.getBoundingClientRect().right > innerWidth)"
         assert shown.evaluate(f"{wide}.length") == 0
         shown.screenshot(path=report.with_suffix(".png"))
+
+
+@pytest.mark.parametrize("words", ["both", "en", "ru"])
+def test_the_report_of_many_lots_is_no_wider_than_a_phone(chromium: Any, tmp_path: Path, words: str) -> None:
+    best = {
+        "entry_id": "drawn-1",
+        "number": "К-1961/12-0001-а",
+        "title": "Спутник " * 12,
+        "title_en": "",
+        "image_id": 1,
+    }
+    pin = {"box": [0, 0, 9, 9], "outline": None, "score": 1.0, "checks": [], "members": [], "verdict": "match"}
+    pin |= {"matches": [best | {"probability": 0.9, "numbers": {"Аверс": "8-12/1234567890"}}]}
+    listings = []
+    for number in range(5):
+        (tmp_path / f"{number}.jpg").write_bytes(b"")
+        title = f"Лот {number}: {'очень-длинное-слово-без-пробелов' * 2}"
+        listings.append(Listing(str(number), (tmp_path / f"{number}.jpg",), title, Decimal("1234567.89"), "RUB"))
+    job = Job.open(tmp_path / "job", listings, "drawn")
+    for task in job.tasks:
+        job.keep(task, {"photo": "a.jpg", "recognitions": [dict(pin), dict(pin)], "width": 9, "height": 9})
+    with Catalogue.open(tmp_path / "data", create=True) as catalogue:
+        catalogue.upsert([CatalogueEntry("drawn-1"), CatalogueEntry("drawn-2")])
+        Collection(catalogue).own("drawn-2")
+        lot_report.write(job, Marker(Collection(catalogue)))
+    with chromium.new_context(viewport={"width": 390, "height": 844}) as context:
+        page = context.new_page()
+        page.goto((job.folder / "report.html").as_uri())
+        page.evaluate(f"document.documentElement.dataset.words = '{words}'")
+        page.screenshot(path=SCREENSHOTS / f"lots-report-{words}.png", full_page=True)
+        assert page.locator("table").count() == 6
+        assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+        wide = "[...document.querySelectorAll('table, td')].filter(o => o.getBoundingClientRect().right > innerWidth)"
+        assert page.evaluate(f"{wide}.length") == 0
 
 
 def test_pins_of_a_lot_are_joined_cut_and_drawn_by_keyboard_and_mouse(visit: Visits, served: Served, many: str) -> None:
