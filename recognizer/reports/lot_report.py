@@ -8,11 +8,9 @@ takes little memory and its report can be made again at any time.
 
 from __future__ import annotations
 
-import base64
 import csv
 import io
 import json
-import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -28,10 +26,11 @@ from recognizer.collecting.lot_edits import told
 from recognizer.collecting.lot_groups import number_pins
 from recognizer.collecting.lot_marks import Marker, ranked, seen, to_own
 from recognizer.collecting.lot_totals import Tally, totals_json
-from recognizer.decision.checks import in_words
 from recognizer.files import write_whole
-from recognizer.reports.answers import SURE, Answer, answer_json, percent
-from recognizer.reports.photo_report import catalogue_picture, template, verdict_words
+from recognizer.reports import lot_page
+from recognizer.reports.answers import SURE, Answer, answer_json
+from recognizer.reports.lot_page import entry_name, outlined_name
+from recognizer.reports.photo_report import catalogue_picture
 from recognizer.reports.pictures import draw_outlines, thumbnail
 from recognizer.types import Float32, Photo, Recognition, UInt8Image, Verdict
 from recognizer.vision.photos import encode_jpeg, open_photo
@@ -46,9 +45,6 @@ CROP: Final = 150
 VIEW: Final = 2000
 """Long side in pixels of a lot's picture as the page shows it, to be zoomed into."""
 
-OUTLINED: Final = "outlined"
-"""What the name of a lot's picture ends in that has outlines and numbers drawn on it, for the report."""
-
 COLOURS: Final = {
     Verdict.MATCH: (80, 210, 120),
     Verdict.FAMILY: (255, 196, 0),
@@ -57,16 +53,6 @@ COLOURS: Final = {
     Verdict.NOT_A_PIN: (170, 178, 190),
 }
 """Colour of an outline by verdict; the row below says the same in words."""
-
-
-MARKS: Final = {
-    "owned": ("owned", "есть"),
-    "better": ("better than yours", "лучше вашего"),
-    "missing": ("missing", "не хватает"),
-    "again": ("again", "ещё такой же"),
-    "unsure": ("maybe missing", "может не хватать"),
-}
-"""Marks that the page shows, in English and Russian."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +83,7 @@ def keep(job: Job, task: Task, answer: Answer, catalogue: Catalogue, systems: Se
     """Keep the answer to a picture with its small pictures; the answer is written last, and then the task is done."""
     image = answer.photo.image
     _save(job, task.key, thumbnail(image, VIEW), quality=90)
-    _save(job, _outlined(task.key), draw_found(answer.photo, answer.recognitions))
+    _save(job, outlined_name(task.key), draw_found(answer.photo, answer.recognitions))
     keep_pins(job, task, answer, range(1, len(answer.recognitions) + 1), catalogue)
     height, width = image.shape[:2]
     job.keep(task, number_pins(answer_json(answer, systems) | {"width": width, "height": height}))
@@ -109,10 +95,10 @@ def keep_pins(job: Job, task: Task, answer: Answer, numbers: Sequence[int], cata
         box = found.box
         crop = answer.photo.image[box.top : box.bottom, box.left : box.right]
         _save(job, f"{task.key}-{number}", thumbnail(crop, CROP))
-        if found.matches and not job.picture(_entry_picture(found.matches[0].image_id)).exists():
+        if found.matches and not job.picture(entry_name(found.matches[0].image_id)).exists():
             image = catalogue_picture(catalogue, found.matches[0].image_id)
             if image is not None:
-                _save(job, _entry_picture(found.matches[0].image_id), thumbnail(image, CROP))
+                _save(job, entry_name(found.matches[0].image_id), thumbnail(image, CROP))
 
 
 def redraw(job: Job, task: Task) -> None:
@@ -124,7 +110,7 @@ def redraw(job: Job, task: Task) -> None:
     outlines = [np.array(_corners(pin), np.float32) * scale for pin in pins]
     colours = [COLOURS[Verdict(pin["verdict"])] for pin in pins]
     numbers = [pin["pin"] for pin in pins]
-    _save(job, _outlined(task.key), draw_outlines(view, outlines, colours, numbers=numbers))
+    _save(job, outlined_name(task.key), draw_outlines(view, outlines, colours, numbers=numbers))
 
 
 def draw_found(photo: Photo, found: Sequence[Recognition]) -> UInt8Image:
@@ -296,42 +282,8 @@ def write(job: Job, marker: Marker | None = None) -> dict[str, Any]:
     writer.writeheader()
     writer.writerows(map(safe_row, rows(found)))
     write_whole(job.folder / "pins.csv", ("\ufeff" + table.getvalue()).encode())
-    write_whole(job.folder / "report.html", page_of(job, found).encode())
+    write_whole(job.folder / "report.html", lot_page.page_of(job, found).encode())
     return found
-
-
-def page_of(job: Job, found: Mapping[str, Any], *, whole: bool = False) -> str:
-    """Return the report of a job as a page, by what `as_json` and `mark` say.
-
-    Its pictures lie beside it in the job's folder; with `whole` they are in the page itself, which then needs nothing
-    else.
-    """
-
-    def source(name: str) -> str:
-        path = job.picture(name)
-        if not whole:
-            return f"pictures/{name}.jpg"
-        return f"data:image/jpeg;base64,{base64.b64encode(path.read_bytes()).decode()}" if path.exists() else ""
-
-    return template("lots.html").render(
-        check_words=in_words,
-        found=found,
-        whole=whole,
-        words=verdict_words(),
-        marks=MARKS,
-        percent=percent,
-        amount=amount,
-        safe=_safe,
-        source=source,
-        entry_picture=_entry_picture,
-        shown=lambda image_id: job.picture(_entry_picture(image_id)).exists(),
-        # In a job that an earlier program began the picture itself has them.
-        outlined=lambda key: _outlined(key) if job.picture(_outlined(key)).exists() else key,
-    )
-
-
-def _outlined(key: str) -> str:
-    return f"{key}-{OUTLINED}"
 
 
 def _corners(pin: Mapping[str, Any]) -> list[list[int]]:
@@ -348,10 +300,6 @@ def _outline(found: Recognition) -> Float32:
     return np.array(corners, np.float32)
 
 
-def _entry_picture(image_id: int) -> str:
-    return f"entry-{image_id}"
-
-
 def _save(job: Job, name: str, image: UInt8Image, quality: int = 82) -> None:
     write_whole(job.picture(name), encode_jpeg(image, quality=quality))
 
@@ -364,13 +312,3 @@ def _area(outline: Sequence[Sequence[float]]) -> float:
 
 def _text(value: Any) -> bytes:
     return (json.dumps(value, ensure_ascii=False, indent=1) + "\n").encode()
-
-
-def amount(price: float | None, currency: str) -> str:
-    """Say a price: "7.10 EUR", "" for none."""
-    return "" if price is None else f"{Decimal(str(price)):,.2f} {currency}".strip()
-
-
-def _safe(url: str) -> str:
-    """The address if a browser may follow it, else nothing: a listing's text is not to be trusted."""
-    return url if re.match(r"https?://", url) else ""

@@ -12,9 +12,7 @@ see the job, change its pins and delete it.
 from __future__ import annotations
 
 import hashlib
-import json
 import logging
-import os
 import secrets
 import shutil
 import threading
@@ -22,26 +20,25 @@ import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import CancelledError
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
 
-from recognizer.collecting import listings
 from recognizer.collecting.holdings import Collection
 from recognizer.collecting.jobs import Job, Task
-from recognizer.collecting.listings import Listing
 from recognizer.collecting.lot_edits import Change, Edited
 from recognizer.collecting.lot_groups import number_pins
 from recognizer.collecting.lot_marks import Mark, Marker
 from recognizer.collecting.lot_totals import Tally, Totals, totals_json
 from recognizer.errors import EntryNotFound, PhotoError, ZnachkiError
-from recognizer.files import beside, write_whole
-from recognizer.reports import lot_report
+from recognizer.files import write_whole
+from recognizer.reports import lot_page, lot_report
 from recognizer.reports.answers import Answer
 from recognizer.web.engine import Ask, Engine
-from recognizer.web.lots import recutting
+from recognizer.web.lots import recutting, sent
+from recognizer.web.lots.sent import About
 from recognizer.web.problems import Busy
 from recognizer.web.settings import Settings
 from recognizer.web.uploads import decode, folder_size, is_id
@@ -49,24 +46,6 @@ from recognizer.web.uploads import decode, folder_size, is_id
 _LOG: Final = logging.getLogger("znachki.web")
 _IDLE_SECONDS: Final = 30.0
 _ENDED: Final = "ended"
-
-
-@dataclass(frozen=True, slots=True)
-class About:
-    """What a job was asked: when, whether it is to be kept for good, and entries a pin.
-
-    `price` is what all of it costs, as a number with `currency`, "" where that was not said; `names` are those that the
-    pictures were sent under, by their files; `owned` are the pins that were counted to a collection, as "key-number".
-    """
-
-    job_id: str
-    made: str
-    kept: bool
-    k: int
-    price: str = ""
-    currency: str = ""
-    names: dict[str, str] = field(default_factory=dict)
-    owned: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,14 +85,14 @@ class LotJobs:
                 shutil.rmtree(folder, ignore_errors=True)  # deleted half way, or never sent to its end
                 continue
             try:
-                self._jobs[folder.name] = (Job.resume(folder), _about(folder))
+                self._jobs[folder.name] = (Job.resume(folder), sent.read(folder))
             except ZnachkiError as error:
                 _LOG.warning("a lot is left out: %s", error)
                 continue
             job = self._jobs[folder.name][0]
             for task in job.tasks:  # answered, and then killed before its upload was forgotten
                 if job.answer(task) is not None:
-                    _forget(task)
+                    sent.forget(task)
         self._thread.start()
 
     def end(self) -> None:
@@ -140,7 +119,8 @@ class LotJobs:
         about = About(secrets.token_urlsafe(16), made, kept, k)
         folder = self._folder / about.job_id
         try:
-            job, about = self._begun(folder, about, photos, made_with)
+            lots, about = sent.take(folder, about, photos)
+            job = Job.open(folder, lots, made_with)
         except BaseException:  # a full disk: what was sent must not stay where nobody can delete it
             shutil.rmtree(folder, ignore_errors=True)
             raise
@@ -148,24 +128,6 @@ class LotJobs:
             self._jobs[about.job_id] = (job, about)
         self._more.set()
         return self.state(about.job_id)
-
-    def _begun(
-        self, folder: Path, about: About, photos: Sequence[tuple[str, bytes]], made_with: str
-    ) -> tuple[Job, About]:
-        uploads = folder / "uploads"
-        uploads.mkdir(parents=True)
-        names: dict[Path, str] = {}
-        lists = []
-        for name, data in photos:
-            if listings.holds_listings(name):
-                lists.append((name, data.decode("utf-8-sig", "replace")))
-                continue
-            path = uploads / f"{len(names) + 1:04d}.upload"
-            path.write_bytes(data)
-            names[path] = name
-        about = replace(about, names={path.name: name for path, name in names.items()})
-        write_whole(uploads / "about.json", json.dumps(asdict(about)).encode(), None)
-        return Job.open(folder, _listings(names, lists), made_with), about
 
     def state(self, job_id: str) -> State:
         """Say how far a job is; raises EntryNotFound."""
@@ -194,7 +156,7 @@ class LotJobs:
         job, about = self._held(job_id)
         found = lot_report.as_json(job)
         lot_report.mark(found, marker)
-        names = {str(task.picture): _name(task, about) for task in job.tasks}
+        names = {str(task.picture): sent.name_of(task, about) for task in job.tasks}
         for lot in found["lots"]:
             for picture in lot["pictures"]:
                 picture["photo"] = picture["picture"] = names[picture["picture"]]
@@ -251,14 +213,14 @@ class LotJobs:
             return taken
 
     def _say(self, job: Job, about: About) -> None:
-        write_whole(job.folder / "uploads" / "about.json", json.dumps(asdict(about)).encode(), None)
+        sent.keep(job.folder, about)
         with self._lock:
             self._jobs[about.job_id] = (job, about)
 
     def report(self, job_id: str, marker: Marker | None) -> str:
         """The report of a lot as it is now, a page that needs nothing else; raises EntryNotFound."""
         job, _ = self._held(job_id)
-        return lot_report.page_of(job, self.result(job_id, marker), whole=True)
+        return lot_page.page_of(job, self.result(job_id, marker), whole=True)
 
     # Changing
 
@@ -286,7 +248,7 @@ class LotJobs:
         """Read the answers of a job one at a time, in the order of its pictures; raises EntryNotFound."""
         job, about = self._held(job_id)
         return (
-            (task, number_pins(answer) | {"photo": _name(task, about)})
+            (task, number_pins(answer) | {"photo": sent.name_of(task, about)})
             for task in job.tasks
             if (answer := job.answer(task)) is not None
         )
@@ -297,7 +259,7 @@ class LotJobs:
         for task in job.tasks:
             answer = job.answer(task) if task.key == key else None
             if answer is not None and "error" not in answer:
-                return task, number_pins(answer) | {"photo": _name(task, about)}
+                return task, number_pins(answer) | {"photo": sent.name_of(task, about)}
         raise EntryNotFound("no such picture in this lot")
 
     def file(self, job_id: str, name: str) -> Path:
@@ -357,12 +319,12 @@ class LotJobs:
             write_whole(job.folder / _ENDED, b"")
             return True
         task = waiting[0]
-        name = _name(task, about)
+        name = sent.name_of(task, about)
         try:
             photo = decode(task.picture.read_bytes(), name, self._settings.max_pixels)
         except PhotoError as error:
             lot_report.refuse(job, task, str(error))
-            _forget(task)
+            sent.forget(task)
             return True
         ask = self._engine.ask_lot(photo, about.k)
         self._at_work[about.job_id] = ask
@@ -378,7 +340,7 @@ class LotJobs:
         if self._is_held(about.job_id):
             recutting.keep_whole(job, task, photo)
             lot_report.keep(job, task, Answer(photo, tuple(found)), self._engine.catalogue)
-            _forget(task)
+            sent.forget(task)
         return True
 
     def _drop_old(self) -> None:
@@ -399,25 +361,6 @@ class LotJobs:
         return any(not _has_ended(job) for _, (job, _) in self._listed())
 
 
-def _listings(names: dict[Path, str], lists: Sequence[tuple[str, str]]) -> list[Listing]:
-    """The lots that were sent: those of files of ItemSummaries, and each other picture alone."""
-    found: list[Listing] = []
-    unread = []
-    for name, text in lists:
-        told, without = listings.of_sent(name, text, {name: path for path, name in names.items()})
-        found += told
-        unread += without
-    if lists and not found:
-        raise ZnachkiError("; ".join(f"{one.source}: {one.reason}" for one in unread[:5]) or "no listing was sent")
-    taken = {path for one in found for path in one.pictures}
-    bare = [(number, path, name) for number, (path, name) in enumerate(names.items(), 1) if path not in taken]
-    return found + [Listing(f"{number}. {name}", (path,), name) for number, path, name in bare]
-
-
-def _name(task: Task, about: About) -> str:
-    return about.names.get(task.picture.name) or task.listing.title
-
-
 def _has_ended(job: Job) -> bool:
     return any((job.folder / name).exists() for name in (_ENDED, "report.html"))  # of before: its report
 
@@ -426,23 +369,3 @@ def _last_changed(job: Job) -> float:
     """When a job that has ended did, or had its pins changed, in seconds."""
     paths = [job.folder / _ENDED, job.folder / "report.html", job.folder / "answers"]
     return max(path.stat().st_mtime for path in paths if path.exists())
-
-
-def _forget(task: Task) -> None:
-    """Put nothing in the place of a picture that was sent: a file of its size and time, for a job knows its pictures by
-    these, that holds no byte of it."""
-    with suppress(FileNotFoundError):
-        state = task.picture.stat()
-        if state.st_blocks == 0:
-            return
-        with beside(task.picture, None) as draft:
-            with draft.open("wb") as file:
-                file.truncate(state.st_size)
-            os.utime(draft, ns=(state.st_atime_ns, state.st_mtime_ns))
-
-
-def _about(folder: Path) -> About:
-    try:
-        return About(**json.loads((folder / "uploads" / "about.json").read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError) as error:
-        raise ZnachkiError(f"{folder}: {error}; delete this folder") from error

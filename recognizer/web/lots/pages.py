@@ -19,7 +19,7 @@ from recognizer.collecting.lot_totals import Totals
 from recognizer.errors import EntryNotFound
 from recognizer.reports import lot_report
 from recognizer.reports.answers import percent
-from recognizer.reports.lot_report import amount
+from recognizer.reports.lot_page import amount
 from recognizer.web import views
 from recognizer.web.lots.boards import GROUPS, LotView, Wanted, buy_list, lot_view, pin_of
 from recognizer.web.pages import Reads, page

@@ -111,7 +111,8 @@
         .then(function (answer) { if (!answer.ok) { throw new Error(String(answer.status)); } return answer.json(); })
         .then(function (state) {
           // A picture more, or the end: the page has more to show.
-          if (state.state === "done" || String(state.answered) !== job.dataset.answered) { location.reload(); return; }
+          var more = state.state === "done" || String(state.answered) !== job.dataset.answered;
+          if (more && !document.querySelector(".by-hand:not([hidden]), .busy-now")) { location.reload(); return; }
           document.getElementById("answered").textContent = state.answered;
           document.getElementById("pins").textContent = state.pins_answered;
           document.getElementById("of").textContent = state.pins;
