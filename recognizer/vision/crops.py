@@ -95,11 +95,12 @@ def parted(sheet: Sheet, outliner: outlines.Outliner | None = None, *, pin: floa
     if pin is not None:
         return _cut(sheet, outliner.find(image, pin=pin, larger=sheet.larger, full=sheet.photo.full))
     first = outliner.first_look(image)
-    if not _dominated(image, first, outliner):
-        found = outliner.find(image, first=first, larger=sheet.larger, full=sheet.photo.full)
+    near = outliner.nearer_look(image, first)
+    if not all(_dominated(look.of(image), look.maps, outliner) for look in dict.fromkeys((first, near))):
+        found = outliner.find(image, first=near, larger=sheet.larger, full=sheet.photo.full)
         if len(found) > 1 and max(one.score for one in found) >= _SURE:
             return _cut(sheet, found)
-    return [_single(image, first)]
+    return [_single(image, first.maps)]
 
 
 def _cut(sheet: Sheet, found: Sequence[outlines.Outline]) -> list[Crop]:
@@ -125,7 +126,7 @@ def heaped(found: Sequence[outlines.Outline]) -> list[int]:
 
 def single(photo: Photo) -> Crop:
     """Return the crop of a photo that is known to show one pin, or one set that is one entry: a catalogue photo."""
-    return _single(photo.image, _outliner().first_look(photo.image))
+    return _single(photo.image, _outliner().first_look(photo.image).maps)
 
 
 def holds_pin(crop: Crop) -> bool:
