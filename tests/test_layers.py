@@ -22,12 +22,13 @@ EVERYWHERE = {"recognizer", "types", "errors", "files"}
 
 # part -> the parts that it may import beside EVERYWHERE
 MAY_IMPORT: dict[str, set[str]] = {
+    "running": set(),
     "vision": set(),
     "search": {"vision"},
     "catalogue": {"vision"},  # photos alone
     "decision": {"search", "vision", "catalogue"},
     "identify": {"decision", "search", "vision", "catalogue"},
-    "measuring": {"identify", "decision", "search", "vision", "catalogue"},
+    "measuring": {"running", "identify", "decision", "search", "vision", "catalogue"},
     "collecting": {"identify", "decision", "search", "vision", "catalogue"},
     "curating": {"identify", "decision", "search", "vision", "catalogue", "collecting"},
     "exchange": {"identify", "decision", "search", "vision", "catalogue"},

@@ -6,20 +6,13 @@ however many work at it, and a kill of any of them leaves one that goes on.
 
 from __future__ import annotations
 
-import multiprocessing
-import os
-import signal
-import threading
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import closing
 from dataclasses import dataclass
-from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from recognizer.errors import PhotoError, ZnachkiError
+from recognizer.errors import PhotoError
+from recognizer.running import workers
 
 if TYPE_CHECKING:
     from recognizer.collecting.jobs import Job, Task
@@ -37,11 +30,6 @@ class Question:
     systems: tuple[str, ...]
 
 
-def cores() -> int:
-    """How many cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 def alone(job: Job, tasks: Sequence[Task], recognizer: Recognizer, question: Question) -> Iterator[Task]:
     """Answer pictures one by one, each kept before the next is begun; yields each task that is done."""
     for task in tasks:
@@ -53,28 +41,13 @@ def together(job: Job, tasks: Sequence[Task], question: Question, jobs: int) -> 
     """Answer pictures by `jobs` processes, each with a recognizer of its own; yields each task that is done, in the
     order in which they end.
 
-    Where this process ends, however it does, they end too. Raises ZnachkiError where one of them is killed.
+    Raises ZnachkiError where one of them is killed.
     """
     from recognizer.catalogue.database import assigned
 
-    context = multiprocessing.get_context("spawn")  # a fork of threads that hold locks would hang
-    reader, writer = context.Pipe(duplex=False)
-    threads = max(1, cores() // jobs)
-    begun = (reader, job.folder, question, assigned(question.data), threads)
     by_key = {task.key: task for task in tasks}
-    pool = ProcessPoolExecutor(jobs, mp_context=context, initializer=_begin, initargs=begun)
-    with closing(reader), pool:
-        try:
-            for done in as_completed([pool.submit(_answer_key, key) for key in by_key]):
-                yield by_key[done.result()]
-        except BrokenProcessPool:
-            raise ZnachkiError(
-                f"one of {jobs} processes was killed, for want of memory perhaps; run it again with fewer --jobs, and "
-                "it goes on where it stopped"
-            ) from None
-        finally:
-            writer.close()  # whoever still works ends at once
-            pool.shutdown(wait=False, cancel_futures=True)
+    begun = (job.folder, question, assigned(question.data))
+    return (by_key[key] for key in workers.together(jobs, _answer_key, by_key, _begin, *begun))
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,11 +64,7 @@ _worker: Final[list[_Worker]] = []
 """The one of this process, once it has begun."""
 
 
-def _begin(reader: Connection, folder: Path, question: Question, database: str | None, threads: int) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the process that was asked says when to end
-    threading.Thread(target=_end_with, args=(reader,), daemon=True).start()
-    for name in ("OMP_NUM_THREADS", "OPENCV_FOR_THREADS_NUM"):  # read when the libraries are loaded, below
-        os.environ.setdefault(name, str(threads))
+def _begin(folder: Path, question: Question, database: str | None) -> None:
     from recognizer.catalogue.database import assign
     from recognizer.collecting.jobs import Job
     from recognizer.identify import Recognizer
@@ -104,14 +73,6 @@ def _begin(reader: Connection, folder: Path, question: Question, database: str |
     recognizer = Recognizer.open(question.data, model=question.model, false_match_rate=question.false_match_rate)
     job = Job.resume(folder)
     _worker.append(_Worker(job, {task.key: task for task in job.tasks}, recognizer, question))
-
-
-def _end_with(reader: Connection) -> None:
-    """End this process once the other end of the pipe is closed, as it is where its process has gone."""
-    try:
-        reader.recv()
-    except (EOFError, OSError):
-        os._exit(1)
 
 
 def _answer_key(key: str) -> str:

@@ -15,6 +15,7 @@ from recognizer.commands import (
     data_option,
     echo,
     folder_option,
+    jobs_option,
     json_option,
     model_option,
     open_recognizer,
@@ -50,13 +51,7 @@ if TYPE_CHECKING:
     type=click.Choice([grade.value for grade in Condition]),
     help="How well the pins of lots are kept that do not say so.",
 )
-@click.option(
-    "--jobs",
-    type=click.IntRange(min=1),
-    envvar="ZNACHKI_JOBS",
-    show_envvar=True,
-    help="Pictures answered at once, each by a process that holds model and index; as many as there are cores.",
-)
+@jobs_option
 @click.option("--again", is_flag=True, help="Ask every picture of the job folder anew.")
 @click.option(
     "--own",
@@ -105,8 +100,9 @@ def lot(
     from recognizer.collecting.holdings import Collection
     from recognizer.collecting.jobs import Job
     from recognizer.commands.identifying import systems_of
-    from recognizer.commands.lot_work import Question, alone, cores, together
+    from recognizer.commands.lot_work import Question, alone, together
     from recognizer.reports import lot_report
+    from recognizer.running.workers import cores
 
     if own is not None:
         if sources or yes:

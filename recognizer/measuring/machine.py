@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from recognizer import program_version
+from recognizer.running.workers import cores
 
 LIBRARIES: Final = ("torch", "torchvision", "timm", "open_clip_torch", "faiss-cpu", "opencv-python-headless", "pillow")
 """The libraries that an answer goes through."""
@@ -24,7 +25,7 @@ def machine() -> dict[str, Any]:
     return {
         "znachki": program_version(),
         "processor": _processor(),
-        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "cores": cores(),
         "threads": torch.get_num_threads(),
         "vectors": torch.backends.cpu.get_cpu_capability(),
         "bfloat16": computes_bfloat16(),
