@@ -20,7 +20,7 @@ from recognizer.catalogue.store import Catalogue
 from recognizer.collecting.holdings import Collection
 from recognizer.collecting.lot_edits import What
 from recognizer.drawn import sample
-from recognizer.vision.photos import encode_jpeg
+from recognizer.vision.photos import encode_jpeg, open_photo
 from recognizer.web.language import RUSSIAN
 
 HTML = {"Accept": "text/html"}
@@ -197,6 +197,9 @@ def test_a_large_picture_is_cut_from_as_large_as_it_was_sent(served: Served) -> 
     folder = served.data / "web" / "lots" / path.split("/")[-1]
     assert not any((folder / "uploads" / "0001.upload").read_bytes())
     assert held["width"] == 1600
+    name = f"/lots/{path.split('/')[-1]}/pictures/{held['key']}-whole.jpg"
+    assert f'data-whole="{name}"' in served.get(f"/lots/{path.split('/')[-1]}", headers=HTML).text
+    assert open_photo(served.get(name).content, max_side=9999).image.shape == view.shape
     pin = held["recognitions"][0]
     deleted = edit(served, path, what="delete", pins=[pin["pin"]]).json()
     left, top, right, bottom = pin["box"]

@@ -248,7 +248,7 @@ class LotJobs:
         """Read the answers of a job one at a time, in the order of its pictures; raises EntryNotFound."""
         job, about = self._held(job_id)
         return (
-            (task, number_pins(answer) | {"photo": sent.name_of(task, about)})
+            (task, number_pins(answer) | {"photo": sent.name_of(task, about), "whole": recutting.whole_of(job, task)})
             for task in job.tasks
             if (answer := job.answer(task)) is not None
         )
