@@ -102,7 +102,10 @@ def test_what_was_changed_goes_into_page_table_buy_list_and_report(served: Serve
     report = served.get(f"{page}/report.html").text
     assert report.count("<tr data-verdict") == 3
     assert "pictures/" not in re.sub(r"data:[^\"]+", "", report)
+    (now,) = re.findall(r'class="whole" src="data:image/jpeg;base64,([^"]+)"', report)
     undo(served, path, deleted["edit"])
+    again = served.get(f"{page}/report.html").text
+    assert now not in again  # with the outline of the pin that came again
     assert missing in served.get(f"{page}/missing.csv").text
     assert served.get(f"{page}/report.html").text.count("<tr data-verdict") == 4
 

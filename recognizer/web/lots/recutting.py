@@ -69,16 +69,16 @@ def keep(
     at = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     changed, edited = lot_edits.changed(answer, change, answer_json(made)["recognitions"], who=who, at=at)
     lot_report.keep_pins(job, task, made, edited.made, catalogue)
+    lot_report.forget_drawing(job, task)  # a report draws it again
     job.keep(task, changed)
-    lot_report.redraw(job, task)
     return edited
 
 
 def undo(job: Job, task: Task, edit: int) -> Edited:
     """Take a change back. One at a time."""
     changed, edited = lot_edits.undone(_now(job, task), edit)
+    lot_report.forget_drawing(job, task)  # a report draws it again
     job.keep(task, changed)
-    lot_report.redraw(job, task)
     return edited
 
 
