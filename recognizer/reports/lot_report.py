@@ -101,10 +101,16 @@ def keep_pins(job: Job, task: Task, answer: Answer, numbers: Sequence[int], cata
                 _save(job, entry_name(found.matches[0].image_id), thumbnail(image, CROP))
 
 
-def redraw(job: Job, task: Task) -> None:
-    """Draw the outlines and numbers of a picture anew, once a person has changed its pins."""
-    answer = number_pins(job.answer(task) or {})
-    pins = answer["recognitions"]
+def forget_drawing(job: Job, task: Task) -> None:
+    """Let the picture with outlines go, for the pins of its answer are about to change."""
+    job.picture(outlined_name(task.key)).unlink(missing_ok=True)
+
+
+def draw_again(job: Job, task: Task, answer: dict[str, Any]) -> None:
+    """See that there is a picture with the outlines and numbers of an answer."""
+    if job.picture(outlined_name(task.key)).exists():
+        return
+    pins = number_pins(answer)["recognitions"]
     view = open_photo(job.picture(task.key)).image
     scale = np.float32(view.shape[1] / answer["width"])
     outlines = [np.array(_corners(pin), np.float32) * scale for pin in pins]

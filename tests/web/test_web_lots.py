@@ -20,7 +20,7 @@ from recognizer.catalogue.store import Catalogue
 from recognizer.collecting.holdings import Collection
 from recognizer.collecting.lot_edits import What
 from recognizer.drawn import sample
-from recognizer.vision.photos import encode_jpeg
+from recognizer.vision.photos import encode_jpeg, open_photo
 from recognizer.web.language import RUSSIAN
 
 HTML = {"Accept": "text/html"}
@@ -102,7 +102,10 @@ def test_what_was_changed_goes_into_page_table_buy_list_and_report(served: Serve
     report = served.get(f"{page}/report.html").text
     assert report.count("<tr data-verdict") == 3
     assert "pictures/" not in re.sub(r"data:[^\"]+", "", report)
+    (now,) = re.findall(r'class="whole" src="data:image/jpeg;base64,([^"]+)"', report)
     undo(served, path, deleted["edit"])
+    again = served.get(f"{page}/report.html").text
+    assert now not in again  # with the outline of the pin that came again
     assert missing in served.get(f"{page}/missing.csv").text
     assert served.get(f"{page}/report.html").text.count("<tr data-verdict") == 4
 
@@ -197,6 +200,9 @@ def test_a_large_picture_is_cut_from_as_large_as_it_was_sent(served: Served) -> 
     folder = served.data / "web" / "lots" / path.split("/")[-1]
     assert not any((folder / "uploads" / "0001.upload").read_bytes())
     assert held["width"] == 1600
+    name = f"/lots/{path.split('/')[-1]}/pictures/{held['key']}-whole.jpg"
+    assert f'data-whole="{name}"' in served.get(f"/lots/{path.split('/')[-1]}", headers=HTML).text
+    assert open_photo(served.get(name).content, max_side=9999).image.shape == view.shape
     pin = held["recognitions"][0]
     deleted = edit(served, path, what="delete", pins=[pin["pin"]]).json()
     left, top, right, bottom = pin["box"]

@@ -37,7 +37,8 @@ class Board:
     """One picture of a lot: its pins for the outlines, and its cards by group.
 
     `key` and `name` are those of the picture, `width` and `height` the pixels that places are in; `label` is how large
-    a number is written on it, in the same pixels; `undo` the newest change of its pins by a person.
+    a number is written on it, in the same pixels; `undo` the newest change of its pins by a person;
+    `whole` names the picture as large as it was sent, "" where that is no larger.
     """
 
     key: str
@@ -49,6 +50,7 @@ class Board:
     pins: Sequence[Mapping[str, Any]]
     groups: Sequence[tuple[Group, Sequence[Card]]]
     undo: Edited | None = None
+    whole: str = ""
 
 
 @dataclass(slots=True)
@@ -167,7 +169,9 @@ def _board(task: Task, answer: Mapping[str, Any], marker: Marker | None, only: G
     label = label_size(answer["recognitions"], width)
     groups = grouped(pins, wished)
     undo = last_undoable(answer)
-    return Board(task.key, answer["photo"], answer["sha256"], width, height, label, pins, groups, undo)
+    return Board(
+        task.key, answer["photo"], answer["sha256"], width, height, label, pins, groups, undo, answer.get("whole", "")
+    )
 
 
 def _wished(pin: Mapping[str, Any], marker: Marker | None) -> list[str]:

@@ -220,7 +220,11 @@ class LotJobs:
     def report(self, job_id: str, marker: Marker | None) -> str:
         """The report of a lot as it is now, a page that needs nothing else; raises EntryNotFound."""
         job, _ = self._held(job_id)
-        return lot_page.page_of(job, self.result(job_id, marker), whole=True)
+        with self._changing:
+            for task, answer in self.answers(job_id):
+                if "error" not in answer:
+                    lot_report.draw_again(job, task, answer)
+            return lot_page.page_of(job, self.result(job_id, marker), whole=True)
 
     # Changing
 
@@ -248,7 +252,7 @@ class LotJobs:
         """Read the answers of a job one at a time, in the order of its pictures; raises EntryNotFound."""
         job, about = self._held(job_id)
         return (
-            (task, number_pins(answer) | {"photo": sent.name_of(task, about)})
+            (task, number_pins(answer) | {"photo": sent.name_of(task, about), "whole": recutting.whole_of(job, task)})
             for task in job.tasks
             if (answer := job.answer(task)) is not None
         )

@@ -38,10 +38,16 @@ def keep_whole(job: Job, task: Task, photo: Photo) -> None:
         write_whole(job.picture(f"{task.key}-{WHOLE}"), encode_jpeg(image, 92))
 
 
+def whole_of(job: Job, task: Task) -> str:
+    """The name of the picture as large as it was sent, "" where that is no larger than the small one."""
+    name = f"{task.key}-{WHOLE}"
+    return name if job.picture(name).exists() else ""
+
+
 def photo_of(job: Job, task: Task, answer: Mapping[str, Any]) -> Photo:
     """Open a picture of a lot as it was when it was answered, places of the answer fitting it."""
-    whole, small = job.picture(f"{task.key}-{WHOLE}"), job.picture(task.key)
-    photo = open_photo(whole if whole.exists() else small, "", max_side=max(answer["width"], answer["height"]))
+    path = job.picture(whole_of(job, task) or task.key)
+    photo = open_photo(path, "", max_side=max(answer["width"], answer["height"]))
     return replace(photo, sha256=answer["sha256"], source=answer["photo"])
 
 
@@ -63,16 +69,16 @@ def keep(
     at = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     changed, edited = lot_edits.changed(answer, change, answer_json(made)["recognitions"], who=who, at=at)
     lot_report.keep_pins(job, task, made, edited.made, catalogue)
+    lot_report.forget_drawing(job, task)  # a report draws it again
     job.keep(task, changed)
-    lot_report.redraw(job, task)
     return edited
 
 
 def undo(job: Job, task: Task, edit: int) -> Edited:
     """Take a change back. One at a time."""
     changed, edited = lot_edits.undone(_now(job, task), edit)
+    lot_report.forget_drawing(job, task)  # a report draws it again
     job.keep(task, changed)
-    lot_report.redraw(job, task)
     return edited
 
 

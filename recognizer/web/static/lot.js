@@ -49,6 +49,9 @@
       var one = unit();
       layer.setAttribute("font-size", Math.min(15, Math.max(8.5, Number(svg.dataset.label) / one)) * one);
       drawn.querySelectorAll("circle").forEach(function (dot) { dot.setAttribute("r", 7 * one); });
+      if (svg.dataset.whole && view.w < size.w / 2) {  // a large picture is loaded whole once somebody looks closely
+        svg.querySelector("image").setAttribute("href", svg.dataset.whole);
+      }
     }
     function zoom(factor, at) {
       at = at || { x: view.x + view.w / 2, y: view.y + view.h / 2 };
