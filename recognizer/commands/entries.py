@@ -36,6 +36,7 @@ FORMATS: Final = ("table", "folder", "goskatalog", "smithsonian", "commons", "co
 @click.option(
     "--encoding", default="", metavar="NAME", help="How a text table is written, where that is not found out."
 )
+@click.option("--leave-out", multiple=True, metavar="PLACE", help="Pass a row over, such as 'line 7'; again for more.")
 @click.option("--dry-run", is_flag=True, help="Say what would change, and change nothing.")
 @data_option
 @json_option
@@ -45,6 +46,7 @@ def import_(
     map_: Path | None,
     guess: bool,
     encoding: str,
+    leave_out: tuple[str, ...],
     dry_run: bool,
     data: Path,
     as_json: bool,
@@ -66,7 +68,9 @@ def import_(
         return
     mapping = None if map_ is None else read_map(map_)
     with _opened(data, dry_run) as catalogue, progress_bar("import") as progress:
-        report = import_source(catalogue, source, kind, mapping, progress, dry_run=dry_run, encoding=encoding)
+        report = import_source(
+            catalogue, source, kind, mapping, progress, dry_run=dry_run, encoding=encoding, leave_out=leave_out
+        )
     if as_json:
         print_json(asdict(report))
     else:

@@ -1,6 +1,9 @@
 """The page and the API: `znachki serve`.
 
     app        puts it together
+    starting   the page of an empty folder, catalogues by upload, and works that go on in the background
+    collection what is owned, wished for, to swap and missing, said by buttons
+    browsing   the catalogue by filters, and each entry
     pages, api       what people see, what programs ask
     engine     the loaded recognizer, its queue, and the change to a new index
     shelf      the catalogue to browse, held in memory

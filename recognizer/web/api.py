@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, replace
 from http import HTTPStatus
@@ -367,14 +367,22 @@ async def add_photo(
     """Add a photo to an entry. It is indexed, and the entry found by it, when this is answered."""
     who = service.writer(request)
     data, name = await photo.read(), shown_name(photo.filename)
+    make = photo_adding(service, entry_id, data, name, role, licence=licence, source=source)
+    made = await service.editor.change(f"{who}: photo for {entry_id[:200]}", make, photos=role is Role.FACE)
+    return entry_body(CatalogueEntry(made.entry_id), [made])["images"][0]
+
+
+def photo_adding(
+    service: Service, entry_id: str, data: bytes, name: str, role: Role, **about: str
+) -> Callable[[Catalogue], CatalogueImage]:
+    """The change that adds a photo to an entry, once its bytes are found to be a picture of bounded size."""
 
     def make(catalogue: Catalogue) -> CatalogueImage:
         entry = catalogue.lookup(entry_id).entry
         decode(data, name, service.settings.max_pixels)
-        return catalogue.add_image(entry.entry_id, data, check_photo(data, name), role, licence=licence, source=source)
+        return catalogue.add_image(entry.entry_id, data, check_photo(data, name), role, **about)
 
-    made = await service.editor.change(f"{who}: photo for {entry_id[:200]}", make, photos=role is Role.FACE)
-    return entry_body(CatalogueEntry(made.entry_id), [made])["images"][0]
+    return make
 
 
 @router.post(

@@ -19,6 +19,8 @@ from recognizer import program_version
 from recognizer.errors import ZnachkiError
 from recognizer.web import api, pages
 from recognizer.web.access.guard import API, Guard
+from recognizer.web.browsing import pages as browsing
+from recognizer.web.collection import pages as collection
 from recognizer.web.gallery import Gallery
 from recognizer.web.language import said
 from recognizer.web.lots import api as lot_api
@@ -28,6 +30,7 @@ from recognizer.web.problems import problem_of, problem_response
 from recognizer.web.schemas import ProblemBody
 from recognizer.web.service import Service
 from recognizer.web.settings import Settings
+from recognizer.web.starting import pages as starting
 
 OPENAPI: Final = "/api/v1/openapi.json"
 
@@ -61,6 +64,9 @@ def create_app(settings: Settings) -> FastAPI:
     app.include_router(pages.pictures)
     app.include_router(lot_pages.router)
     app.include_router(lot_forms.router)
+    app.include_router(starting.router)
+    app.include_router(collection.router)
+    app.include_router(browsing.router)
     app.include_router(pages.router)
     app.mount("/static", StaticFiles(directory=pages.STATIC), name="static")
     app.add_exception_handler(HTTPException, _http_error)
