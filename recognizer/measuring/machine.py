@@ -19,7 +19,7 @@ def machine() -> dict[str, Any]:
     """Name the processor, cores, memory in bytes (None where the system does not tell), card, system and versions."""
     import torch
 
-    from recognizer.vision.processor import computes_bfloat16
+    from recognizer.networks.processor import computes_bfloat16
 
     return {
         "znachki": program_version(),
