@@ -14,7 +14,7 @@ ONNX: Final = "onnx"
 ASKED: Final = "ZNACHKI_RUNTIME"
 """The environment variable that chooses between the two where both are installed."""
 
-BY_LIBRARY: Final = {TORCH: ("torch", "timm", "open_clip"), ONNX: ("onnx", "onnxruntime")}
+BY_LIBRARY: Final = {TORCH: ("torch", "torchvision", "timm", "open_clip"), ONNX: ("onnx", "onnxruntime")}
 """The modules that each needs; their packages are the extras `torch` and `light` of this package."""
 
 
