@@ -58,7 +58,7 @@ THIRD_PARTY: dict[str, set[str]] = {
         *("vision", "drawn", "training", "measuring.lot_measures"),
         *("search.agreement", "search.embedder", "search.features", "search.index"),
     },
-    "PIL": {"vision.photos", "reports", "web", "training"},
+    "PIL": {"vision.photos", "vision.bands", "reports", "web", "training"},
     "pillow_heif": {"vision.photos"},
     "sqlalchemy": {"catalogue", "collecting.holdings", "exchange.copying"},
     "alembic": {"catalogue.database", "catalogue.migrations"},
