@@ -21,7 +21,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "demo": ("demo", "Draw a sample catalogue and identify phone photos of its pins."),
     "sample": ("demo", "Write the drawn sample catalogue and photos to ask it about."),
     "import": ("entries", "Bring a catalogue table or a folder of pictures into the catalogue."),
-    "fetch": ("entries", "Fetch the pictures that imports gave as addresses."),
+    "fetch": ("entries", "Fetch the pictures that imports or listings gave as addresses."),
     "show": ("entries", "Show the catalogue, one entry, or what a search finds."),
     "index": ("indexing", "Make the index of the catalogue's photos, doing only what is missing."),
     "identify": ("identifying", "Say which catalogue entries are on a photo."),
