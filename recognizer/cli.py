@@ -102,8 +102,28 @@ class _LazyGroup(click.Group):
 
 @click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="znachki")
-def main() -> None:
+@click.pass_context
+def main(context: click.Context) -> None:
     """Tell which catalogue number a pin has, from a photo; everything stays on this machine."""
+    if context.invoked_subcommand != "serve":  # whose log is for who runs it
+        _keep_libraries_quiet()
+
+
+def _keep_libraries_quiet() -> None:
+    """Keep standard error for what is said here: libraries in C, such as libtiff, write warnings to it past Python.
+
+    Python's own stream gets a descriptor of its own. Not on Windows, where a console is no descriptor.
+    """
+    try:
+        if os.name != "posix" or sys.stderr.fileno() != 2:
+            return
+    except (AttributeError, OSError, ValueError):  # somebody has put another stream in its place
+        return
+    said = sys.stderr
+    sys.stderr = os.fdopen(os.dup(2), "w", buffering=1, encoding=said.encoding, errors=said.errors)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    os.close(nowhere)
 
 
 if __name__ == "__main__":
