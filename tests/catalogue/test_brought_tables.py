@@ -1,5 +1,6 @@
 """Tables as collectors have them: saved by Excel in Russian, with other headers, titles above, pictures in cells."""
 
+import datetime
 import io
 import re
 import zipfile
@@ -248,3 +249,27 @@ def test_a_damaged_list_of_pictures_in_cells_is_told_with_the_file(catalogue: Ca
             changed.writestr(name, content[:60] if name == "xl/metadata.xml" else content)
     with pytest.raises(CatalogueError, match=r"^cells\.xlsx: damaged"):
         import_source(catalogue, path)
+
+
+def test_formulas_are_read_by_their_stored_values_and_dates_as_years(catalogue: Catalogue, tmp_path: Path) -> None:
+    book = openpyxl.Workbook()
+    sheet = book.active
+    assert sheet is not None
+    sheet.append(["Номер", "Название", "Год"])
+    sheet.append(["=1+1", "Ракета", datetime.date(1961, 4, 12)])
+    sheet.append([3, '="Спут"&"ник"', datetime.datetime(1957, 10, 4)])
+    path = tmp_path / "book.xlsx"
+    book.save(path)
+    with zipfile.ZipFile(path) as old:
+        parts = {name: old.read(name) for name in old.namelist()}
+    # openpyxl writes formulas without the values that Excel keeps beside them
+    text = parts["xl/worksheets/sheet1.xml"].decode()
+    text = re.sub(r'<c r="A2"[^>]*>.*?</c>', '<c r="A2"><f>1+1</f><v>2</v></c>', text)
+    text = re.sub(r'<c r="B3"[^>]*>.*?</c>', '<c r="B3" t="str"><f>x</f><v>Спутник</v></c>', text)
+    parts["xl/worksheets/sheet1.xml"] = text.encode()
+    with zipfile.ZipFile(path, "w") as new:
+        for name, content in parts.items():
+            new.writestr(name, content)
+    import_source(catalogue, path)
+    found = [(entry.entry_id, entry.title, entry.year_from, entry.year_to) for entry in catalogue.entries()]
+    assert found == [("2", "Ракета", 1961, 1961), ("3", "Спутник", 1957, 1957)]
