@@ -14,8 +14,9 @@ from typing import Final
 import cv2
 import numpy as np
 
+from recognizer.networks import weights
 from recognizer.types import Box, Crop, Float32, Photo, UInt8Image
-from recognizer.vision import geometry, outlines, photos, weights
+from recognizer.vision import geometry, outlines, photos
 
 SETTINGS: Final = f"hull-7-{weights.digest(outlines.SHIPPED)}"
 """What the crops depend on, the outline network among it; an index made with other settings is of no use. The number is

@@ -431,7 +431,6 @@ RUSSIAN: Final[Mapping[str, str]] = {
     # the collection
     "My collection": "Моя коллекция",
     "Jars": "Банки",
-    "Jar": "Банка",
     "In no jar": "Без банки",
     "Complete and missing": "Собрано и не хватает",
     "Wishes": "Желаемые",

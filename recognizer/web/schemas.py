@@ -60,6 +60,9 @@ class RecognitionBody(_Open):
     rectangle: list[list[float]] | None = None
     score: float = Field(1.0, description="how sure it is that a pin is there")
     about: int = Field(1, description="about how many pins lie there: more than one for a heap that cannot be parted")
+    reverse: list[int] | None = Field(
+        None, description="where the back of the same pin is, on a picture that is glued of a photo of each side"
+    )
     verdict: Verdict = Field(examples=["match"])
     drawing: float = Field(0.0, description="chance that the first entry shows the drawing of the pin", examples=[0.98])
     lacking: float = Field(
