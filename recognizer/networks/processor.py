@@ -39,8 +39,8 @@ def runtime() -> str:
     if asked:
         raise ModelError(f"{ASKED}={asked}: not installed; {CURE[asked]}")
     raise ModelError(
-        f"neither PyTorch nor ONNX Runtime is installed, and one of them runs the networks; {CURE[TORCH]}, or {CURE[ONNX]}, "
-        "which is smaller, trains nothing and gives the same answers"
+        "neither PyTorch nor ONNX Runtime is installed, and one of them runs the networks; "
+        f"{CURE[TORCH]}, or {CURE[ONNX]}, which is smaller, trains nothing and gives the same answers"
     )
 
 
