@@ -347,13 +347,13 @@ def bank(drawn: Sequence[designs.Design], plan: Plan, stream: int = 0) -> list[S
     return made
 
 
-def train(made: Sequence[Struck], held: Sequence[Struck], plan: Plan, folder: Path) -> Path:
+def train(pins: Sequence[Struck], held_out: Sequence[Struck], plan: Plan, folder: Path) -> Path:
     """Train and write weights.safetensors (float16), model.json and curve.csv to `folder`; returns it."""
     descent.prepare(plan.seed, plan.threads, folder)
     network = TwinNet().to(memory_format=torch.channels_last)
     optimiser = torch.optim.AdamW(network.parameters(), lr=plan.rate, weight_decay=1e-2)
     average = descent.averaged(network, 0.99)
-    batches = DataLoader(Pairs(made, plan), None, num_workers=plan.workers, prefetch_factor=3 if plan.workers else None)
+    batches = DataLoader(Pairs(pins, plan), None, num_workers=plan.workers, prefetch_factor=3 if plan.workers else None)
     began, recent = time.monotonic(), 0.0
     network.train()
     for step, (inputs, differ, where) in enumerate(batches):
@@ -368,7 +368,7 @@ def train(made: Sequence[Struck], held: Sequence[Struck], plan: Plan, folder: Pa
         recent += float(loss.detach())
         if (step + 1) % 100 == 0 or step + 1 == plan.steps:
             weights = average.module.state_dict()
-            figures = measure(weights, held, plan)
+            figures = measure(weights, held_out, plan)
             _ship(weights, plan, figures | {"step": step + 1}, folder)
             seconds = time.monotonic() - began
             line = f"{step + 1},{recent / (step % 100 + 1):.4f},{figures['held_out_auroc']:.4f},{seconds:.0f}"
@@ -390,13 +390,13 @@ def loss_of(network: TwinNet, inputs: Tensor, differ: Tensor, where: Tensor) -> 
     return functional.binary_cross_entropy_with_logits(whole.float(), differ) + 0.7 * local
 
 
-def measure(weights: dict[str, Tensor], held: Sequence[Struck], plan: Plan) -> dict[str, float]:
+def measure(weights: dict[str, Tensor], held_out: Sequence[Struck], plan: Plan) -> dict[str, float]:
     """Return how well held-out pins and their variants are parted."""
     network = TwinNet()
     network.load_state_dict(weights)
     network.eval()
     said, truth = [], []
-    views = Pairs(held, replace(plan, seed=plan.seed + 1), 2)
+    views = Pairs(held_out, replace(plan, seed=plan.seed + 1), 2)
     with torch.inference_mode():
         for step in range(5):
             inputs, differ, _ = views.batch(step)
