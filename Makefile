@@ -6,12 +6,18 @@
 
 VENV ?= .venv
 BIN := $(VENV)/bin
-INSTALLED := $(VENV)/.installed
 
-# `make demo TORCH=cpu` installs PyTorch's build without CUDA first, from wherever pip is configured to find it.
+# `make demo TORCH=cpu` installs PyTorch's build without CUDA first, from wherever pip is configured to find it;
+# `make demo TORCH=none` installs no PyTorch at all: ONNX Runtime runs the networks. Everything but `demo` needs PyTorch.
 TORCH ?=
+INSTALLED := $(VENV)/.installed$(TORCH:%=-%)
+EXTRAS := dev
 ifeq ($(TORCH),cpu)
 TORCH_BUILD := $(shell sed -n 's/^\(torch\(vision\)\{0,1\}==[0-9.]*\).*/\1+cpu/p' constraints.txt)
+else ifeq ($(TORCH),none)
+EXTRAS := light
+else ifneq ($(TORCH),)
+$(error TORCH=$(TORCH): write TORCH=cpu or TORCH=none, or leave it out)
 endif
 
 help: ## Say what can be made
@@ -54,11 +60,11 @@ $(INSTALLED): pyproject.toml constraints.txt
 		$$python -m venv $(VENV) && break; \
 		echo "Python has no venv module; on Debian: apt-get install python3-venv" >&2; exit 1; \
 	done
-	@echo "Installing what znachki needs into $(VENV), once; torch is large, this takes minutes"
+	@echo "Installing what znachki needs into $(VENV), once$(if $(filter none,$(TORCH)),,; torch is large, this takes minutes)"
 	@test -z '$(TORCH_BUILD)' || $(BIN)/python -m pip install --disable-pip-version-check --progress-bar off \
 		$(TORCH_BUILD) || { echo "pip finds no CPU build of torch; give its index in PIP_EXTRA_INDEX_URL," \
 		"as PyTorch's own install page names it, or leave TORCH=cpu out" >&2; exit 1; }
-	$(BIN)/python -m pip install --disable-pip-version-check --progress-bar off -c constraints.txt -e '.[dev]'
+	$(BIN)/python -m pip install --disable-pip-version-check --progress-bar off -c constraints.txt -e '.[$(EXTRAS)]'
 	@touch $@
 
 clean: ## Remove what was made here, .venv and data/ excepted

@@ -24,10 +24,11 @@ from torch.nn import functional
 from torch.utils.data import DataLoader, IterableDataset
 
 from recognizer.measuring.lot_measures import filled, matched
+from recognizer.networks.outline_net import OutlineNet, prepared
+from recognizer.networks.weights import FILE, fill, write
 from recognizer.types import Photo, UInt8Image
 from recognizer.vision.crops import split
-from recognizer.vision.outlines import OutlineNet, Outliner, prepared
-from recognizer.vision.weights import FILE, fill, write
+from recognizer.vision.outlines import Outliner
 from training import compose, descent, designs
 
 STRIDE = 4

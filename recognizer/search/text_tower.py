@@ -8,15 +8,15 @@ from scratch would not, and the towers of open_clip read English only or weigh a
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Sequence
+from typing import Final
 
 import torch
 from torch import Tensor, nn
 
-BUCKETS = 1 << 14
-WIDTH = 96
-_SHORTEST, _LONGEST = 3, 5
+from recognizer.search.word_pieces import BUCKETS, pieces
+
+WIDTH: Final = 96
 
 
 class TextTower(nn.Module):
@@ -38,16 +38,3 @@ class TextTower(nn.Module):
         mean = self.pieces(flat.to(device), starts.to(device))
         rows: Tensor = self.out(nn.functional.gelu(self.hidden(mean)))
         return rows
-
-
-def pieces(text: str, buckets: int = BUCKETS) -> list[int]:
-    """Return the numbers, below `buckets`, of a text's words and of their pieces; case and ё do not count."""
-    found: list[int] = []
-    cleaned = "".join(letter if letter.isalnum() else " " for letter in text.casefold().replace("ё", "е"))
-    for word in cleaned.split():
-        framed = f"<{word}>"
-        parts = {framed}
-        for size in range(_SHORTEST, _LONGEST + 1):
-            parts.update(framed[at : at + size] for at in range(len(framed) - size + 1))
-        found.extend(sorted(zlib.crc32(part.encode()) % buckets for part in parts))
-    return found
