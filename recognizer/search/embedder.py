@@ -28,7 +28,7 @@ import numpy as np
 
 from recognizer.errors import ModelError
 from recognizer.networks import weights
-from recognizer.networks.processor import uses_torch
+from recognizer.networks.processor import CURE, TORCH, uses_torch
 from recognizer.search import model_folder
 from recognizer.search.model_folder import BASE, IMAGENET, OPEN_CLIP, Stored, Towers
 from recognizer.types import Float32, UInt8Image
@@ -131,7 +131,7 @@ def load(model: str | Path | None = None, models: Path | None = None) -> Embedde
     spec = BASE if model is None else str(model)
     if spec == IMAGENET or spec.startswith(OPEN_CLIP):
         if not uses_torch():
-            raise ModelError(f"{spec}: only PyTorch runs it; pip install znachki[torch]")
+            raise ModelError(f"{spec}: only PyTorch runs it; {CURE[TORCH]}")
         from recognizer.search import trunks
 
         return Embedder(trunks.general_towers(spec), spec)

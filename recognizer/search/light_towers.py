@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from recognizer.errors import ModelError
 from recognizer.networks import onnx_graphs, onnx_sessions
+from recognizer.networks.processor import CURE, TORCH
 from recognizer.search import model_folder
 from recognizer.search.model_folder import LAST, ROOTED, TEXT, Stored, Towers, taken
 from recognizer.search.word_pieces import pieces
@@ -27,7 +28,7 @@ def stored_towers(stored: Stored) -> Towers:
     another architecture than ARCHITECTURE."""
     if stored.architecture != ARCHITECTURE:
         name = stored.architecture.get("name", stored.architecture["kind"])
-        raise ModelError(f"{stored.folder}: only PyTorch runs {name}; pip install znachki[torch]")
+        raise ModelError(f"{stored.folder}: only PyTorch runs {name}; {CURE[TORCH]}")
     tensors = dict(stored.tensors)
     try:
         text = _texts(taken(tensors, TEXT)) if "text" in stored.card else None
