@@ -9,6 +9,8 @@ answers are those that the recognizer gave, right or wrong.
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -28,17 +30,23 @@ SHOWN = (1, 5, 13, 20)
 SIDE = 380
 
 
-def main() -> None:
-    """Draw the sample, identify photos of it and write the picture."""
+@contextmanager
+def opened_sample() -> Iterator[tuple[Recognizer, Sequence[tuple[Path, str | None]]]]:
+    """Draw the sample and give a recognizer on it, and its queries: photo, and the entry_id that it shows."""
     with tempfile.TemporaryDirectory() as folder:
         files = sample.write(Path(folder) / "sample")
         data = Path(folder) / "data"
         with Catalogue.open(data, create=True) as catalogue:
             import_csv(catalogue, files.catalogue)
         build(data)
-        queries = read_queries(files.queries)
         with Recognizer.open(data) as recognizer:
-            pairs = [_pair(recognizer, queries[number][0]) for number in SHOWN]
+            yield recognizer, read_queries(files.queries)
+
+
+def main() -> None:
+    """Draw the sample, identify photos of it and write the picture."""
+    with opened_sample() as (recognizer, queries):
+        pairs = [_pair(recognizer, queries[number][0]) for number in SHOWN]
     tall = max(pair.shape[0] for pair in pairs)
     wide = max(pair.shape[1] for pair in pairs)
     rows = [

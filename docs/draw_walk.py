@@ -7,19 +7,16 @@ Nothing is arranged: the photo is the first query of the sample, and every numbe
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Final
 
 import cv2
 import numpy as np
+from draw_picture import opened_sample
 
-from index.build import build
-from recognizer.catalogue.imports import import_csv, read_queries
-from recognizer.catalogue.store import Catalogue
 from recognizer.decision import verdict
-from recognizer.drawn import sample
 from recognizer.identify import BY_SIMILARITY, BY_VOTES, Recognizer
 from recognizer.reports.answers import Answer, answer_lines
 from recognizer.reports.pictures import Neighbour, draw_beside, draw_outlines
@@ -35,19 +32,13 @@ SIDE = 300
 
 def main() -> None:
     """Draw the sample, identify one photo of it step by step, and write page and pictures."""
-    with tempfile.TemporaryDirectory() as folder:
-        files = sample.write(Path(folder) / "sample")
-        data = Path(folder) / "data"
-        with Catalogue.open(data, create=True) as catalogue:
-            import_csv(catalogue, files.catalogue)
-        build(data)
-        with Recognizer.open(data) as recognizer:
-            photo = open_photo(read_queries(files.queries)[0][0])
-            (crop,) = recognizer.split(photo)
-            (hits,) = recognizer.hits([crop])
-            (answer,) = recognizer.answer([crop])
-            _pictures(recognizer, photo, crop, hits, answer)
-            PAGE.write_text(_page(recognizer, photo, crop, hits, answer), encoding="utf-8")
+    with opened_sample() as (recognizer, queries):
+        photo = open_photo(queries[0][0])
+        (crop,) = recognizer.split(photo)
+        (hits,) = recognizer.hits([crop])
+        (answer,) = recognizer.answer([crop])
+        _pictures(recognizer, photo, crop, hits, answer)
+        PAGE.write_text(_page(recognizer, photo, crop, hits, answer), encoding="utf-8")
     print(f"{PAGE}, and its pictures beside it")
 
 
@@ -93,15 +84,26 @@ def _table(recognizer: Recognizer, hits: Sequence[Hit]) -> str:
 
 
 def _page(recognizer: Recognizer, photo: Photo, crop: Crop, hits: Sequence[Hit], answer: Recognition) -> str:
-    best = answer.matches[0]
-    points = 0 if crop.keypoints is None else len(crop.keypoints)
     height, width = photo.image.shape[:2]
-    said = answer_lines(Answer(replace(photo, source="photo.jpg"), (answer,)))
-    least = recognizer.ranking.match[0]
-    return f"""# How a photo becomes a number
+    return _TEXT.format(
+        photos=len(recognizer.index),
+        width=width,
+        height=height,
+        points=0 if crop.keypoints is None else len(crop.keypoints),
+        BY_SIMILARITY=BY_SIMILARITY,
+        BY_VOTES=BY_VOTES,
+        best=answer.matches[0].hit,
+        table=_table(recognizer, hits),
+        answer=answer,
+        least=recognizer.ranking.match[0],
+        said=answer_lines(Answer(replace(photo, source="photo.jpg"), (answer,))),
+    )
+
+
+_TEXT: Final = """# How a photo becomes a number
 
 One photo of the drawn sample, walked through the program. `python docs/draw_walk.py` writes this page: the pictures
-and all numbers are what the program found for the sample's first query, in a catalogue of {len(recognizer.index)}
+and all numbers are what the program found for the sample's first query, in a catalogue of {photos}
 photos.
 
 The whole way is `Recognizer.identify` in [`recognizer/identify.py`](../recognizer/identify.py): it finds the pins
@@ -137,14 +139,14 @@ candidates.
 ![Points that agree on one pose](walk-agree.jpg)
 
 [`vision/alignment.py`](../recognizer/vision/alignment.py) pairs the keypoints of photo and candidate and looks for
-the pose in which most of them agree: {best.hit.inliers} do with the first answer. Laid over one another so, both
+the pose in which most of them agree: {best.inliers} do with the first answer. Laid over one another so, both
 pictures are compared in lines and in colours, and [`vision/variants.py`](../recognizer/vision/variants.py) says
 whether they are one pin or two variants of a drawing. Where no keypoints agree, as on bare relief,
 [`vision/overlay.py`](../recognizer/vision/overlay.py) lays outline over outline.
 
 ## 5. Decide
 
-{_table(recognizer, hits)}
+{table}
 
 [`decision/verdict.py`](../recognizer/decision/verdict.py) weighs all of this with the weights in
 `recognizer/ranking.json` (the last column is the log-odds against the first) and answers two questions. Is it this
@@ -159,6 +161,7 @@ Where two or more variants stay in question, the answer is a `family`, and
 [`vision/differences.py`](../recognizer/vision/differences.py) finds the place where their photos differ most; the
 report and the page show it from near, on the photo and on each of them.
 """
+"""The page, with places for what was found."""
 
 
 if __name__ == "__main__":

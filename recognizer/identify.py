@@ -239,7 +239,7 @@ class Recognizer:
         if len(entries) < 2 or not inscriptions.installed() or not inscriptions.tells(entries):
             return answer
         words = inscriptions.read(crop, answer.matches[0].hit.homography)
-        return verdict.moved(answer, inscriptions.said(words, entries), self.ranking)
+        return verdict.with_evidence(answer, inscriptions.log_odds(words, entries), self.ranking)
 
     def fused(self, answer: Recognition, others: Sequence[tuple[Photo, Role]]) -> Recognition:
         """Return the answer for a pin's face with what further photos of the same pin say: reverse, clasp, mark."""

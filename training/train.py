@@ -18,7 +18,7 @@ from __future__ import annotations
 import math
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -28,14 +28,12 @@ from typing import Any, Final
 import cv2
 import numpy as np
 import torch
-from safetensors.torch import load_file, save_file
 from torch import Tensor, distributed, nn
 from torch.nn import functional
 from torch.utils.data import DataLoader
 
 from recognizer.catalogue.store import Catalogue
 from recognizer.errors import CatalogueError, ModelError, PhotoError
-from recognizer.files import HERE, beside
 from recognizer.networks.form import Preprocessing
 from recognizer.networks.processor import computes_bfloat16
 from recognizer.search import model_folder, trunks
@@ -43,10 +41,9 @@ from recognizer.search.index import read_manifest
 from recognizer.search.text_tower import TextTower
 from recognizer.search.trunks import Trunk
 from recognizer.types import Role, Status, UInt8Image
-from training import loss
+from training import descent, loss
 from training.data import CatalogueSource, DesignSource, Source, Views, cutout, parted, photos_of
 from training.designs import SOURCES, Design
-from training.segment import thinned
 from training.settle import last_map
 
 ALPHAS: Final = (0.0, 0.25, 0.5, 0.75, 1.0)
@@ -62,9 +59,6 @@ as it was."""
 HEADS: Final = ("network.conv_head", "network.bn2", ".head.", "visual.proj", "ln_post", "text.", "last.")
 _EVERY: Final = 50  # of the groups of designs, each so-manieth is held out
 _PRINTS: Final = 150
-COSTLY: Final = ("conv_stem", "bn1", "blocks.0.", "blocks.1.")
-"""Layers of EfficientNets that stay as they are, with all depthwise filters: a twentieth of the weights, three quarters
-of the time of a step on a CPU."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +70,7 @@ class Plan:
     objectives, `entropy` the crowding term. `share` of the trained weights is kept, by default as much as serves the
     held-out things. On a catalogue the image tower learns by gradient unless `deep` is False; where its base is a model
     of pins it then gets a last map from `settle` pairs of views, 0 for none, before words learn. With `all_layers`
-    those learn too that `part_frozen` leaves as they are.
+    those learn too that `descent.part_frozen` leaves as they are.
     """
 
     steps: int = 220
@@ -110,32 +104,11 @@ class Plan:
         return min(self.stop or self.steps, self.steps)
 
 
-@dataclass(slots=True)
-class State:
-    """Where a run is: the step, the averaged weights, and the validation's history."""
-
-    step: int
-    average: dict[str, Tensor]
-    best: float = -1.0
-    waited: int = 0
-    best_average: dict[str, Tensor] | None = None
-
-
 def prepared(pictures: Tensor, form: Preprocessing) -> Tensor:
     """Turn (n, size, size, 3) uint8 into the network's input, (n, 3, size, size) float32."""
     batch = pictures.permute(0, 3, 1, 2).float().div_(255)
     mean, std = (torch.tensor(values, device=batch.device).view(1, 3, 1, 1) for values in (form.mean, form.std))
     return ((batch - mean) / std).contiguous(memory_format=torch.channels_last)
-
-
-def part_frozen(network: nn.Module, quick: bool = True) -> None:
-    """Leave the costly layers as they are and, for a CPU, make what remains quick to go back through."""
-    for name, weight in network.named_parameters():
-        if "conv_dw" in name or name.startswith(COSTLY):
-            weight.requires_grad_(False)
-    for name, module in network.named_modules():
-        if quick and name.endswith("conv_dw") and module.stride == (2, 2):
-            module.forward = partial(thinned, module)
 
 
 def gradients(trunk: Trunk, pictures: Tensor, texts: Sequence[str], plan: Plan) -> dict[str, float]:
@@ -237,9 +210,7 @@ def settled(
     one tells the batches done.
     """
     rank, ranks = _joined()
-    torch.set_num_threads(plan.threads)
-    cv2.setNumThreads(0)
-    folder.mkdir(parents=True, exist_ok=True)
+    descent.prepare(plan.seed, plan.threads, folder)
     trunk.visual.eval().to("cuda" if torch.cuda.is_available() else "cpu").to(memory_format=torch.channels_last)
     steps = math.ceil(plan.settle / min(plan.pairs, len(source)))
     views = Views(source, plan.pairs, plan.size, plan.seed + 2, steps, rank=rank, ranks=ranks)
@@ -264,80 +235,108 @@ def train(
     the recall of held-out pairs by alpha, and the alpha that was kept.
     """
     rank, ranks = _joined()
-    torch.manual_seed(plan.seed)
-    torch.set_num_threads(plan.threads)
-    cv2.setNumThreads(0)  # a forked worker would wait for ever for the threads of its parent
-    folder.mkdir(parents=True, exist_ok=True)
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    parts = {"network": trunk.network, "text": trunk.text, "last": trunk.last}
-    model = nn.ModuleDict({name: part for name, part in parts.items() if part is not None})
-    model.requires_grad_(True).eval().to(device).to(memory_format=torch.channels_last)  # batch norms stay as they are
-    if not plan.all_layers:
-        part_frozen(trunk.visual, quick=device.type == "cpu")
-    if plan.deep is False:
-        trunk.pictures.requires_grad_(False)
-    learnt = {name: weight for name, weight in model.named_parameters() if weight.requires_grad}
-    heads = [name for name in learnt if any(part in name for part in HEADS)]
-    first = [learnt[name] for name in heads]
-    rest = [weight for name, weight in learnt.items() if name not in heads]
-    optimiser = torch.optim.AdamW([{"params": first}, {"params": rest}], lr=plan.rate, weight_decay=plan.decay)
-    base = {name: value.detach().clone() for name, value in model.state_dict().items()}
-    state = State(0, {name: value.clone() for name, value in base.items()})
-    _resume(folder, model, state, optimiser)
+    descent.prepare(plan.seed, plan.threads, folder)
+    run = _Run(trunk, plan, folder / "checkpoint.safetensors")
     sample = held_out(validation, plan.late_size or plan.size, plan.seed + 1, prints)
-    log = _Log(folder, state.step, plan.steps) if rank == 0 else None
+    log = _Log(folder, run.step, plan.steps) if rank == 0 else None
     sums: dict[str, float] = {}
-    for start, end, size in _stretches(plan, state.step):
-        views = Views(source, plan.pairs, size, plan.seed, end, start, prints, rank, ranks)
-        batches = DataLoader(views, None, num_workers=plan.workers, prefetch_factor=3 if plan.workers else None)
-        for step, (pictures, texts) in enumerate(batches, start):
-            if log and step == 0:
-                draw_views(pictures, folder / "views.jpg")
-            for group, rate in zip(optimiser.param_groups, _rates(plan, step), strict=True):
-                group["lr"] = rate
-            for weight in rest:
-                weight.requires_grad_(step >= plan.head_steps)
-            for name, value in gradients(trunk, pictures, texts, plan).items():
-                sums[name] = sums.get(name, 0.0) + value
-            summed(list(learnt.values()))
-            torch.nn.utils.clip_grad_norm_(list(learnt.values()), 1.0)
-            optimiser.step()
-            optimiser.zero_grad()
-            keep = min(plan.keep, (1 + step) / (10 + step))
-            for name, value in model.state_dict().items():
-                if value.is_floating_point():
-                    state.average[name].lerp_(value, 1 - keep)
-            state.step = step + 1
-            if progress and rank == 0:
-                progress(state.step, plan.end)
-            if state.step % plan.every and state.step != plan.end:
-                continue
-            found = _validated(trunk, model, state, sample)
-            if log:
-                _save(folder, model, state, optimiser)
-                taken = (state.step - 1) % plan.every + 1
-                log.write(state.step, {name: value / taken for name, value in sums.items()}, found)
-            sums = {}
-            if plan.patience and state.waited >= plan.patience:
-                break
-        else:
+    for pictures, texts in _batches(source, plan, run.step, prints, rank, ranks):
+        if log and run.step == 0:
+            draw_views(pictures, folder / "views.jpg")
+        for name, value in run.learn(pictures, texts).items():
+            sums[name] = sums.get(name, 0.0) + value
+        if progress and rank == 0:
+            progress(run.step, plan.end)
+        if run.step % plan.every and run.step != plan.end:
             continue
-        break
-    return {"steps": state.step} | chosen(trunk, model, base, state.best_average or state.average, sample, plan.share)
+        found = run.validated(sample)
+        if log:
+            run.save()
+            taken = (run.step - 1) % plan.every + 1
+            log.write(run.step, {name: value / taken for name, value in sums.items()}, found)
+        sums = {}
+        if plan.patience and run.waited >= plan.patience:
+            break
+    return {"steps": run.step} | chosen(trunk, run.model, run.base, run.trained, sample, plan.share)
 
 
-def _validated(trunk: Trunk, model: nn.Module, state: State, sample: Tensor) -> float:
-    """Measure the averaged weights on the held-out pairs, and keep them where they are the best yet."""
-    now = {name: value.clone() for name, value in model.state_dict().items()}
-    model.load_state_dict(state.average)
-    found = recall(trunk, sample)
-    model.load_state_dict(now)
-    if found > state.best:
-        state.best, state.waited = found, 0
-        state.best_average = {name: value.clone() for name, value in state.average.items()}
-    else:
-        state.waited += 1
-    return found
+class _Run:
+    """A training under way: what learns, the weights it began with, their average, and the validation's history."""
+
+    def __init__(self, trunk: Trunk, plan: Plan, file: Path) -> None:
+        """Begin, or go on where the run that wrote the checkpoint `file` was."""
+        self.trunk, self.plan = trunk, plan
+        device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        parts = {"network": trunk.network, "text": trunk.text, "last": trunk.last}
+        self.model = nn.ModuleDict({name: part for name, part in parts.items() if part is not None})
+        self.model.requires_grad_(True).eval()  # batch norms stay as they are
+        self.model.to(device).to(memory_format=torch.channels_last)
+        if not plan.all_layers:
+            descent.part_frozen(trunk.visual, quick=device.type == "cpu")
+        if plan.deep is False:
+            trunk.pictures.requires_grad_(False)
+        learnt = {name: weight for name, weight in self.model.named_parameters() if weight.requires_grad}
+        heads = [name for name in learnt if any(part in name for part in HEADS)]
+        self.learnt = list(learnt.values())
+        self.rest = [weight for name, weight in learnt.items() if name not in heads]
+        groups = [{"params": [learnt[name] for name in heads]}, {"params": self.rest}]
+        self.optimiser = torch.optim.AdamW(groups, lr=plan.rate, weight_decay=plan.decay)
+        self.base = {name: value.detach().clone() for name, value in self.model.state_dict().items()}
+        self.average = descent.averaged(self.model, plan.keep)
+        self.checkpoint = descent.Checkpoint(file, self.model, self.average, self.optimiser)
+        self.step, more = self.checkpoint.resume()
+        history = more["history"]
+        self.best = float(history["best"]) if history else -1.0
+        self.waited = int(history["waited"]) if history else 0
+        self.best_average = more["kept"]
+
+    @property
+    def trained(self) -> dict[str, Tensor]:
+        """The averaged weights that did best so far."""
+        return self.best_average or self.average.module.state_dict()
+
+    def learn(self, pictures: Tensor, texts: Sequence[str]) -> dict[str, float]:
+        """Take a step on a batch, see `gradients` for it and for what is returned."""
+        for group, rate in zip(self.optimiser.param_groups, _rates(self.plan, self.step), strict=True):
+            group["lr"] = rate
+        for weight in self.rest:
+            weight.requires_grad_(self.step >= self.plan.head_steps)
+        losses = gradients(self.trunk, pictures, texts, self.plan)
+        summed(self.learnt)
+        torch.nn.utils.clip_grad_norm_(self.learnt, 1.0)
+        self.optimiser.step()
+        self.optimiser.zero_grad()
+        self.average.update_parameters(self.model)
+        self.step += 1
+        return losses
+
+    def validated(self, sample: Tensor) -> float:
+        """Measure the averaged weights on the held-out pairs, and keep them where they are the best yet."""
+        now = {name: value.clone() for name, value in self.model.state_dict().items()}
+        average = self.average.module.state_dict()
+        self.model.load_state_dict(average)
+        found = recall(self.trunk, sample)
+        self.model.load_state_dict(now)
+        if found > self.best:
+            self.best, self.waited = found, 0
+            self.best_average = {name: value.clone() for name, value in average.items()}
+        else:
+            self.waited += 1
+        return found
+
+    def save(self) -> None:
+        """Write the checkpoint."""
+        history = {"best": torch.tensor(self.best, dtype=torch.float64), "waited": torch.tensor(self.waited)}
+        self.checkpoint.write(self.step, history=history, kept=self.best_average)
+
+
+def _batches(
+    source: Source, plan: Plan, start: int, prints: Sequence[UInt8Image], rank: int, ranks: int
+) -> Iterator[tuple[Tensor, Sequence[str]]]:
+    """The batches from step `start` on: pairs of views, later on those of the late size, and their texts."""
+    for first, end, size in _stretches(plan, start):
+        views = Views(source, plan.pairs, size, plan.seed, end, first, prints, rank, ranks)
+        yield from DataLoader(views, None, num_workers=plan.workers, prefetch_factor=3 if plan.workers else None)
 
 
 def _joined() -> tuple[int, int]:
@@ -398,34 +397,6 @@ def _rates(plan: Plan, step: int) -> tuple[float, float]:
     warm = max(1, plan.head_steps // 2)
     rest = min(1.0, max(0, step - plan.head_steps) / warm)
     return low * min(1.0, (step + 1) / warm), low * rest
-
-
-def _save(folder: Path, model: nn.Module, state: State, optimiser: torch.optim.Optimizer) -> None:
-    held = {"step": torch.tensor(state.step), "best": torch.tensor([state.best, state.waited], dtype=torch.float64)}
-    held |= {f"model.{name}": value for name, value in model.state_dict().items()}
-    held |= {f"average.{name}": value for name, value in state.average.items()}
-    held |= {f"kept.{name}": value for name, value in (state.best_average or {}).items()}
-    for index, moments in optimiser.state_dict()["state"].items():
-        held |= {f"moments.{index}.{name}": value for name, value in moments.items()}
-    with beside(folder / "checkpoint.safetensors", cure=HERE) as draft:
-        save_file({name: value.clone().contiguous() for name, value in held.items()}, draft)
-
-
-def _resume(folder: Path, model: nn.Module, state: State, optimiser: torch.optim.Optimizer) -> None:
-    if not (folder / "checkpoint.safetensors").exists():
-        return
-    held = load_file(folder / "checkpoint.safetensors")
-    model.load_state_dict({n.removeprefix("model."): v for n, v in held.items() if n.startswith("model.")})
-    state.average = {n.removeprefix("average."): v for n, v in held.items() if n.startswith("average.")}
-    kept = {n.removeprefix("kept."): v for n, v in held.items() if n.startswith("kept.")}
-    state.best_average = kept or None
-    moments: dict[int, dict[str, Tensor]] = {}
-    for name, value in held.items():
-        if name.startswith("moments."):
-            _, index, kind = name.split(".")
-            moments.setdefault(int(index), {})[kind] = value
-    optimiser.load_state_dict({"state": moments, "param_groups": optimiser.state_dict()["param_groups"]})
-    state.step, state.best, state.waited = int(held["step"]), float(held["best"][0]), int(held["best"][1])
 
 
 def mixed(base: dict[str, Tensor], trained: dict[str, Tensor], alpha: float) -> dict[str, Tensor]:

@@ -32,7 +32,7 @@ from recognizer.networks.twin_net import STRIDE, TwinNet
 from recognizer.networks.weights import write
 from recognizer.types import Mask, UInt8Image
 from recognizer.vision.variants import SIDE, paired
-from training import designs, render
+from training import descent, designs, render
 from training.grounds import Field, colour, noise
 from training.render import ENAMELS, METALS, Pin
 
@@ -348,16 +348,13 @@ def bank(drawn: Sequence[designs.Design], plan: Plan, stream: int = 0) -> list[S
     return made
 
 
-def train(made: Sequence[Struck], held: Sequence[Struck], plan: Plan, folder: Path) -> Path:
+def train(pins: Sequence[Struck], held_out: Sequence[Struck], plan: Plan, folder: Path) -> Path:
     """Train and write weights.safetensors (float16), model.json and curve.csv to `folder`; returns it."""
-    torch.manual_seed(plan.seed)
-    torch.set_num_threads(plan.threads)
-    cv2.setNumThreads(0)  # a forked worker would wait for ever for the threads of its parent
-    folder.mkdir(parents=True, exist_ok=True)
+    descent.prepare(plan.seed, plan.threads, folder)
     network = TwinNet().to(memory_format=torch.channels_last)
     optimiser = torch.optim.AdamW(network.parameters(), lr=plan.rate, weight_decay=1e-2)
-    average = {name: value.detach().clone() for name, value in network.state_dict().items()}
-    batches = DataLoader(Pairs(made, plan), None, num_workers=plan.workers, prefetch_factor=3 if plan.workers else None)
+    average = descent.averaged(network, 0.99)
+    batches = DataLoader(Pairs(pins, plan), None, num_workers=plan.workers, prefetch_factor=3 if plan.workers else None)
     began, recent = time.monotonic(), 0.0
     network.train()
     for step, (inputs, differ, where) in enumerate(batches):
@@ -368,14 +365,12 @@ def train(made: Sequence[Struck], held: Sequence[Struck], plan: Plan, folder: Pa
         loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(network.parameters(), 5.0)
         optimiser.step()
-        keep = min(0.99, (1 + step) / (10 + step))
-        for name, value in network.state_dict().items():
-            if value.is_floating_point():
-                average[name].lerp_(value, 1 - keep)
+        average.update_parameters(network)
         recent += float(loss.detach())
         if (step + 1) % 100 == 0 or step + 1 == plan.steps:
-            figures = measure(average, held, plan)
-            _ship(average, plan, figures | {"step": step + 1}, folder)
+            weights = average.module.state_dict()
+            figures = measure(weights, held_out, plan)
+            _ship(weights, plan, figures | {"step": step + 1}, folder)
             seconds = time.monotonic() - began
             line = f"{step + 1},{recent / (step % 100 + 1):.4f},{figures['held_out_auroc']:.4f},{seconds:.0f}"
             with (folder / "curve.csv").open("a") as curve:
@@ -396,13 +391,13 @@ def loss_of(network: TwinNet, inputs: Tensor, differ: Tensor, where: Tensor) -> 
     return functional.binary_cross_entropy_with_logits(whole.float(), differ) + 0.7 * local
 
 
-def measure(weights: dict[str, Tensor], held: Sequence[Struck], plan: Plan) -> dict[str, float]:
+def measure(weights: dict[str, Tensor], held_out: Sequence[Struck], plan: Plan) -> dict[str, float]:
     """Return how well held-out pins and their variants are parted."""
     network = TwinNet()
     network.load_state_dict(weights)
     network.eval()
     said, truth = [], []
-    views = Pairs(held, replace(plan, seed=plan.seed + 1), 2)
+    views = Pairs(held_out, replace(plan, seed=plan.seed + 1), 2)
     with torch.inference_mode():
         for step in range(5):
             inputs, differ, _ = views.batch(step)

@@ -54,14 +54,14 @@ def fused(
     catalogue photo that cannot be read says nothing.
     """
     offered = [match.entry.entry_id for match in answer.matches[:MOST_ENTRIES]]
-    said = dict.fromkeys((match.entry.entry_id for match in answer.matches), 0.0)
+    log_odds = dict.fromkeys((match.entry.entry_id for match in answer.matches), 0.0)
     for photo, role in others:
         if role is Role.FACE:
             continue
         images = [image for entry_id in offered for image in catalogue.images(role, entry_id)]
         for entry_id, value in _said(crops.single(photo), images, catalogue, model, ranking, scale).items():
-            said[entry_id] += value
-    return verdict.moved(answer, said, ranking)
+            log_odds[entry_id] += value
+    return verdict.with_evidence(answer, log_odds, ranking)
 
 
 def _said(

@@ -196,24 +196,24 @@ def ranking() -> Ranking:
     return ranking_from(held)
 
 
-def ranking_from(held: Mapping[str, Any]) -> Ranking:
+def ranking_from(document: Mapping[str, Any]) -> Ranking:
     """Return the ranking that a JSON object holds; ModelError when coefficients are missing."""
     try:
         return Ranking(
-            agreed=tuple(float(held["agreed"][name]) for name in EVIDENCES),
-            apart=tuple(float(held["apart"][name]) for name in EVIDENCES),
-            drawing=tuple(float(held["drawing"][name]) for name in SIGNS),
-            drawing_bias=float(held["drawing_bias"]),
-            unlike=tuple(float(held["unlike"][name]) for name in UNLIKE),
-            unlike_bias=float(held["unlike_bias"]),
-            match=_pair(held["match"]),
-            family=float(held["family"]),
-            new_variant=float(held["new_variant"]),
+            agreed=tuple(float(document["agreed"][name]) for name in EVIDENCES),
+            apart=tuple(float(document["apart"][name]) for name in EVIDENCES),
+            drawing=tuple(float(document["drawing"][name]) for name in SIGNS),
+            drawing_bias=float(document["drawing_bias"]),
+            unlike=tuple(float(document["unlike"][name]) for name in UNLIKE),
+            unlike_bias=float(document["unlike_bias"]),
+            match=_pair(document["match"]),
+            family=float(document["family"]),
+            new_variant=float(document["new_variant"]),
             measured=Measured(
-                known=_pair_of_lists(held["measured"]["known"]),
-                unknown=_pair_of_lists(held["measured"]["unknown"]),
-                same=tuple(map(float, held["measured"]["same"])),
-                lacking=tuple(map(float, held["measured"]["lacking"])),
+                known=_pair_of_lists(document["measured"]["known"]),
+                unknown=_pair_of_lists(document["measured"]["unknown"]),
+                same=tuple(map(float, document["measured"]["same"])),
+                lacking=tuple(map(float, document["measured"]["lacking"])),
             ),
         )
     except (KeyError, TypeError, ValueError) as error:
@@ -467,17 +467,17 @@ def _word(found: Chances, agreed: bool, model: Ranking) -> Verdict:
     return Verdict.NEW_VARIANT if found.lacking >= model.new_variant else Verdict.MATCH
 
 
-def moved(answer: Recognition, said: Mapping[str, float], model: Ranking) -> Recognition:
+def with_evidence(answer: Recognition, log_odds: Mapping[str, float], model: Ranking) -> Recognition:
     """Return an answer with what further evidence says for its entries, as log-odds by entry_id, in their new order.
 
     Such evidence chooses between the entries, it brings none in: the share that they have together grows no further
     than that of the likeliest. A family may become a match by it, and a match a family; where it brings another drawing
     to the front, that one is sure or the pin unknown.
     """
-    if not any(said.values()):
+    if not any(log_odds.values()):
         return answer
     raised = {
-        match.entry.entry_id: _logistic(_logit(match.probability) + said.get(match.entry.entry_id, 0.0))
+        match.entry.entry_id: _logistic(_logit(match.probability) + log_odds.get(match.entry.entry_id, 0.0))
         for match in answer.matches
     }
     total = sum(match.probability for match in answer.matches)

@@ -958,49 +958,11 @@ def head(rng: Rng) -> list[Part]:
     neck = points("-4,52 -8,80 10,90 44,86 40,20 46,-20 36,-60 0,-84")
     skin = smooth(np.concatenate([face, neck]))
     bust = smooth(points("-62,100 -50,84 -12,72 10,92 40,70 78,86 92,100"))
-    parts = [fill("second", bust), fill("first", skin)]
-    hairs = (
-        "-40,-58 -44,-78 -10,-102 40,-96 64,-60 58,0 44,26 36,-4 26,-36 0,-50",
-        "-36,-56 -30,-86 10,-98 46,-86 62,-46 84,-40 92,-16 76,6 56,-2 40,22 28,-20 10,-40",
-        "20,-60 44,-72 62,-36 58,4 44,30 34,6 30,-30",
-        "-42,-60 -60,-84 -20,-110 44,-104 72,-50 78,30 60,66 40,60 34,0 20,-38 -8,-44",
-    )
-    kind = int(rng.integers(0, 5))
-    if kind == 4:  # a peaked cap
-        parts.append(fill("third", smooth(points("28,-40 60,-44 58,0 42,26 34,0"))))
-        parts += [
-            fill("third", smooth(points("-52,-58 -66,-88 -20,-108 60,-100 72,-72 58,-46 -30,-46"))),
-            fill("metal", points("-54,-54 -84,-36 -52,-38 -28,-44")),
-        ]
-    else:
-        parts.append(fill("third", smooth(points(hairs[kind]))))
-        for i in range(4):
-            parts.append(
-                line(
-                    smooth(
-                        points(f"{-20 + 14 * i},{-92 + 4 * i} {10 + 12 * i},{-74 + 8 * i} {26 + 8 * i},{-48 + 12 * i}"),
-                        False,
-                    ),
-                    0.025,
-                    "dark",
-                )
-            )
+    parts = [fill("second", bust), fill("first", skin), *_hair(int(rng.integers(0, 5)))]
     if rng.random() < 0.45:
         long = rng.uniform(0.6, 0.95)
-        beard = np.array(
-            [
-                [-0.52, 0.24],
-                [-0.6, 0.42],
-                [-0.5, long],
-                [-0.28, long],
-                [-0.02, 0.5],
-                [0.1, 0.12],
-                [0.0, 0.1],
-                [-0.18, 0.3],
-                [-0.4, 0.22],
-            ]
-        )
-        parts.append(fill("third", smooth(beard)))
+        sides = points("-52,24 -60,42"), points("-2,50 10,12 0,10 -18,30 -40,22")
+        parts.append(fill("third", smooth(np.concatenate([sides[0], [[-0.5, long], [-0.28, long]], sides[1]]))))
     elif rng.random() < 0.4:
         parts.append(fill("third", smooth(points("-60,8 -40,8 -26,20 -42,16 -56,18"))))
     if rng.random() < 0.3:
@@ -1014,6 +976,27 @@ def head(rng: Rng) -> list[Part]:
     ]
     parts += [line(arc(0.16, -0.08, 0.1, -150, 120), 0.04, "dark"), line(points("-52,21 -40,22"), 0.03, "dark")]
     return [*parts, line(points("-10,74 10,92 42,72"), 0.045, "dark")]
+
+
+def _hair(kind: int) -> list[Part]:
+    """One of four ways to wear it, with its strands, or for 4 a peaked cap over what shows of it."""
+    if kind == 4:
+        return [
+            fill("third", smooth(points("28,-40 60,-44 58,0 42,26 34,0"))),
+            fill("third", smooth(points("-52,-58 -66,-88 -20,-108 60,-100 72,-72 58,-46 -30,-46"))),
+            fill("metal", points("-54,-54 -84,-36 -52,-38 -28,-44")),
+        ]
+    hairs = (
+        "-40,-58 -44,-78 -10,-102 40,-96 64,-60 58,0 44,26 36,-4 26,-36 0,-50",
+        "-36,-56 -30,-86 10,-98 46,-86 62,-46 84,-40 92,-16 76,6 56,-2 40,22 28,-20 10,-40",
+        "20,-60 44,-72 62,-36 58,4 44,30 34,6 30,-30",
+        "-42,-60 -60,-84 -20,-110 44,-104 72,-50 78,30 60,66 40,60 34,0 20,-38 -8,-44",
+    )
+    strands = [
+        points(f"{-20 + 14 * i},{-92 + 4 * i} {10 + 12 * i},{-74 + 8 * i} {26 + 8 * i},{-48 + 12 * i}")
+        for i in range(4)
+    ]
+    return [fill("third", smooth(points(hairs[kind]))), *(line(smooth(way, False), 0.025, "dark") for way in strands)]
 
 
 EMBLEMS: dict[str, Emblem] = {

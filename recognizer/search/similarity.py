@@ -47,6 +47,6 @@ def of_cosines(cosines: Float32, scale: Scale = OF_BASE) -> Float32:
     return scale.onto(REFERENCE, (cosines.max(axis=(-2, -1)) + 0.5 * cosines[..., 0, 0]) / 1.5)
 
 
-def similarities(asked: Float32, held: Float32, scale: Scale = OF_BASE) -> Float32:
+def similarities(query: Float32, stored: Float32, scale: Scale = OF_BASE) -> Float32:
     """Return the similarities (n,) of one photo's embeddings (zooms, dim) to those of others (n, zooms, dim)."""
-    return of_cosines(np.einsum("qd,nzd->nqz", asked, held), scale)
+    return of_cosines(np.einsum("qd,nzd->nqz", query, stored), scale)

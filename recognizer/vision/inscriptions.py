@@ -98,7 +98,7 @@ def _told(picture: UInt8Image, languages: Sequence[str]) -> list[str]:
     return [word for word in words if len(word) > 1]
 
 
-def said(words: Iterable[str], entries: Sequence[CatalogueEntry]) -> dict[str, float]:
+def log_odds(words: Iterable[str], entries: Sequence[CatalogueEntry]) -> dict[str, float]:
     """Return what the words that were read say for each entry, as log-odds around their mean, by entry_id.
 
     One for every word of its inscriptions that was read and a year that is its own, one against it for a year that is

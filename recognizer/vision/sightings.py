@@ -88,13 +88,13 @@ def _proposals(neighbours: Neighbours, least: int) -> list[tuple[int, NDArray[np
 
 
 def _copies(
-    points: Keypoints, held: Keypoints, rows: NDArray[np.intp], numbers: NDArray[np.intp], least: int
+    points: Keypoints, reference: Keypoints, rows: NDArray[np.intp], numbers: NDArray[np.intp], least: int
 ) -> list[tuple[Float32, int]]:
     """Hull on the picture and inliers of every copy of one photo's pin."""
-    here, there = points.places[rows].astype(np.float64), held.places[numbers].astype(np.float64)
-    octaves = np.log2(points.scales[rows] / held.scales[numbers]).astype(np.float64)
-    turn = np.deg2rad(points.angles[rows] - held.angles[numbers]).astype(np.float64)
-    hull = cv2.convexHull(held.places)[:, 0].astype(np.float64)
+    here, there = points.places[rows].astype(np.float64), reference.places[numbers].astype(np.float64)
+    octaves = np.log2(points.scales[rows] / reference.scales[numbers]).astype(np.float64)
+    turn = np.deg2rad(points.angles[rows] - reference.angles[numbers]).astype(np.float64)
+    hull = cv2.convexHull(reference.places)[:, 0].astype(np.float64)
     side = float((hull.max(axis=0) - hull.min(axis=0)).max())
     near = geometry.Poses(here, there, octaves, turn).agreement(_REACH * side * 2**octaves, _ALIKE)
     free = np.ones(len(rows), np.bool_)  # what no copy has taken yet

@@ -17,24 +17,24 @@ OTHER = CatalogueEntry("3", inscriptions=("ЛЕНИНГРАД",), year_from=1980
 
 
 def test_a_year_that_was_read_speaks_for_its_entry_and_against_the_other() -> None:
-    found = inscriptions.said(["МОСКВА", "1980"], [EARLY, LATE])
+    found = inscriptions.log_odds(["МОСКВА", "1980"], [EARLY, LATE])
     assert found["2"] > 0 > found["1"]
     assert found["2"] == pytest.approx(-found["1"])
 
 
 def test_a_word_that_was_misread_in_a_letter_still_counts() -> None:
-    found = inscriptions.said(["ЛЕНИНГPAД"[:4] + "НГРАД"], [EARLY, OTHER])
+    found = inscriptions.log_odds(["ЛЕНИНГPAД"[:4] + "НГРАД"], [EARLY, OTHER])
     assert found["3"] > found["1"]
 
 
 def test_what_no_entry_has_says_nothing() -> None:
-    assert inscriptions.said(["ABCD", "1917"], [EARLY, LATE]) == {"1": 0.0, "2": 0.0}
-    assert inscriptions.said([], [EARLY, LATE]) == {"1": 0.0, "2": 0.0}
+    assert inscriptions.log_odds(["ABCD", "1917"], [EARLY, LATE]) == {"1": 0.0, "2": 0.0}
+    assert inscriptions.log_odds([], [EARLY, LATE]) == {"1": 0.0, "2": 0.0}
 
 
 def test_what_is_read_is_bounded() -> None:
     wordy = CatalogueEntry("4", inscriptions=("один два три четыре пять шесть семь восемь",))
-    found = inscriptions.said(["один", "два", "три", "четыре", "пять", "шесть", "семь", "восемь"], [wordy, OTHER])
+    found = inscriptions.log_odds(["один", "два", "три", "четыре", "пять", "шесть", "семь", "восемь"], [wordy, OTHER])
     assert found["4"] == inscriptions.STRONGEST
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pillow_heif
 import pytest
+from drawing import BACK, oriented, saved, tagged
 from PIL import Image, ImageCms
 
 from recognizer.errors import PhotoError, PhotoTooBig
@@ -39,23 +40,11 @@ def quarters(width: int = 48, height: int = 32) -> Image.Image:
     return image
 
 
-def saved(image: Image.Image, kind: str, **options: object) -> bytes:
-    buffer = io.BytesIO()
-    image.save(buffer, kind, **options)
-    return buffer.getvalue()
-
-
 def assert_quarters(pixels: np.ndarray, tolerance: int = 12) -> None:
     height, width = pixels.shape[:2]
     assert (width, height) == (48, 32)
     for (x, y), colour in zip([(12, 8), (36, 8), (12, 24), (36, 24)], [RED, GREEN, BLUE, GREY], strict=True):
         np.testing.assert_allclose(pixels[y, x].astype(int), colour, atol=tolerance)
-
-
-def tagged(orientation: int) -> Image.Exif:
-    exif = Image.Exif()
-    exif[0x0112] = orientation
-    return exif
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "TIFF", "GIF", "BMP", "JPEG2000"])
@@ -76,29 +65,15 @@ def test_heic_opens() -> None:
 
 def test_heic_turned_by_the_camera_comes_out_upright() -> None:
     buffer = io.BytesIO()
-    stored = quarters(96, 64).transpose(Image.Transpose.ROTATE_90)
+    stored = quarters(96, 64).transpose(BACK[6])
     pillow_heif.from_pillow(stored).save(buffer, quality=95, exif=tagged(6).tobytes())
     assert_quarters(open_photo(buffer.getvalue(), max_side=48).image, 24)
-
-
-BACK = {
-    1: None,
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_90,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_270,
-}
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "TIFF"])
 @pytest.mark.parametrize("orientation", BACK)
 def test_every_orientation_comes_out_upright(kind: str, orientation: int) -> None:
-    turn = BACK[orientation]
-    stored = quarters() if turn is None else quarters().transpose(turn)
-    assert_quarters(open_photo(saved(stored, kind, exif=tagged(orientation))).image, 24)
+    assert_quarters(open_photo(oriented(quarters(), kind, orientation)).image, 24)
 
 
 def test_damaged_exif_and_senseless_orientation_leave_the_photo_as_it_is() -> None:
