@@ -73,16 +73,18 @@ def test_every_write_without_the_right_token_is_refused(served: Served) -> None:
     for method, path in sorted(routes):
         if (method, path) in OPEN:
             continue
-        asked = re.sub(r"\{correction_id\}", "1", path)
+        asked = re.sub(r"\{(correction_id|edit)\}", "1", path)
         asked = re.sub(r"\{[^}]+\}", "aaaaaaaaaaaaaaaaaaaaaa", asked)
         refused = {401, 403} | ({404} if BY_ID.match(path) else set())
         for headers in asking:
             body: dict[str, Any] = {"json": {"said": "unknown", "sha256": "0" * 64}}
             if path.startswith("/api/v1/entries"):
                 body = {"json": {"title": "x"} if method == "PATCH" else {"entry_id": "x"}}
+            if path.endswith("/edits"):
+                body = {"json": {"what": "delete", "pins": [1]}}
             if path.endswith("/photos"):
                 body = {"files": {"photo": ("a.jpg", b"x")}}
             elif not path.startswith("/api"):
-                body = {"data": {"proof": "x", "said": "unknown"}}
+                body = {"data": {"proof": "x", "said": "unknown", "what": "delete", "pins": "1"}}
             status = client.request(method, asked, headers=headers, **body).status_code
             assert status in refused, (method, path, headers, status)
