@@ -14,8 +14,7 @@ from starlette.datastructures import FormData
 
 from recognizer.collecting.lot_edits import Change, Edited, What
 from recognizer.collecting.lot_groups import Group
-from recognizer.web.language import said
-from recognizer.web.pages import Reads, Sent, language_of, page, text_of, told
+from recognizer.web.pages import Reads, Sent, check_proof, page, text_of, told, writer
 from recognizer.web.problems import Problem
 from recognizer.web.service import NOBODY
 
@@ -33,7 +32,7 @@ async def delete_lot(request: Request, service: Reads, form: Sent, job_id: str) 
 async def change_pins(request: Request, service: Reads, form: Sent, job_id: str, key: str) -> Response:
     """Split, join, delete or draw pins of a picture."""
     change = _change(form)
-    who = token.name if (token := service.signed_in(request)) is not None else NOBODY
+    who = service.page_writer(request) or NOBODY
     edited = await asyncio.to_thread(service.lots.change, job_id, key, change, who)
     return _edited(request, form, job_id, edited)
 
@@ -109,9 +108,8 @@ async def say_price(service: Reads, form: Sent, job_id: str) -> Response:
 @router.post("/lots/{job_id}/own")
 async def own_lot(request: Request, service: Reads, form: Sent, job_id: str) -> Response:
     """Count pins of a lot to those owned, in a jar."""
-    token = service.signed_in(request)
-    if token is None or not token.writes:
-        raise Problem(401, said("Sign in", language_of(request)))
+    writer(request, service)
+    check_proof(request, service, form)
     jar, missing = text_of(form, "jar", 200).strip() or None, text_of(form, "which") == "missing"
     own = functools.partial(service.lots.own, job_id, service.collection(), jar, missing=missing)
     taken = await asyncio.to_thread(own)
