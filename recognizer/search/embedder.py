@@ -2,7 +2,8 @@
 
 A model is one of four things, and `load` takes any of them:
 
-- a model folder: `weights.safetensors` beside `model.json`, as `znachki train` writes it;
+- a model folder: `weights.safetensors` beside `model.json`, as `znachki train` writes it, and where its words were
+  trained after its pictures `words.safetensors`, which no fingerprint depends on;
 - `base`, the model folder that comes with this package, trained on rendered designs;
 - `open_clip:NAME/TAG`, any architecture of open_clip with a pretrained tag of its zoo or the path of a checkpoint,
   `open_clip:ViT-B-32/laion2b_s34b_b79k` or `open_clip:ViT-B-32//home/me/epoch_9.pt`; only this form may ask a model
@@ -28,7 +29,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from recognizer.errors import ModelError
-from recognizer.search.text_tower import TextTower
+from recognizer.search.text_tower import TextTower, unpacked
 from recognizer.types import Float32, UInt8Image
 from recognizer.vision.processor import computes_bfloat16
 
@@ -45,6 +46,7 @@ and .98. Without the whole photo `emblems/` falls to .95; five views gave .02 mo
 BATCH: Final = 32
 _OURS: Final = Path(__file__).resolve().parents[1] / "models"
 _WEIGHTS: Final = "weights.safetensors"
+_WORDS: Final = "words.safetensors"  # the text tower of a model whose pictures were trained before it
 _CARD: Final = "model.json"
 _TEXT: Final = "text_tower."  # what the names of the text tower's tensors begin with
 _LAST: Final = "last_map."  # and those of the last map's
@@ -348,6 +350,7 @@ def _folder_trunk(folder: Path) -> Trunk:
     import open_clip
     import timm
     from safetensors import SafetensorError
+    from safetensors.torch import load_file
 
     card = read_card(folder)
     try:
@@ -364,7 +367,7 @@ def _folder_trunk(folder: Path) -> Trunk:
         text = None
         if "text" in card:
             text = TextTower(**card["text"])
-            text.load_state_dict(_taken(weights, _TEXT))
+            text.load_state_dict(_taken(weights, _TEXT) or unpacked(load_file(folder / _WORDS)))
             text.eval().requires_grad_(False)
         last = None
         if "last_map" in card:
@@ -438,7 +441,7 @@ def save(
     (draft / _WEIGHTS).chmod(0o644)  # safetensors keeps it to its owner
     card = {"format": 1, "architecture": architecture, "preprocessing": asdict(form), **about}
     if text is not None:
-        card["text"] = {"dim": text.dim, "buckets": text.buckets, "width": text.width}
+        card["text"] = text.form
     if last is not None:
         card["last_map"] = {"dim": last.map.in_features}
     (draft / _CARD).write_text(json.dumps(card, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")

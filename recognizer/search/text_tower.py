@@ -9,29 +9,41 @@ from scratch would not, and the towers of open_clip read English only or weigh a
 from __future__ import annotations
 
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
 
+from recognizer.search.latin import latin
+
 BUCKETS = 1 << 14
 WIDTH = 96
 _SHORTEST, _LONGEST = 3, 5
+_PIECES, _SCALES = "pieces.weight", "pieces.scales"
 
 
 class TextTower(nn.Module):
     """Texts to (n, dim) rows: the mean of their pieces' vectors, through one layer of `width`."""
 
-    def __init__(self, dim: int, buckets: int = BUCKETS, width: int = WIDTH) -> None:
+    def __init__(self, dim: int, buckets: int = BUCKETS, width: int = WIDTH, one_spelling: bool = False) -> None:
         super().__init__()
-        self.buckets, self.width, self.dim = buckets, width, dim
+        self.buckets, self.width, self.dim, self.one_spelling = buckets, width, dim, one_spelling
         self.pieces = nn.EmbeddingBag(buckets, width, mode="mean")
         self.hidden = nn.Linear(width, 2 * width)
         self.out = nn.Linear(2 * width, dim)
 
+    @property
+    def form(self) -> dict[str, int | bool]:
+        """What the constructor takes to make such a tower."""
+        spelling = {"one_spelling": True} if self.one_spelling else {}
+        return {"dim": self.dim, "buckets": self.buckets, "width": self.width, **spelling}
+
     def forward(self, texts: Sequence[str]) -> Tensor:
         """Return the rows of texts, not normalised; an empty text has the row of no pieces."""
-        found = [pieces(text, self.buckets) for text in texts]
+        return self.of_pieces([pieces(text, self.buckets, self.one_spelling) for text in texts])
+
+    def of_pieces(self, found: Sequence[Sequence[int]]) -> Tensor:
+        """Return the rows of texts from the numbers of their pieces, see `pieces`."""
         starts = torch.tensor([0, *(len(one) for one in found)][:-1]).cumsum(0)
         flat = torch.tensor([piece for one in found for piece in one], dtype=torch.long)
         device = self.out.weight.device
@@ -40,14 +52,35 @@ class TextTower(nn.Module):
         return rows
 
 
-def pieces(text: str, buckets: int = BUCKETS) -> list[int]:
-    """Return the numbers, below `buckets`, of a text's words and of their pieces; case and ё do not count."""
+def pieces(text: str, buckets: int = BUCKETS, one_spelling: bool = False) -> list[int]:
+    """Return the numbers, below `buckets`, of a text's words and of their pieces; case and ё do not count.
+
+    With `one_spelling` the words are brought to Latin letters first, see `latin`.
+    """
     found: list[int] = []
-    cleaned = "".join(letter if letter.isalnum() else " " for letter in text.casefold().replace("ё", "е"))
+    plain = latin(text) if one_spelling else text.casefold().replace("ё", "е")
+    cleaned = "".join(letter if letter.isalnum() else " " for letter in plain)
     for word in cleaned.split():
         framed = f"<{word}>"
         parts = {framed}
         for size in range(_SHORTEST, _LONGEST + 1):
             parts.update(framed[at : at + size] for at in range(len(framed) - size + 1))
         found.extend(sorted(zlib.crc32(part.encode()) % buckets for part in parts))
+    return found
+
+
+def packed(tower: TextTower) -> dict[str, Tensor]:
+    """Return a tower's weights small: its pieces as int8 with a scale each, the layers as float16."""
+    held = {name: value.detach().half().contiguous() for name, value in tower.state_dict().items()}
+    rows = tower.pieces.weight.detach()
+    scales = (rows.abs().amax(dim=1, keepdim=True) / 127).clamp_min(1e-6)
+    return held | {_PIECES: (rows / scales).round().to(torch.int8), _SCALES: scales.half()}
+
+
+def unpacked(held: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return the weights of a tower, float32, from what `packed` made of them, or from plain ones."""
+    found = {name: value.float() for name, value in held.items()}
+    scales = found.pop(_SCALES, None)
+    if scales is not None:
+        found[_PIECES] = found[_PIECES] * scales
     return found

@@ -29,11 +29,15 @@ CLDR: Final = tuple(
     Source(package, "npm", "Unicode-3.0")
     for package in ("cldr-annotations-full", "cldr-annotations-derived-full", "cldr-localenames-full")
 )
-_ALIKE: Final = 0.5  # Dice of two keywords that mean the same
-_TOGETHER: Final = 2  # emoji that two keywords must share
+_ALIKE: Final = 0.6  # Dice of two keywords that mean the same
+_TOGETHER: Final = 3  # emoji that two keywords must share
 _TONES: Final = ("skin-tone", "-light", "-medium", "-dark", "_tone")
 _STYLES: Final = ("-fill", "-filled", "-solid", "-24px", "-variant", "-alt", "-outline", "-simple", "-2", "-3", "-15")
 _FLAGS: Final = ("flag-icons", "circle-flags")
+_OF_FILES: Final = re.compile(  # what openclipart's drawings say of themselves, not of what is on them
+    r"\b(theme|icons?|iconset|collection|clip ?arts?|hash|mapsym|networksym|unsorted|signs?|symbols?|actions?|application|"
+    r"mimetypes|filesystem|various|svg|card|united nations member|tasto|pulsante|etiquette)\b"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +152,9 @@ def said_of(design: Design, lexicon: Lexicon, titles: Mapping[str, tuple[str, ..
     if any(tone in name for tone in _TONES) and "emoji" in design.package or "skin-tone" in name:
         return None  # the same again
     if design.package == "openclipart-svg":
-        return _of_names([text for text in titles.get(name, ()) if text], lexicon)
+        said = titles.get(name, ())
+        kept = [text for text in said if not _OF_FILES.search(text.casefold().replace("_", " "))]
+        return _of_names(kept, lexicon) if set(kept) - {"computer"} else None
     characters = lexicon.by_letters.get(_letters(_bare(name)))
     if characters is None and name.startswith("flag-for-"):
         characters = lexicon.by_letters.get(_letters("flag " + name.removeprefix("flag-for-")))

@@ -3,7 +3,7 @@
 Each drawing is struck as a pin a few times, in other enamels and plating, photographed, lifted from its ground and
 embedded, which is the second of the zooms that `znachki index` keeps of a catalogue photo and the one that words are
 looked up in. Nothing is worked on twice: the rows of a few hundred pins are kept as one file, which is
-written beside and renamed, so that a run that was killed goes on.
+written beside and renamed, so that a run that was killed goes on, also with more drawings.
 """
 
 from __future__ import annotations
@@ -41,30 +41,40 @@ def embedded(
 ) -> Rows:
     """Return what the model sees of each drawing's pins: (designs, views, dim) float16 of unit rows.
 
-    Read from `folder` where an earlier run left them. `progress` is called with the files done and all of them. The
-    same seed gives the same pins, whatever other drawings are asked for.
+    Taken from `folder` where an earlier run left them. `progress` is called with the pins done of those that were
+    missing, and all of these. The same seed gives the same pins, whatever other drawings are asked for.
     """
     make_folder(folder, cure=HERE)
     backdrops = augment.grounds(np.random.default_rng((seed, 3)), _BACKDROPS, PHOTO)
-    parts: list[list[NDArray[Any]]] = []
-    starts = range(0, len(designs), CHUNK)
+    held = [_kept(folder, f"{model.fingerprint}-{seed}-{view}") for view in range(views)]
+    missing = [(view, one) for view in range(views) for one in designs if one.key not in held[view]]
+    done = 0
     for view in range(views):
-        parts.append([])
-        for at in starts:
-            part = designs[at : at + CHUNK]
-            name = hashlib.sha256("".join(one.key for one in part).encode()).hexdigest()[:16]
-            file = folder / f"{model.fingerprint}-{seed}-{view}-{name}.npy"
-            if not file.exists():
-                held = io.BytesIO()
-                np.save(held, _chunk(part, model, view, seed, backdrops), allow_pickle=False)
-                write_whole(file, held.getvalue(), cure=HERE)
-            parts[-1].append(np.load(file, mmap_mode="r", allow_pickle=False))
+        wanted = [one for at, one in missing if at == view]
+        for at in range(0, len(wanted), CHUNK):
+            part = wanted[at : at + CHUNK]
+            keys = [one.key for one in part]
+            rows = _rows(part, model, view, seed, backdrops)
+            content = io.BytesIO()
+            np.savez(content, keys=np.array(keys), rows=rows)
+            name = hashlib.sha256("".join(keys).encode()).hexdigest()[:16]
+            write_whole(folder / f"{model.fingerprint}-{seed}-{view}-{name}.npz", content.getvalue(), cure=HERE)
+            held[view] |= dict(zip(keys, rows, strict=True))
+            done += len(part)
             if progress:
-                progress(view * len(starts) + at // CHUNK + 1, views * len(starts))
-    return np.stack([np.concatenate(part) for part in parts], axis=1)
+                progress(done, len(missing))
+    return np.stack([np.stack([one[design.key] for design in designs]) for one in held], axis=1)
 
 
-def _chunk(part: Sequence[Design], model: Embedder, view: int, seed: int, backdrops: Sequence[Any]) -> Rows:
+def _kept(folder: Path, start: str) -> dict[str, Rows]:
+    found: dict[str, Rows] = {}
+    for file in sorted(folder.glob(f"{start}-*.npz")):
+        with np.load(file, allow_pickle=False) as part:
+            found |= dict(zip(part["keys"].tolist(), part["rows"], strict=True))
+    return found
+
+
+def _rows(part: Sequence[Design], model: Embedder, view: int, seed: int, backdrops: Sequence[Any]) -> Rows:
     cv2.setNumThreads(0)
     pins = []
     for design in part:
