@@ -192,6 +192,19 @@ class Embedder:
             rows: Float32 = nn.functional.normalize(self._reads(texts).float(), dim=1).cpu().numpy()
         return rows
 
+    @property
+    def reads_meaning(self) -> bool:
+        """Whether the model has a text tower that says the same of the same in many languages, for `meanings`."""
+        return isinstance(self._reads, TextTower) and self._reads.one_spelling
+
+    def meanings(self, texts: Sequence[str]) -> Float32:
+        """Return texts as (n, k) float32 unit rows to compare with each other; ModelError without such a tower."""
+        if not isinstance(self._reads, TextTower) or not self._reads.one_spelling:
+            raise ModelError(f"{self.name}: this model has no words of many languages; the base that ships has them")
+        with torch.inference_mode():
+            rows: Float32 = self._reads.meanings(texts).cpu().numpy()
+        return rows
+
     def _forward(self, images: Sequence[UInt8Image]) -> Float32:
         form = self.preprocessing
         pixels = torch.from_numpy(np.stack([padded(image, form.size) for image in images]))

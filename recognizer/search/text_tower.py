@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 
 import torch
 from torch import Tensor, nn
@@ -40,16 +41,27 @@ class TextTower(nn.Module):
 
     def forward(self, texts: Sequence[str]) -> Tensor:
         """Return the rows of texts, not normalised; an empty text has the row of no pieces."""
-        return self.of_pieces([pieces(text, self.buckets, self.one_spelling) for text in texts])
+        rows: Tensor = self.out(self.inner(self.pieces_of(texts)))
+        return rows
 
-    def of_pieces(self, found: Sequence[Sequence[int]]) -> Tensor:
-        """Return the rows of texts from the numbers of their pieces, see `pieces`."""
+    def meanings(self, texts: Sequence[str]) -> Tensor:
+        """Return unit rows (n, 2 * width) of texts to compare with each other: near where they say the same.
+
+        In a tower that was trained for it, in whatever languages they say it.
+        """
+        return nn.functional.normalize(self.inner(self.pieces_of(texts)), dim=1)
+
+    def pieces_of(self, texts: Sequence[str]) -> list[list[int]]:
+        """Return the numbers of the pieces of each text."""
+        return [pieces(text, self.buckets, self.one_spelling) for text in texts]
+
+    def inner(self, found: Sequence[Sequence[int]]) -> Tensor:
+        """Return the rows (n, 2 * width) of the last but one layer, from the numbers of the texts' pieces."""
         starts = torch.tensor([0, *(len(one) for one in found)][:-1]).cumsum(0)
         flat = torch.tensor([piece for one in found for piece in one], dtype=torch.long)
         device = self.out.weight.device
-        mean = self.pieces(flat.to(device), starts.to(device))
-        rows: Tensor = self.out(nn.functional.gelu(self.hidden(mean)))
-        return rows
+        inner: Tensor = nn.functional.gelu(self.hidden(self.pieces(flat.to(device), starts.to(device))))
+        return inner
 
 
 def pieces(text: str, buckets: int = BUCKETS, one_spelling: bool = False) -> list[int]:
@@ -57,16 +69,18 @@ def pieces(text: str, buckets: int = BUCKETS, one_spelling: bool = False) -> lis
 
     With `one_spelling` the words are brought to Latin letters first, see `latin`.
     """
-    found: list[int] = []
     plain = latin(text) if one_spelling else text.casefold().replace("ё", "е")
     cleaned = "".join(letter if letter.isalnum() else " " for letter in plain)
-    for word in cleaned.split():
-        framed = f"<{word}>"
-        parts = {framed}
-        for size in range(_SHORTEST, _LONGEST + 1):
-            parts.update(framed[at : at + size] for at in range(len(framed) - size + 1))
-        found.extend(sorted(zlib.crc32(part.encode()) % buckets for part in parts))
-    return found
+    return [piece for word in cleaned.split() for piece in _of_word(word, buckets)]
+
+
+@lru_cache(maxsize=1 << 16)
+def _of_word(word: str, buckets: int) -> tuple[int, ...]:
+    framed = f"<{word}>"
+    parts = {framed}
+    for size in range(_SHORTEST, _LONGEST + 1):
+        parts.update(framed[at : at + size] for at in range(len(framed) - size + 1))
+    return tuple(sorted(zlib.crc32(part.encode()) % buckets for part in parts))
 
 
 def packed(tower: TextTower) -> dict[str, Tensor]:

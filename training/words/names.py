@@ -80,6 +80,15 @@ class Lexicon:
             found[english] = {**found.get(english, {}), **by_language}
         return dict(found)
 
+    @cached_property
+    def concepts(self) -> list[dict[str, tuple[str, ...]]]:
+        """What has a word in two languages or more: by language what it is called, surest first."""
+        return [
+            {"en": (english,), **{language: texts[:2] for language, texts in others.items()}}
+            for english, others in sorted(self.dictionary.items())
+            if english
+        ]
+
     def _aligned(self, language: str) -> dict[str, tuple[str, ...]]:
         here, there = self.emoji["en"], self.emoji[language]
         named: dict[str, list[str]] = defaultdict(list)
