@@ -62,9 +62,7 @@ def search(
     asked = fold(words)
     exact = {one for one, entry in entries.items() if asked in (fold(entry.title), fold(entry.title_en))}
     best = sorted(entries, key=lambda entry_id: (entry_id not in exact, -scores[entry_id]))[:limit]
-    return [
-        Found(entries[one], *(_place(ranked, one) for ranked in (by_text, by_meaning, by_picture))) for one in best
-    ]
+    return [Found(entries[one], *(_place(ranked, one) for ranked in (by_text, by_meaning, by_picture))) for one in best]
 
 
 def _by_picture(catalogue: Catalogue, index: Index, model: Embedder, words: str, limit: int) -> list[str]:

@@ -19,14 +19,14 @@ from typing import Any, Final
 import torch
 from safetensors.torch import save_file
 
-from recognizer.files import HERE, beside, make_folder, write_whole
+from recognizer.files import HERE, beside, write_whole
 from recognizer.search import embedder
-from recognizer.search.text_tower import TextTower, packed
+from recognizer.search.text_tower import TextTower, packed, unpacked
 from training import designs
 from training.data import DesignSource
 from training.designs import Design, Source
 from training.words import measuring, names, pictures
-from training.words.learning import Corpus, Plan, learnt
+from training.words.learning import Plan, learnt, shown
 from training.words.names import LANGUAGES, Lexicon
 
 FURTHER: Final = tuple(
@@ -79,23 +79,32 @@ def main() -> None:
     drawings = drawn(asked.designs, asked.work, lexicon)
     model = embedder.load(asked.out)
     rows = pictures.embedded(
-        drawings, model, asked.work / "rows", asked.views, 0, lambda done, all_: print(f"pins {done}/{all_}", flush=True)
+        drawings,
+        model,
+        asked.work / "rows",
+        asked.views,
+        0,
+        lambda done, all_: print(f"pins {done}/{all_}", flush=True),
     )
     titles = names.titles_of(designs.fetch(designs.SOURCES[0], asked.designs))
     said = [names.said_of(one, lexicon, titles) for one in drawings]
     held = held_out(drawings)
     learns = [at for at, one in enumerate(said) if one is not None and not held[at]]
-    corpus = Corpus([one for at in learns if (one := said[at]) is not None], SHARES)
+    tries = [at for at, one in enumerate(said) if one is not None and held[at]]
+    spoken = [one for at in learns if (one := said[at]) is not None]
     among = sorted({name for language in ("ru", "en", "uk") for name in lexicon.territories[language].values()})
-
-    def tell(step: int, loss: float, _tower: TextTower) -> None:
-        print(f"step {step}/{plan.steps} loss {loss:.3f}", flush=True)
-
-    tower = learnt(corpus, rows[learns], plan, among, every=200, look=tell)
-    tried = [at for at, one in enumerate(said) if one is not None and held[at]]
-    found = measuring.measured(
-        tower, rows[tried, 0], [one for at in tried if (one := said[at]) is not None], [drawings[at].package for at in tried]
+    tower = learnt(
+        names.concepts(lexicon, spoken),
+        SHARES,
+        among,
+        model.dim,
+        plan,
+        lambda step, loss: print(f"step {step}/{plan.steps} loss {loss:.3f}", flush=True),
     )
+    shown(tower, spoken, rows[learns], plan)
+    tower.load_state_dict(unpacked(packed(tower)))  # what ships is what is measured
+    asks = [one for at in tries if (one := said[at]) is not None]
+    found = measuring.measured(tower, rows[tries, 0], asks, [drawings[at].package for at in tries])
     print(json.dumps(found, indent=1, ensure_ascii=False))
     ship(tower, asked.out, plan, found, sorted({drawings[at].package for at in learns}), len(learns))
 
@@ -128,7 +137,7 @@ def ship(tower: TextTower, folder: Path, plan: Plan, found: dict[str, Any], pack
     card = embedder.read_card(folder)
     card["text"] = tower.form
     card["words"] = {
-        "data": f"{count} drawings with their names, {names.CLDR[0].licence} names of Unicode CLDR, and a glossary of ours",
+        "data": f"{count} drawings with their names, names of Unicode CLDR ({names.CLDR[0].licence}), a glossary of ours",
         "drawings": [{"package": package, "licence": licences[package]} for package in packages],
         "languages": list(LANGUAGES),
         "rebuild": "python -m training.designs DESIGNS; python -m training.words DESIGNS WORK --out BASE",

@@ -31,13 +31,15 @@ def measured(
     """
     found: dict[str, Any] = {}
     gallery = rows.astype(np.float32)
-    groups = {"all": np.arange(len(rows))} | {name: np.flatnonzero(np.array(packages) == name) for name in set(packages)}
+    groups = {"all": np.arange(len(rows))} | {
+        name: np.flatnonzero(np.array(packages) == name) for name in set(packages)
+    }
     for name, of in sorted(groups.items()):
         for language in LANGUAGES:
             owners: dict[str, list[int]] = defaultdict(list)
             for at in of:
-                if language in said[at].texts:
-                    owners[said[at].texts[language][0].casefold()].append(int(at))
+                if language in said[int(at)].texts:
+                    owners[said[int(at)].texts[language][0].casefold()].append(int(at))
             if len(owners) < 20:  # too few to say anything
                 continue
             rng = np.random.default_rng((seed, 7))

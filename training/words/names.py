@@ -16,7 +16,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from training.designs import Design, Source
 
@@ -33,10 +33,11 @@ _ALIKE: Final = 0.6  # Dice of two keywords that mean the same
 _TOGETHER: Final = 3  # emoji that two keywords must share
 _TONES: Final = ("skin-tone", "-light", "-medium", "-dark", "_tone")
 _STYLES: Final = ("-fill", "-filled", "-solid", "-24px", "-variant", "-alt", "-outline", "-simple", "-2", "-3", "-15")
+_NOT: Final = ("skin-tone", "-off", "-outline", "-negative", "-24px", "-11", "-thin", "-bold", "-light")
 _FLAGS: Final = ("flag-icons", "circle-flags")
 _OF_FILES: Final = re.compile(  # what openclipart's drawings say of themselves, not of what is on them
-    r"\b(theme|icons?|iconset|collection|clip ?arts?|hash|mapsym|networksym|unsorted|signs?|symbols?|actions?|application|"
-    r"mimetypes|filesystem|various|svg|card|united nations member|tasto|pulsante|etiquette)\b"
+    r"\b(theme|icons?|iconset|collection|clip ?arts?|hash|mapsym|networksym|unsorted|signs?|symbols?|actions?|"
+    r"application|mimetypes|filesystem|various|svg|card|united nations member|tasto|pulsante|etiquette)\b"
 )
 
 
@@ -79,15 +80,6 @@ class Lexicon:
         for english, by_language in self.glossary.items():
             found[english] = {**found.get(english, {}), **by_language}
         return dict(found)
-
-    @cached_property
-    def concepts(self) -> list[dict[str, tuple[str, ...]]]:
-        """What has a word in two languages or more: by language what it is called, surest first."""
-        return [
-            {"en": (english,), **{language: texts[:2] for language, texts in others.items()}}
-            for english, others in sorted(self.dictionary.items())
-            if english
-        ]
 
     def _aligned(self, language: str) -> dict[str, tuple[str, ...]]:
         here, there = self.emoji["en"], self.emoji[language]
@@ -150,6 +142,20 @@ def read_lexicon(annotations: Path, derived: Path, names: Path, glossary: Path |
     return Lexicon(emoji, territories, own)
 
 
+def concepts(lexicon: Lexicon, said: Sequence[Said]) -> list[dict[str, tuple[str, ...]]]:
+    """Return by language what each thing is called, surest first: all that the dictionary has, and drawings' names."""
+    found = {
+        english: {"en": (english,), **{language: texts[:2] for language, texts in others.items()}}
+        for english, others in lexicon.dictionary.items()
+        if english
+    }
+    for one in said:
+        (name, *_) = one.texts.get("en", ("",))
+        if _folded(name):
+            found.setdefault(_folded(name), {language: texts[:1] for language, texts in one.texts.items()})
+    return [found[english] for english in sorted(found)]
+
+
 def said_of(design: Design, lexicon: Lexicon, titles: Mapping[str, tuple[str, ...]]) -> Said | None:
     """Return what can be said of a drawing, None where it has no name that means anything.
 
@@ -158,7 +164,7 @@ def said_of(design: Design, lexicon: Lexicon, titles: Mapping[str, tuple[str, ..
     name = design.name
     if design.package in _FLAGS:
         return _of_flag(name.upper(), lexicon)
-    if any(tone in name for tone in _TONES) and "emoji" in design.package or "skin-tone" in name:
+    if "skin-tone" in name or ("emoji" in design.package and any(tone in name for tone in _TONES)):
         return None  # the same again
     if design.package == "openclipart-svg":
         said = titles.get(name, ())
@@ -227,7 +233,7 @@ def titles_of(folder: Path) -> dict[str, tuple[str, ...]]:
 
 def wanted(name: str, lexicon: Lexicon) -> bool:
     """Say whether an icon's name is a thing that has a name in other languages too, and so may stand on a pin."""
-    if "skin-tone" in name or any(style in name for style in ("-off", "-outline", "-negative", "-24px", "-11", "-thin", "-bold", "-light")):
+    if any(style in name for style in _NOT):
         return False
     bare = _bare(name)
     return _letters(bare) in lexicon.by_letters or bool(lexicon.translated(bare.replace("-", " "), "ru"))
@@ -261,5 +267,5 @@ def _plain(characters: str) -> str:
     return characters.replace("\ufe0f", "")
 
 
-def _json(path: Path) -> dict[str, dict[str, dict[str, dict[str, dict[str, str]]]]] | object:
+def _json(path: Path) -> Any:
     return json.loads(path.read_text(encoding="utf-8"))
