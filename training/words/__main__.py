@@ -68,7 +68,7 @@ def main() -> None:
     parser.add_argument("designs", type=Path, metavar="DESIGNS")
     parser.add_argument("work", type=Path, metavar="WORK")
     parser.add_argument("--out", type=Path, required=True, help="the model folder that gets the tower")
-    parser.add_argument("--views", type=int, default=2, help="pins struck from each drawing")
+    parser.add_argument("--views", type=int, default=1, help="pins struck from each drawing")
     parser.add_argument("--threads", type=int, default=1)
     for name, value in asdict(Plan()).items():
         parser.add_argument(f"--{name}", type=type(value), default=value)
