@@ -15,7 +15,7 @@ from training.words import learning, names
 from training.words.learning import Plan
 from training.words.names import LANGUAGES, Lexicon, Said
 
-PLAN = Plan(steps=60, texts=16, buckets=2048, width=16, wide=256, rank=8, ridge=1e-3)
+PLAN = Plan(steps=40, texts=16, buckets=2048, width=16, wide=256, rank=8, ridge=1e-3)
 THINGS = (
     ("rocket", "ракета", "კოსმოსი"),
     ("star", "звезда", "ვარსკვლავი"),
@@ -30,12 +30,12 @@ THINGS = (
 
 @pytest.fixture(scope="module")
 def lexicon() -> Lexicon:
-    emoji = {language: {} for language in LANGUAGES}
+    emoji: dict[str, dict[str, tuple[str, tuple[str, ...]]]] = {language: {} for language in LANGUAGES}
     emoji["en"] = {"🚀": ("rocket", ("space", "launch")), "⭐": ("star", ("space",)), "🛰": ("satellite", ("space",))}
     emoji["ru"] = {"🚀": ("ракета", ("космос", "взлёт")), "⭐": ("звезда", ("космос",)), "🛰": ("спутник", ("космос",))}
     emoji["ka"] = {"🚀": ("რაკეტა", ("კოსმოსი",))}
     emoji["en"]["🇪🇪"], emoji["ru"]["🇪🇪"] = ("flag: Estonia", ("flag",)), ("флаг: Эстония", ("флаг",))
-    territories = {language: {} for language in LANGUAGES}
+    territories: dict[str, dict[str, str]] = {language: {} for language in LANGUAGES}
     territories["en"], territories["ru"] = {"EE": "Estonia"}, {"EE": "Эстония"}
     return Lexicon(emoji, territories, {"coat of arms": {"ru": ("герб",)}})
 

@@ -137,7 +137,7 @@ def ship(tower: TextTower, folder: Path, plan: Plan, found: dict[str, Any], pack
     card = embedder.read_card(folder)
     card["text"] = tower.form
     card["words"] = {
-        "data": f"{count} drawings with their names, names of Unicode CLDR ({names.CLDR[0].licence}), a glossary of ours",
+        "data": f"{count} drawings with their names, names of Unicode CLDR ({names.CLDR[0].licence}), our glossary",
         "drawings": [{"package": package, "licence": licences[package]} for package in packages],
         "languages": list(LANGUAGES),
         "rebuild": "python -m training.designs DESIGNS; python -m training.words DESIGNS WORK --out BASE",

@@ -70,7 +70,7 @@ def learnt(
     tower = TextTower(dim, plan.buckets, plan.width, one_spelling=True, wide=plan.wide, rank=plan.rank)
     nn.init.normal_(tower.pieces.weight, std=0.02)
     scale = nn.Parameter(torch.tensor(2.5))
-    layers = [*tower.hidden.parameters(), scale]
+    layers: list[Tensor] = [*tower.hidden.parameters(), scale]
     optimiser = torch.optim.AdamW([{"params": [tower.pieces.weight]}, {"params": layers}], weight_decay=plan.decay)
     losses: list[float] = []
     for step in range(plan.steps):
@@ -160,8 +160,8 @@ def shown(tower: TextTower, said: Sequence[Said], rows: NDArray[np.float16], pla
     owners: dict[str, list[int]] = {}
     weights: dict[str, float] = {}
     for row, one in enumerate(said):
-        for texts in one.texts.values():
-            for at, text in enumerate(texts):
+        for said_there in one.texts.values():
+            for at, text in enumerate(said_there):
                 owners.setdefault(text.casefold(), []).append(row)
                 weights[text.casefold()] = max(weights.get(text.casefold(), 0.0), _KEYWORD if at else 1.0)
     texts = sorted(owners)
@@ -174,11 +174,9 @@ def shown(tower: TextTower, said: Sequence[Said], rows: NDArray[np.float16], pla
         weighed = features.T * torch.tensor([weights[text] * len(owners[text]) ** 0.5 for text in part])
         square += weighed @ features
         cross += weighed @ means
-    square.diagonal().add_(plan.ridge * square.diagonal().mean())
+    square += plan.ridge * square.diagonal().mean() * torch.eye(size)
     solved = torch.linalg.solve(square, cross)
-    with torch.no_grad():
-        tower.inmost.weight.copy_(solved[:-1].T)
-        tower.inmost.bias.copy_(solved[-1])
-        tower.out.weight.copy_(found.map.T)
-        tower.out.bias.zero_()
+    last = {"inmost.weight": solved[:-1].T, "inmost.bias": solved[-1]}
+    last |= {"out.weight": found.map.T, "out.bias": torch.zeros(tower.dim)}
+    tower.load_state_dict(tower.state_dict() | last)
     return tower
