@@ -35,7 +35,7 @@ def found(data: Path, words: str, limit: int = 20) -> list[Found]:
 def test_a_word_of_another_language_finds_the_title_that_says_the_same(data: Path, words: str, title: str) -> None:
     first = found(data, words)[0]
     assert first.entry.title.startswith(title)
-    assert first.by_meaning == 1
+    assert first.by_meaning
 
 
 def test_the_entry_of_exactly_the_title_is_first(data: Path) -> None:
