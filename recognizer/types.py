@@ -170,12 +170,13 @@ class Crop:
         return self.image if self.photo is None else self.photo
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
 class Reference:
     """What the index keeps of a catalogue photo beside its embeddings.
 
     `keypoints` and `outline`, the pin's closed contour (n, 2) float32 or None, are in pixels of the photo; `thumbnail`
-    (h, w, 3) uint8 is the pin's crop, `factor` times as large, its top left at `corner` (x, y) of the photo.
+    (h, w, 3) uint8 is the pin's crop, `factor` times as large, its top left at `corner` (x, y) of the photo. Equal is
+    only what is the same object, so that more may be kept beside it as long as it is there.
     """
 
     keypoints: Keypoints

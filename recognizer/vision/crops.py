@@ -14,7 +14,7 @@ from typing import Final
 import cv2
 import numpy as np
 
-from recognizer.types import Box, Crop, Float32, Mask, Photo, UInt8Image
+from recognizer.types import Box, Crop, Float32, Photo, UInt8Image
 from recognizer.vision import geometry, outlines, photos, weights
 
 SETTINGS: Final = f"hull-7-{weights.digest(outlines.SHIPPED)}"
@@ -95,11 +95,12 @@ def parted(sheet: Sheet, outliner: outlines.Outliner | None = None, *, pin: floa
     if pin is not None:
         return _cut(sheet, outliner.find(image, pin=pin, larger=sheet.larger, full=sheet.photo.full))
     first = outliner.first_look(image)
-    if not _dominated(image, first, outliner):
-        found = outliner.find(image, first=first, larger=sheet.larger, full=sheet.photo.full)
+    near = outliner.nearer_look(image, first)
+    if not all(_dominated(look.of(image), look.maps, outliner) for look in dict.fromkeys((first, near))):
+        found = outliner.find(image, first=near, larger=sheet.larger, full=sheet.photo.full)
         if len(found) > 1 and max(one.score for one in found) >= _SURE:
             return _cut(sheet, found)
-    return [_single(image, first)]
+    return [_single(image, first.maps)]
 
 
 def _cut(sheet: Sheet, found: Sequence[outlines.Outline]) -> list[Crop]:
@@ -125,7 +126,7 @@ def heaped(found: Sequence[outlines.Outline]) -> list[int]:
 
 def single(photo: Photo) -> Crop:
     """Return the crop of a photo that is known to show one pin, or one set that is one entry: a catalogue photo."""
-    return _single(photo.image, _outliner().first_look(photo.image))
+    return _single(photo.image, _outliner().first_look(photo.image).maps)
 
 
 def holds_pin(crop: Crop) -> bool:
@@ -157,15 +158,15 @@ def joined(sheet: Sheet, crops: Sequence[Crop], known: Sequence[Float32]) -> lis
     height, width = sheet.photo.image.shape[:2]
     factor = min(1.0, _JOINED / max(height, width))
     shape = (round(height * factor) + 1, round(width * factor) + 1)
-    pins = [geometry.filled(hull * factor, shape) > 0 for hull in known]
+    pins = [geometry.Region.of(hull * factor, shape) for hull in known]
     laid: list[tuple[Float32, float, int]] = []
     agreeing: set[int] = set()
     for crop in crops:
         contour = _contour(crop)
-        region = geometry.filled(contour * factor, shape) > 0
-        area = max(1, int(region.sum()))
-        shared = [int((region & pin).sum()) for pin in pins]
-        alike = [both / max(1, area + int(pin.sum()) - both) for both, pin in zip(shared, pins, strict=True)]
+        region = geometry.Region.of(contour * factor, shape)
+        area = max(1, region.area)
+        shared = [region.shared(pin) for pin in pins]
+        alike = [both / max(1, area + pin.area - both) for both, pin in zip(shared, pins, strict=True)]
         best = int(np.argmax(alike)) if alike else -1
         if best >= 0 and alike[best] >= _AGREE and best not in agreeing:
             agreeing.add(best)
@@ -173,13 +174,12 @@ def joined(sheet: Sheet, crops: Sequence[Crop], known: Sequence[Float32]) -> lis
             continue
         if any(both >= _WITHIN * area for both in shared):
             continue
-        over = [at for at, both in enumerate(shared) if both >= _PARTED * int(pins[at].sum())]
+        over = [pin for pin, both in zip(pins, shared, strict=True) if both >= _PARTED * pin.area]
         if not over:
             laid.append((contour, crop.score, crop.about))
             continue
-        least = 0.3 * float(np.median([pins[at].sum() for at in over]))
-        rest = region & ~np.logical_or.reduce([pins[at] for at in over])
-        laid += [(part / np.float32(factor), crop.score, 1) for part in _parts(rest, least)]
+        least = 0.3 * float(np.median([pin.area for pin in over]))
+        laid += [(part / np.float32(factor), crop.score, 1) for part in _parts(region.without(over), least)]
     laid += [(hull, 1.0, 1) for at, hull in enumerate(known) if at not in agreeing]
     limit = np.array([width, height], np.float32)
     found = [sheet.cut(np.clip(contour, 0, limit), score, about) for contour, score, about in laid]
@@ -195,13 +195,14 @@ def _contour(crop: Crop) -> Float32:
     return crop.on_photo(crop.outline)
 
 
-def _parts(region: Mask, least: float) -> list[Float32]:
+def _parts(region: geometry.Region, least: float) -> list[Float32]:
     """The contours of what is left of a region, ragged edges taken off; those of less than `least` pixels left out."""
     reach = max(1, round(0.15 * np.sqrt(least)))
     brush = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1, 2 * reach + 1))
-    solid = cv2.morphologyEx(region.astype(np.uint8), cv2.MORPH_OPEN, brush)
+    solid = cv2.morphologyEx(np.pad(region.mask, reach).astype(np.uint8), cv2.MORPH_OPEN, brush)
     contours, _ = cv2.findContours(solid, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
-    return [one[:, 0].astype(np.float32) for one in contours if cv2.contourArea(one) >= least]
+    corner = np.array(region.corner, np.float32) - np.float32(reach)
+    return [one[:, 0].astype(np.float32) + corner for one in contours if cv2.contourArea(one) >= least]
 
 
 def _single(image: UInt8Image, first: Float32) -> Crop:

@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from recognizer.types import Float32, Reference, UInt8Image
+from recognizer.types import Float32, Mask, Reference, UInt8Image
 
 Homography = NDArray[np.float64]
 """(3, 3), from pixels of one picture to pixels of another."""
@@ -36,6 +36,51 @@ def filled(contours: Float32 | Sequence[Float32], shape: Sequence[int]) -> UInt8
     several = [contours] if isinstance(contours, np.ndarray) and contours.ndim == 2 else list(contours)
     cv2.fillPoly(mask, [np.round(np.clip(one, -far, far)).astype(np.int32) for one in several], 1)
     return mask
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Region:
+    """The pixels of a picture inside a contour: `mask` (h, w) bool, its top left at `corner` (x, y) of the picture.
+
+    Only the contour's own box is held: a picture of 250 pins has 250 of these.
+    """
+
+    mask: Mask
+    corner: tuple[int, int]
+    area: int
+
+    @classmethod
+    def of(cls, contour: Float32, shape: Sequence[int]) -> Region:
+        """Return the inside of a contour (n, 2) on a picture of `shape` (height, width); empty where it lies beside."""
+        low = np.clip(np.floor(contour.min(axis=0)).astype(int), 0, (shape[1], shape[0]))
+        high = np.clip(np.ceil(contour.max(axis=0)).astype(int) + 1, low, (shape[1], shape[0]))
+        size = (int(high[1] - low[1]), int(high[0] - low[0]))
+        mask = filled(contour - low.astype(np.float32), size) > 0 if all(size) else np.zeros(size, np.bool_)
+        return cls(mask, (int(low[0]), int(low[1])), int(np.count_nonzero(mask)))
+
+    def shared(self, other: Region) -> int:
+        """Return how many pixels two regions of one picture have in common."""
+        here, there = self._overlap(other)
+        return int(np.count_nonzero(self.mask[here] & other.mask[there]))
+
+    def without(self, others: Sequence[Region]) -> Region:
+        """Return what is left once other regions of the picture are taken out."""
+        left = self.mask.copy()
+        for other in others:
+            here, there = self._overlap(other)
+            left[here] &= ~other.mask[there]
+        return Region(left, self.corner, int(np.count_nonzero(left)))
+
+    def _overlap(self, other: Region) -> tuple[tuple[slice, slice], tuple[slice, slice]]:
+        """The places of either mask that both boxes cover, perhaps none."""
+        spans = []
+        for axis in (1, 0):  # rows, then columns
+            start = max(self.corner[axis], other.corner[axis])
+            ends = (one.corner[axis] + one.mask.shape[1 - axis] for one in (self, other))
+            stop = max(start, min(ends))
+            spans.append([slice(start - one.corner[axis], stop - one.corner[axis]) for one in (self, other)])
+        (rows, other_rows), (columns, other_columns) = spans
+        return (rows, columns), (other_rows, other_columns)
 
 
 def lab(image: cv2.typing.MatLike) -> Float32:

@@ -10,7 +10,7 @@ small, once more and larger.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
@@ -34,6 +34,10 @@ FIRST_SIDE = 384  # pixels of the first look; the size that the network was trai
 PIN_SIDE = 90  # pixels of a middling pin in the second look
 CLOSER = 1.4  # times larger must a closer look be to be worth it
 LOOKS = 3  # after the first
+GROUND, NEARER = 0.15, 1.1
+"""Ground that a nearer look sees around all that was found, as a share of its side, and how many times nearer it must
+be to be worth it. Amid white margins of half their sides it found .87 of the places on `boards/`, .51 were found
+without; a ground of .05 found .89, but three more of 70 photos of one pin with such a margin fell into parts."""
 CROWDED = 0.65
 """Mean of the map of outlines over all that is pin or outline in the first look, from which many pins are too small for
 it. Photos of one pin have .11 to .62 (116 of `pins/`, 55 of `emblems/`), drawn lots of 60 to 250 pins .66 to .79."""
@@ -45,6 +49,10 @@ LARGER, SURE, SMOOTH, WHOLE, MOST_WITHIN = 4.0, 0.8, 0.3, 0.93, 2
 the map of outlines, least share of its hull (large pins had .97 and .25 at most, heaps .88 and .35), pins within it."""
 GRID = 1000.0  # steps of a photo's side in which contours are compared
 PIECE = 0.2  # of the blob: pins that small
+PART = 0.4
+"""The same where several pins were found: these were blobs of a few pins each if most are that much smaller in a closer
+look. On `boards/` .97 of the places were found with .35 and .93 without, amid a white margin .82 and .74; .6 and .8 did
+as much, but broke large pins of many cells, on one of 16 lots of 2 to 8 cut-out pins."""
 LARGEST = 1.5  # times the photo's own size: enlarged, small pins are parted better
 LOOKED_AT = 40_000_000  # pixels of the largest look: some 3000 pins side by side
 TILE, OVERLAP = 1280, 160  # pixels of a look that is worked at once, and of what a tile sees around it
@@ -80,6 +88,23 @@ class Outline:
     rectangle: Float32
     score: float
     lined: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Look:
+    """What the network says of a photo, or of the `part` of it that was looked at by itself: `maps` (3, h, w)."""
+
+    maps: Float32
+    part: Box
+
+    @property
+    def scale(self) -> float:
+        """How large a pixel of the photo was in the look."""
+        return FIRST_SIDE / max(self.part.width, self.part.height)
+
+    def of(self, image: UInt8Image) -> UInt8Image:
+        """Return the part of its photo (h, w, 3) that was looked at."""
+        return image[self.part.top : self.part.bottom, self.part.left : self.part.right]
 
 
 class Boxed(Protocol):
@@ -152,7 +177,7 @@ class Outliner:
     def find(
         self,
         image: UInt8Image,
-        first: Float32 | None = None,
+        first: Look | None = None,
         pin: float | None = None,
         larger: Callable[[float], UInt8Image] | None = None,
         full: float = 1.0,
@@ -160,8 +185,8 @@ class Outliner:
         """Return the outlines of the pins on an RGB photo (h, w, 3), in reading order; empty where there is none.
 
         The photo is looked at again, larger, as long as what is found gets smaller or is nothing but outlines, so that
-        the scale is that of the pins and not of the blobs that many small ones are from afar. `first` are the maps of
-        `first_look`, where they are at hand. Where it is known how long a middling pin is, `pin` in pixels, the looks
+        the scale is that of the pins and not of the blobs that many small ones are from afar. `first` is that of
+        `nearer_look`, where it is at hand. Where it is known how long a middling pin is, `pin` in pixels, the looks
         begin at the scale for that. `larger` gives the photo so many times as large, up to `full` times, for looks at
         more than its size.
         """
@@ -173,10 +198,10 @@ class Outliner:
             return regions(seen, depth=CLOSER_DEPTH, small=SMALL_DEPTH), crowded(seen)
 
         if pin is None:
-            scale = FIRST_SIDE / max(image.shape[:2])
-            first = self.first_look(image) if first is None else first
-            found = regions(first)
-            crowd = crowded(first, CROWDED if found else EMPTY)
+            first = self.nearer_look(image, self.first_look(image)) if first is None else first
+            scale = first.scale
+            found = [region.within(first.part, image.shape) for region in regions(first.maps)]
+            crowd = crowded(first.maps, CROWDED if found else EMPTY)
         else:
             scale = min(PIN_SIDE / pin, most)
             found, crowd = closely(scale)
@@ -184,24 +209,53 @@ class Outliner:
         for look in range(LOOKS):
             # maps are at half scale
             nearer = PIN_SIDE / (2 * float(np.sqrt(typical_area(found)))) if found else 1.0
-            heap = look == 0 and pin is None and nearer <= CLOSER and _is_blob(found)
-            lost = heap or (crowd and (look > 0 or not found))
-            wanted = min(scale * (FARTHER if lost and nearer <= CLOSER else nearer), most)
+            parts = float("inf")  # of what was found, which is to fall into parts that small
+            if nearer <= CLOSER:
+                if look == 0 and pin is None and found:
+                    parts = PIECE if _is_blob(found) else PART
+                elif not crowd:
+                    break
+                nearer = FARTHER
+            # the picture is not read at its full size on trial
+            wanted = min(scale * nearer, most if parts > 1 else min(most, 1.0))
             if wanted <= CLOSER * scale:
                 break
             closer, crowd = closely(wanted)
-            if heap and (not closer or typical_area(closer) > PIECE * typical_area(found) * (wanted / scale) ** 2):
+            if not closer and (not crowd or parts < 1):
                 break
-            if not closer and not crowd:
+            if closer and typical_area(closer) > parts * typical_area(found) * (wanted / scale) ** 2:
                 break
             seen += found
             found, scale = closer, wanted
         found = with_larger(found, seen)
         return reading_order([_outline(region, image.shape[:2]) for region in found])
 
-    def first_look(self, image: UInt8Image) -> Float32:
-        """Return the maps (3, h, w) of the whole photo (h, w, 3) at the size that the network was trained at."""
-        return self.maps(image, FIRST_SIDE / max(image.shape[:2]))
+    def first_look(self, image: UInt8Image) -> Look:
+        """Look at the whole photo (h, w, 3) at the size that the network was trained at."""
+        return self._look(image, Box(0, 0, image.shape[1], image.shape[0]))
+
+    def nearer_look(self, image: UInt8Image, first: Look) -> Look:
+        """Return the look at all that was found in the first one, with some ground around; the first one where that
+        fills the photo.
+
+        Thus a board that hangs on a wall is looked at as one that fills its photo.
+        """
+        found = regions(first.maps)
+        if not found:
+            return first
+        places = np.concatenate([region.contour for region in found]) * image.shape[1::-1]
+        low, high = places.min(axis=0), places.max(axis=0)
+        ground = GROUND * float((high - low).max())
+        left, top = np.maximum(low - ground, 0).astype(int).tolist()
+        right, bottom = np.minimum(high + ground + 1, image.shape[1::-1]).astype(int).tolist()
+        near = Box(left, top, right, bottom)
+        if NEARER * max(near.width, near.height) > max(image.shape[:2]):
+            return first
+        return self._look(image, near)
+
+    def _look(self, image: UInt8Image, part: Box) -> Look:
+        shown = image[part.top : part.bottom, part.left : part.right]
+        return Look(self.maps(shown, FIRST_SIDE / max(shown.shape[:2])), part)
 
     def maps(self, image: UInt8Image, scale: float, network: OutlineNet | None = None) -> Float32:
         """Return pin, outline and middle as (3, h, w) float32 of 0 to 1 at half of `scale`, padding cut off,
@@ -254,6 +308,11 @@ class Region:
     area: float
     score: float
     lined: float = 0.0
+
+    def within(self, part: Box, shape: Sequence[int]) -> Region:
+        """Return the region of a part's maps as one of the whole photo's, of `shape` (h, w)."""
+        corner, size = (part.left, part.top), (part.width, part.height)
+        return replace(self, contour=(self.contour * size + corner) / (shape[1], shape[0]))
 
 
 def crowded(maps: Float32, least: float = CROWDED) -> bool:

@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
+from weakref import WeakKeyDictionary
 
 import cv2
 import numpy as np
@@ -40,6 +41,7 @@ _WEAK: Final = 0.3  # length of a place's directions under which it has none to 
 
 _GRAIN: Final = 4.0  # levels a pixel: edges weaker than that are none, and far stronger ones not much stronger
 _TURNS: Final = 30  # of ECC
+_MOST_PREPARED: Final = 512  # of a quarter of a megabyte each
 _STRETCH: Final = 2.5  # of the pin's area: more is a transform that went astray
 
 
@@ -95,7 +97,7 @@ def compared(
     `image` is the crop (h, w, 3), `outline` (n, 2) the pin's contour in it; `references` belong to `hits` one by one.
     """
     query = silhouette(image, outline)
-    found = [silhouette(reference.thumbnail, _in_thumbnail(reference)) for reference in references]
+    found = [_of_reference(reference) for reference in references]
     held = [(at, one) for at, one in enumerate(found) if one is not None]
     if query is None or not held:
         return list(hits)
@@ -103,6 +105,33 @@ def compared(
     alike = _likeness(query, [one for _, one in held], known).tolist()
     likeness = {at: value for (at, _), value in zip(held, alike, strict=True)}
     return [replace(hit, silhouette=likeness.get(at, 0.0)) for at, hit in enumerate(hits)]
+
+
+@dataclass(frozen=True, slots=True)
+class _Prepared:
+    """A catalogue photo's silhouette and its `_rows`."""
+
+    pin: Silhouette
+    rows: tuple[Float32, ...]
+
+
+_PREPARED: Final[WeakKeyDictionary[Reference, _Prepared]] = WeakKeyDictionary()
+"""What was compared of late: the pins of a lot have many candidates in common."""
+
+
+def _of_reference(reference: Reference) -> _Prepared | None:
+    """The silhouette of a catalogue photo, made once while the index holds the photo; None of an empty outline."""
+    held = _PREPARED.get(reference)
+    if held is not None:
+        return held
+    pin = silhouette(reference.thumbnail, _in_thumbnail(reference))
+    if pin is None:
+        return None
+    if len(_PREPARED) >= _MOST_PREPARED:
+        _PREPARED.clear()
+    made = _Prepared(pin, _rows(pin))
+    _PREPARED[reference] = made
+    return made
 
 
 def _in_thumbnail(reference: Reference) -> Float32 | None:
@@ -113,7 +142,7 @@ def _in_thumbnail(reference: Reference) -> Float32 | None:
     return np.asarray(moved, np.float32)
 
 
-def _likeness(query: Silhouette, others: Sequence[Silhouette], known: NDArray[np.float64]) -> NDArray[np.float64]:
+def _likeness(query: Silhouette, others: Sequence[_Prepared], known: NDArray[np.float64]) -> NDArray[np.float64]:
     """How alike the others (n,) look at their best, 0 to 1; `known` (n,) is what the embedder says of them.
 
     See `_alike`. Of the 203 photos of `emblems/` on which no keypoints agree it alone names 179 right; by luminance,
@@ -121,7 +150,7 @@ def _likeness(query: Silhouette, others: Sequence[Silhouette], known: NDArray[np
     """
     angles = np.arange(0, 360, STEP)
     views = [_rows(query.turned(float(angle))) for angle in angles]
-    rows = [_rows(other) for other in others]
+    rows = [other.rows for other in others]
     *looks, cover = (
         np.stack(v) @ np.stack(r).T for v, r in zip(zip(*views, strict=True), zip(*rows, strict=True), strict=True)
     )
@@ -130,29 +159,32 @@ def _likeness(query: Silhouette, others: Sequence[Silhouette], known: NDArray[np
     tables = (sum(looks) + 2 * union) / (len(looks) + 2), (2 * looks[-1] + union) / 3  # all, and whatever the light
     best = np.zeros(len(others))
     order = np.argsort(-(tables[0].max(axis=0) + known), kind="stable")
+    ways = _ways(query.look[:, :, 0])
     for rank, at in enumerate(order):
-        starts = [_turn(float(angles[table[:, at].argmax()])) for table in tables]
-        placed = _closer(query, others[at], starts) if rank < CLOSER else []
-        best[at] = max(_alike(query, others[at], place) for place in placed or starts)
+        turns = [float(angles[table[:, at].argmax()]) for table in tables]
+        other = others[at].pin
+        placed = _closer(query, other, [_turn(turn) for turn in turns]) if rank < CLOSER else []
+        best[at] = max(_alike(query, ways, other, place) for place in placed or map(_turn, dict.fromkeys(turns)))
     return best
 
 
-def _alike(query: Silhouette, other: Silhouette, place: NDArray[np.float64]) -> float:
+def _alike(query: Silhouette, ways: Float32, other: Silhouette, place: NDArray[np.float64]) -> float:
     """How alike two pins look, 0 to 1, once `place` (2, 3) has brought the query's places to those of the other.
 
     The mean of the correlations of luminance, half as much where bright is dark, of colour and of edges, and twice each
-    of the outlines' intersection over union and of the directions in which edges run.
+    of the outlines' intersection over union and of the directions in which edges run, `ways` for the query.
     """
     back = cv2.invertAffineTransform(place)
     look, cover = (_warped(one, back) for one in (other.look, other.cover))
-    both = (cover > 0.5) & (query.cover > 0.5)
-    if both.sum() < _FEWEST:
+    both = np.flatnonzero((cover > 0.5) & (query.cover > 0.5))
+    if len(both) < _FEWEST:
         return 0.0
     union = float(np.minimum(cover, query.cover).sum() / np.maximum(cover, query.cover).sum())
-    one, another = query.look[both], look[both]
+    one, another = (seen.reshape(SIDE * SIDE, -1)[both] for seen in (query.look, look))
     light, colour, edges = (correlation(one[:, part], another[:, part], noise) for part, noise in _LOOKS)
-    ways = correlation(_ways(query.look[:, :, 0])[both], _ways(look[:, :, 0])[both], _LOOKS[2][1])
-    return max(0.0, (max(light, -light / 2) + colour + edges + 2 * union + 2 * ways) / 7)
+    here, there = (seen.reshape(SIDE * SIDE, -1)[both] for seen in (ways, _ways(look[:, :, 0])))
+    way = correlation(here, there, _LOOKS[2][1])
+    return max(0.0, (max(light, -light / 2) + colour + edges + 2 * union + 2 * way) / 7)
 
 
 def _ways(light: Float32) -> Float32:
@@ -160,22 +192,28 @@ def _ways(light: Float32) -> Float32:
 
     Histograms of oriented gradients (Dalal and Triggs 2005), of directions without sign, in a Gaussian window.
     """
-    right, down = cv2.Sobel(light, cv2.CV_32F, 1, 0), cv2.Sobel(light, cv2.CV_32F, 0, 1)
-    strength = np.log1p(cv2.magnitude(right, down) / 8)
-    way = (np.arctan2(down, right) % np.pi) * (_WAYS / np.pi)
-    apart = np.abs(way[:, :, None] - np.arange(_WAYS, dtype=np.float32))
-    share = np.clip(1 - np.minimum(apart, _WAYS - apart), 0, 1)
-    found = cv2.GaussianBlur(np.asarray(share * strength[:, :, None], np.float32), (0, 0), 2.5)
-    return np.asarray(found / (np.linalg.norm(found, axis=2, keepdims=True) + _WEAK), np.float32)
+    strength, way = cv2.cartToPolar(cv2.Sobel(light, cv2.CV_32F, 1, 0), cv2.Sobel(light, cv2.CV_32F, 0, 1))
+    strength = np.log1p(strength.ravel() / 8)
+    way = way.ravel() * (_WAYS / np.pi)
+    lower = way.astype(np.int32)
+    upper = strength * (way - lower)
+    each = np.arange(light.size)
+    shares = np.zeros((light.size, _WAYS), np.float32)
+    shares[each, lower % _WAYS] = strength - upper
+    shares[each, (lower + 1) % _WAYS] = upper
+    found = cv2.GaussianBlur(shares.reshape(*light.shape, _WAYS), (0, 0), 2.5)
+    length = np.sqrt(np.einsum("ijk,ijk->ij", found, found))
+    return np.asarray(found / (length[:, :, None] + _WEAK), np.float32)
 
 
-def _rows(pin: Silhouette) -> tuple[NDArray[np.float64], ...]:
+def _rows(pin: Silhouette) -> tuple[Float32, ...]:
     """Luminance, colour and edges within the pin as rows of length 1, less their means, and its cover."""
-    cover = pin.cover[:, :, None].astype(np.float64)
+    cover = pin.cover.ravel()
+    look = pin.look.reshape(SIDE * SIDE, -1)
     area = max(float(cover.sum()), 1.0)
-    level = (pin.look - (pin.look * cover).sum(axis=(0, 1)) / area) * cover
-    parts = [(level[:, :, channels].ravel(), noise) for channels, noise in _LOOKS]
-    return (*(part / np.sqrt((part**2).sum() + noise * area) for part, noise in parts), cover.ravel())
+    level = (look - cover @ look / np.float32(area)) * cover[:, None]
+    parts = [(level[:, channels].ravel(), noise) for channels, noise in _LOOKS]
+    return (*(part / np.float32(np.sqrt(float(part @ part) + noise * area)) for part, noise in parts), cover)
 
 
 def _closer(query: Silhouette, other: Silhouette, starts: Sequence[NDArray[np.float64]]) -> list[NDArray[np.float64]]:

@@ -105,6 +105,22 @@ def test_as_many_pins_are_found_at_every_size_of_the_picture(factor: float, marg
         np.testing.assert_allclose((middle - margin) / factor, (x, y), atol=10)
 
 
+@pytest.mark.parametrize("rim", [0, 150, 300])
+def test_a_framed_board_on_a_wall_is_looked_into(rim: int) -> None:
+    """From afar board and frame are one thing with an outline, like a pin."""
+    picture, middles = board(600, 40, 110)
+    pins = np.zeros(picture.shape[:2], np.uint8)
+    for place in middles:
+        cv2.circle(pins, place, 42, 1, -1)
+    picture[pins == 0] = (40, 60, 110)
+    framed = cv2.copyMakeBorder(picture, 24, 24, 24, 24, cv2.BORDER_CONSTANT, value=(120, 80, 40))
+    around = cv2.copyMakeBorder(framed, rim, rim, rim, rim, cv2.BORDER_CONSTANT, value=(250, 250, 250))
+    found = crops.split(Photo(np.asarray(around, np.uint8), "", ""))
+    assert len(found) == len(middles)
+    for x, y in np.array(middles) + 24 + rim:
+        assert sum(one.box.left < x < one.box.right and one.box.top < y < one.box.bottom for one in found) == 1
+
+
 def outline(x: float, size: float, lined: float, ragged: bool = False) -> outlines.Outline:
     turns = np.linspace(0, 2 * np.pi, 24, endpoint=False)
     reach = size / 2 * (1 - 0.5 * (np.arange(24) % 4 == 0) * ragged)[:, None]
