@@ -73,7 +73,10 @@ def _by_picture(catalogue: Catalogue, index: Index, model: Embedder, words: str,
 
 
 def _by_meaning(catalogue: Catalogue, model: Embedder, words: str, limit: int) -> list[str]:
-    """Rank entries by how near the nearest word of their titles is to each word asked, on average."""
+    """Rank entries by how near the nearest word of their titles is to each word asked, on average.
+
+    Or to all that is asked as one: "coat of arms" is one word elsewhere.
+    """
     asked = _words(words)
     titles = {
         entry.entry_id: _words(f"{entry.title} {entry.title_en}")
@@ -86,8 +89,9 @@ def _by_meaning(catalogue: Catalogue, model: Embedder, words: str, limit: int) -
     places: dict[str, int] = {}
     flat = [places.setdefault(word, len(places)) for entry_id in held for word in titles[entry_id]]
     starts = np.cumsum([0, *(len(titles[entry_id]) for entry_id in held)])[:-1]
-    cosines = model.meanings(asked) @ model.meanings(list(places)).T
-    nearest = np.maximum.reduceat(cosines[:, flat], starts, axis=1).mean(axis=0)
+    cosines = model.meanings([*asked, words]) @ model.meanings(list(places)).T
+    best = np.maximum.reduceat(cosines[:, flat], starts, axis=1)
+    nearest = np.maximum(best[:-1].mean(axis=0), best[-1])
     order = np.argsort(-nearest, kind="stable")[:limit]
     return [held[at] for at in order if nearest[at] >= ALIKE]
 

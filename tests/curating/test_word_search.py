@@ -30,6 +30,7 @@ def found(data: Path, words: str, limit: int = 20) -> list[Found]:
         ("zvezda", "Звезда"),
         ("raamat", "Книга"),
         ("звёздами", "Звезда"),
+        ("coat of arms", "Герб"),
     ],
 )
 def test_a_word_of_another_language_finds_the_title_that_says_the_same(data: Path, words: str, title: str) -> None:
