@@ -270,8 +270,8 @@ async def entries(
         str,
         Query(
             max_length=200,
-            description="words, each of which begins a word of the entry, or any number; where no entry has them, words "
-            "that say the same as titles",
+            description="words, each of which begins a word of the entry, or any number; where no entry has them, "
+            "words that say the same as titles",
         ),
     ] = "",
     theme: Annotated[list[str] | None, Query(description="theme, outermost first; again for each step")] = None,
