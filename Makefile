@@ -6,12 +6,20 @@
 
 VENV ?= .venv
 BIN := $(VENV)/bin
-INSTALLED := $(VENV)/.installed
 
-# `make demo TORCH=cpu` installs PyTorch's build without CUDA first, from wherever pip is configured to find it.
+# `make demo TORCH=cpu` installs PyTorch's build without CUDA first, from wherever pip is configured to find it;
+# `make demo TORCH=none` installs no PyTorch at all: ONNX Runtime runs the networks. Everything but `demo` needs PyTorch.
 TORCH ?=
+INSTALLED := $(VENV)/.installed$(TORCH:%=-%)
+PACKAGES := -e '.[dev]'
+LIGHT :=
 ifeq ($(TORCH),cpu)
 TORCH_BUILD := $(shell sed -n 's/^\(torch\(vision\)\{0,1\}==[0-9.]*\).*/\1+cpu/p' constraints.txt)
+else ifeq ($(TORCH),none)
+PACKAGES := -r requirements-light.txt hatchling editables
+LIGHT := yes
+else ifneq ($(TORCH),)
+$(error TORCH=$(TORCH): write TORCH=cpu or TORCH=none, or leave it out)
 endif
 
 help: ## Say what can be made
@@ -47,18 +55,19 @@ picture: $(INSTALLED) ## Draw docs/identified.jpg, the picture of the README, an
 readme: $(INSTALLED) ## Run the README's commands and put in what they print
 	$(BIN)/python tests/test_readme.py
 
-$(INSTALLED): pyproject.toml constraints.txt
+$(INSTALLED): pyproject.toml constraints.txt requirements-light.txt
 	@test -x $(BIN)/python || for python in python3.11 python3 python3.12 python3.13 none; do \
 		test $$python != none || { echo "no Python from 3.11 on; install Python 3.11" >&2; exit 1; }; \
 		$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || continue; \
 		$$python -m venv $(VENV) && break; \
 		echo "Python has no venv module; on Debian: apt-get install python3-venv" >&2; exit 1; \
 	done
-	@echo "Installing what znachki needs into $(VENV), once; torch is large, this takes minutes"
+	@echo "Installing what znachki needs into $(VENV), once$(if $(filter none,$(TORCH)),,; torch is large, this takes minutes)"
 	@test -z '$(TORCH_BUILD)' || $(BIN)/python -m pip install --disable-pip-version-check --progress-bar off \
 		$(TORCH_BUILD) || { echo "pip finds no CPU build of torch; give its index in PIP_EXTRA_INDEX_URL," \
 		"as PyTorch's own install page names it, or leave TORCH=cpu out" >&2; exit 1; }
-	$(BIN)/python -m pip install --disable-pip-version-check --progress-bar off -c constraints.txt -e '.[dev]'
+	$(BIN)/python -m pip install --disable-pip-version-check --progress-bar off -c constraints.txt $(PACKAGES)
+	test -z '$(LIGHT)' || $(BIN)/python -m pip install --disable-pip-version-check --progress-bar off --no-deps -e .
 	@touch $@
 
 clean: ## Remove what was made here, .venv and data/ excepted

@@ -17,6 +17,7 @@ from recognizer.catalogue.store import Catalogue
 from recognizer.decision import same_drawing
 from recognizer.errors import IndexBusy, IndexError_, IndexMismatch, PhotoError
 from recognizer.files import DRAFT
+from recognizer.running import workers
 from recognizer.search import embedder, index
 from recognizer.search.embedder import Embedder
 from recognizer.search.features import SETTINGS, embedding_settings, reference_of
@@ -26,7 +27,13 @@ from recognizer.vision.crops import lifted, single
 from recognizer.vision.photos import open_photo
 
 BATCH: Final = 16
-"""Photos that are decoded and embedded together; a kill loses at most these."""
+"""Photos that are decoded and embedded together; a kill loses at most these of each process."""
+
+WORTH: Final = 8
+"""Batches a process, at least: it takes some seconds to load its model."""
+
+Batch = Sequence[tuple[str, Path, str]]
+"""Pictures by sha256, file, and the name that errors call it by."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +55,13 @@ def build(
     *,
     model: str | None = None,
     rebuild: bool = False,
+    jobs: int = 1,
     progress: Callable[[int, int], None] | None = None,
 ) -> IndexReport:
     """Bring the index of a data folder up to its catalogue, doing only what is missing.
 
     `model` None keeps the index's model, or takes the base that ships; `rebuild` takes all features and kin anew.
+    Features of many photos are taken by `jobs` processes, each with a model of its own.
     `progress` is called with the photos done and all that need work, first for features, then for kin. The old index
     answers until the new one is complete. A picture that cannot be read is left out and named in `failed`. Raises
     CatalogueError, ModelError, or IndexBusy when another run is at it.
@@ -63,7 +72,7 @@ def build(
         old = _old_manifest(folder, rebuild)
         loaded = embedder.load(model or (old.model if old else None), data / "models")
         images = catalogue.images(role=Role.FACE)
-        failed = _take_features(catalogue, folder, images, loaded, rebuild, progress)
+        failed = _take_features(catalogue, images, Place(folder, loaded, rebuild), data / "models", jobs, progress)
         wanted = {image.image_id: image.sha256 for image in images if image.sha256 not in failed}
         reusable = old is not None and old.fingerprint == loaded.fingerprint and old.settings == SETTINGS
         held = dict(old.images) if old and reusable else {}
@@ -112,44 +121,78 @@ def _alone(folder: Path) -> Iterator[None]:
         lock.release()
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where features go: the index folder, by which model, and whether those that are there are taken anew."""
+
+    folder: Path
+    model: Embedder
+    rebuild: bool
+
+    def complete(self, sha256: str) -> bool:
+        """Whether all is there that is kept of a picture."""
+        return (
+            index.features_path(self.folder, SETTINGS, sha256).exists()
+            and index.embeddings_path(self.folder, embedding_settings(self.model.fingerprint), sha256).exists()
+        )
+
+    def take(self, pictures: Batch) -> dict[str, str]:
+        """Write the features and embeddings of pictures; return sha256 and reason of those that failed."""
+        crops: list[tuple[str, Crop]] = []
+        failed = {}
+        for sha256, path, name in pictures:
+            try:
+                crops.append((sha256, single(open_photo(path, name))))
+            except PhotoError as error:
+                failed[sha256] = str(error)
+        embedded = self.model.embed_zooms([crop.whole for _, crop in crops], [lifted(crop) for _, crop in crops])
+        for (sha256, crop), zooms in zip(crops, embedded, strict=True):
+            if self.rebuild or not index.features_path(self.folder, SETTINGS, sha256).exists():
+                index.write_features(self.folder, SETTINGS, sha256, reference_of(crop))
+            index.write_embeddings(self.folder, embedding_settings(self.model.fingerprint), sha256, zooms)
+        return failed
+
+
 def _take_features(
     catalogue: Catalogue,
-    folder: Path,
     images: Sequence[CatalogueImage],
-    model: Embedder,
-    rebuild: bool,
+    place: Place,
+    models: Path,
+    jobs: int,
     progress: Callable[[int, int], None] | None,
 ) -> dict[str, str]:
     """Write the features and embeddings that are missing; return sha256 and reason of the pictures that failed."""
-    missing = {image.sha256: image for image in images if rebuild or not _complete(folder, image.sha256, model)}
-    waiting, failed = list(missing.values()), {}
-    for at in range(0, len(waiting), BATCH):
-        crops: list[tuple[CatalogueImage, Crop]] = []
-        for image in waiting[at : at + BATCH]:
-            try:
-                photo = open_photo(catalogue.picture_path(image), image.file)
-            except PhotoError as error:
-                failed[image.sha256] = str(error)
-                continue
-            crops.append((image, single(photo)))
-        for (image, crop), zooms in zip(
-            crops,
-            model.embed_zooms([crop.whole for _, crop in crops], [lifted(crop) for _, crop in crops]),
-            strict=True,
-        ):
-            if rebuild or not index.features_path(folder, SETTINGS, image.sha256).exists():
-                index.write_features(folder, SETTINGS, image.sha256, reference_of(crop))
-            index.write_embeddings(folder, embedding_settings(model.fingerprint), image.sha256, zooms)
+    missing = {image.sha256: image for image in images if place.rebuild or not place.complete(image.sha256)}
+    waiting = [(image.sha256, catalogue.picture_path(image), image.file) for image in missing.values()]
+    batches = [tuple(waiting[at : at + BATCH]) for at in range(0, len(waiting), BATCH)]
+    jobs = min(jobs, len(batches) // WORTH)
+    done = 0
+    failed: dict[str, str] = {}
+    for count, refused in _taken(batches, place, models, jobs):
+        failed |= refused
+        done += count
         if progress:
-            progress(min(at + BATCH, len(waiting)), len(waiting))
-    return failed
+            progress(done, len(waiting))
+    return {sha256: failed[sha256] for sha256 in missing if sha256 in failed}
 
 
-def _complete(folder: Path, sha256: str, model: Embedder) -> bool:
-    return (
-        index.features_path(folder, SETTINGS, sha256).exists()
-        and index.embeddings_path(folder, embedding_settings(model.fingerprint), sha256).exists()
-    )
+def _taken(batches: Sequence[Batch], place: Place, models: Path, jobs: int) -> Iterator[tuple[int, dict[str, str]]]:
+    """Take the features of batches, here or by `jobs` processes; yields of each its size and what failed."""
+    if jobs < 2:
+        return ((len(batch), place.take(batch)) for batch in batches)
+    return workers.together(jobs, _take, batches, _begin, place.folder, place.model.name, models, place.rebuild)
+
+
+_place: Final[list[Place]] = []
+"""That of a process which takes features for another, once it has begun."""
+
+
+def _begin(folder: Path, model: str, models: Path, rebuild: bool) -> None:
+    _place.append(Place(folder, embedder.load(model, models), rebuild))
+
+
+def _take(batch: Batch) -> tuple[int, dict[str, str]]:
+    return len(batch), _place[0].take(batch)
 
 
 def _assemble(

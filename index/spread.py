@@ -11,7 +11,8 @@ import numpy as np
 
 from recognizer.drawn import sample
 from recognizer.search import agreement
-from recognizer.search.embedder import BASE, Embedder
+from recognizer.search.embedder import Embedder
+from recognizer.search.model_folder import BASE
 from recognizer.search.similarity import OF_BASE, REFERENCE, Scale
 
 PINS: Final = 24

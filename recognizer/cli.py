@@ -21,7 +21,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "demo": ("demo", "Draw a sample catalogue and identify phone photos of its pins."),
     "sample": ("demo", "Write the drawn sample catalogue and photos to ask it about."),
     "import": ("entries", "Bring a catalogue table or a folder of pictures into the catalogue."),
-    "fetch": ("entries", "Fetch the pictures that imports gave as addresses."),
+    "fetch": ("entries", "Fetch the pictures that imports or listings gave as addresses."),
     "show": ("entries", "Show the catalogue, one entry, or what a search finds."),
     "index": ("indexing", "Make the index of the catalogue's photos, doing only what is missing."),
     "identify": ("identifying", "Say which catalogue entries are on a photo."),
@@ -88,6 +88,13 @@ class _LazyGroup(click.Group):
             return super().invoke(ctx)
         except ZnachkiError as error:
             raise click.ClickException(str(error)) from error
+        except ModuleNotFoundError as error:
+            from recognizer.networks.processor import BY_LIBRARY, CURE, TORCH
+
+            if error.name is None or error.name.partition(".")[0] not in BY_LIBRARY[TORCH]:
+                raise
+            said = f"this needs PyTorch, and {error.name} is not installed; {CURE[TORCH]}"
+            raise click.ClickException(said) from error
         except BrokenPipeError:  # the reader of our output, such as `head`, has gone: no fault of ours
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             ctx.exit(0)
@@ -95,8 +102,28 @@ class _LazyGroup(click.Group):
 
 @click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="znachki")
-def main() -> None:
+@click.pass_context
+def main(context: click.Context) -> None:
     """Tell which catalogue number a pin has, from a photo; everything stays on this machine."""
+    if context.invoked_subcommand != "serve":  # whose log is for who runs it
+        _keep_libraries_quiet()
+
+
+def _keep_libraries_quiet() -> None:
+    """Keep standard error for what is said here: libraries in C, such as libtiff, write warnings to it past Python.
+
+    Python's own stream gets a descriptor of its own. Not on Windows, where a console is no descriptor.
+    """
+    try:
+        if os.name != "posix" or sys.stderr.fileno() != 2:
+            return
+    except (AttributeError, OSError, ValueError):  # somebody has put another stream in its place
+        return
+    said = sys.stderr
+    sys.stderr = os.fdopen(os.dup(2), "w", buffering=1, encoding=said.encoding, errors=said.errors)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    os.close(nowhere)
 
 
 if __name__ == "__main__":

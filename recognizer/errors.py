@@ -4,7 +4,9 @@
     ├── PhotoError            a file that is no usable picture
     │   └── PhotoTooBig       one with more bytes or pixels than are read
     ├── CatalogueError        a catalogue, or a row for it, that does not hold
-    │   └── EntryNotFound     an entry_id or number that no entry has
+    │   ├── EntryNotFound     an entry_id or number that no entry has
+    │   └── RowsWrong         a source of which some rows do not hold; `rows` says which, and why
+    ├── LotChanged            a change of a lot's pins that somebody else's came before
     ├── ModelError            a model folder or name that cannot be loaded
     └── IndexError_           an index that is missing or damaged
         ├── IndexMismatch     an index that another model, or another catalogue, made
@@ -34,6 +36,18 @@ class CatalogueError(ZnachkiError):
 
 class EntryNotFound(CatalogueError):
     """An entry_id or number that no entry has."""
+
+
+class LotChanged(ZnachkiError):
+    """A change of pins of a lot that are not as they were: somebody changed them meanwhile; look, and say it anew."""
+
+
+class RowsWrong(CatalogueError):
+    """A source with wrong rows: `rows` has (place, what is wrong) of each in order, the message lists the first."""
+
+    def __init__(self, message: str, rows: tuple[tuple[str, str], ...]) -> None:
+        super().__init__(message)
+        self.rows = rows
 
 
 class ModelError(ZnachkiError):

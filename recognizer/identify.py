@@ -46,7 +46,7 @@ from recognizer.types import (
     Reference,
     Role,
 )
-from recognizer.vision import inscriptions, keypoints, overlay, sightings
+from recognizer.vision import glued, inscriptions, keypoints, overlay, sightings
 from recognizer.vision.alignment import verify
 from recognizer.vision.crops import Sheet, holds_pin, joined, lifted, parted, shows_several
 
@@ -74,8 +74,8 @@ FEW: Final = 20
 class Recognizer:
     """A catalogue, its index and the index's model, loaded once and asked often.
 
-    `seconds` adds up the time of each stage (crop, embed, keypoints, search, verify, rank, read); a caller may clear
-    it.
+    `seconds` adds up the time of each stage (crop, embed, keypoints, search, verify, rank, read, back); a caller may
+    clear it.
     `families` names the family of every entry by entry_id, the curator's or that of its kin, "" for none.
     """
 
@@ -94,6 +94,7 @@ class Recognizer:
         self.seconds: dict[str, float] = {}
         self._damaged: set[int] = set()
         self._entries = _entries_of_images(catalogue)
+        self._faces = {image.image_id for image in catalogue.images(Role.FACE)}
         self.families = self._families()
 
     @classmethod
@@ -152,6 +153,9 @@ class Recognizer:
 
         A photo of one pin that turns out to show several known ones side by side is looked at again, as a lot.
         """
+        pair = None if evidence is Evidence.EMBEDDER else self._both_sides(photo)
+        if pair is not None:
+            return [pair]
         sheet = Sheet(photo)
         with self._timed("crop"):
             crops = parted(sheet)
@@ -178,6 +182,23 @@ class Recognizer:
             crops = joined(sheet, crops, [one.outline / np.float32(sheet.scale) for one in seen])
             return [_shared(crop, points, neighbours, sheet.image.shape) for crop in crops]
 
+    def _both_sides(self, photo: Photo) -> Crop | None:
+        """The face of a pin with its back, where the picture is glued of a photo of each; None of any other picture.
+
+        What looks like a back and shows a known face is the face of another pin.
+        """
+        with self._timed("crop"):
+            at = glued.seam(photo.image)
+            halves = None if at is None else glued.parted(photo, at)
+            face = None if halves is None else glued.face_with_back(*halves)
+        if face is None or face.back is None:
+            return None
+        back = self._looked_up(face.back)
+        assert back.keypoints is not None
+        assert back.neighbours is not None
+        seen = sightings.sight(back.keypoints, back.neighbours, self._reference, SURE)
+        return None if any(one.image_id in self._faces for one in seen) else face
+
     def answer(self, crops: Sequence[Crop], *, k: int = 5, evidence: Evidence = Evidence.BOTH) -> list[Recognition]:
         """Return the answers for crops that were split before, in their order: a lot may be asked a few pins at a
         time."""
@@ -189,7 +210,14 @@ class Recognizer:
             decided = [self._decided(crop, hits, k) for crop, hits in zip(crops, found, strict=True)]
         with self._timed("read"), ThreadPoolExecutor(READERS) as readers:
             read = list(readers.map(self._read, crops, decided))
-        return [placed(crop, _checked(answer)) for crop, answer in zip(crops, read, strict=True)]
+        return [placed(crop, _checked(self._turned(crop, answer))) for crop, answer in zip(crops, read, strict=True)]
+
+    def _turned(self, crop: Crop, answer: Recognition) -> Recognition:
+        """The answer with what the pin's back says, where its picture shows that too."""
+        if crop.back is None:
+            return answer
+        with self._timed("back"):
+            return self.fused(answer, [(Photo(crop.back.whole, "", ""), Role.REVERSE)])
 
     def _decided(self, crop: Crop, hits: Sequence[Hit], k: int) -> Recognition:
         answer = verdict.decide(crop.box, hits, self._entries, self.ranking, k, self.families)
@@ -306,7 +334,8 @@ def _shared(crop: Crop, points: Keypoints, neighbours: Neighbours, shape: tuple[
 def placed(crop: Crop, answer: Recognition) -> Recognition:
     """Return the answer with the crop's outline, in pixels of the photo."""
     moved = [None if places is None else crop.on_photo(places) for places in (crop.outline, crop.rectangle)]
-    return replace(answer, outline=moved[0], rectangle=moved[1], score=crop.score, about=crop.about)
+    back = None if crop.back is None else crop.back.box
+    return replace(answer, outline=moved[0], rectangle=moved[1], score=crop.score, about=crop.about, reverse=back)
 
 
 def _checked(answer: Recognition) -> Recognition:

@@ -141,7 +141,8 @@ class Crop:
     rectangle around the outline, clockwise, in pixels of `image`; `score` says how sure it is that a pin is there.
     `keypoints`, in pixels of `image`, and what the index said of each, are there where the whole photo was searched.
     Pins of a lot are cut from its file's own larger picture: `image` then has `scale` pixels for each of the photo.
-    `about` is how many pins it seems to hold, more than one for a heap that could not be parted.
+    `about` is how many pins it seems to hold, more than one for a heap that could not be parted. `back` is the crop of
+    the same pin's back, where the picture shows both (see `vision.glued`).
     """
 
     image: UInt8Image
@@ -154,6 +155,7 @@ class Crop:
     neighbours: Neighbours | None = field(default=None, compare=False)
     scale: float = 1.0
     about: int = 1
+    back: Crop | None = field(default=None, compare=False)
 
     @property
     def corner(self) -> Float32:
@@ -290,6 +292,7 @@ class Recognition:
     first entry is right, `lacking` how likely the catalogue has not the variant shown where it is, each 0
     to 1; `variants` are the entry_ids that show the drawing, the first entry's among them. `about` is how many pins
     seem to lie there: more than one for a heap that could not be parted, whose answer is of one of them at best.
+    `reverse` is where on the photo the back of the same pin is, None where the photo does not show it.
     """
 
     box: Box
@@ -304,3 +307,4 @@ class Recognition:
     lacking: float = 0.0
     variants: tuple[str, ...] = ()
     about: int = 1
+    reverse: Box | None = None

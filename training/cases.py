@@ -27,8 +27,9 @@ from recognizer.errors import CatalogueError
 from recognizer.files import write_whole
 from recognizer.identify import Recognizer, placed
 from recognizer.measuring import lot_measures
+from recognizer.networks import weights
 from recognizer.types import Crop, Hit, Photo, Recognition, Verdict
-from recognizer.vision import variants, weights
+from recognizer.vision import variants
 from recognizer.vision.crops import single
 from recognizer.vision.photos import open_photo
 

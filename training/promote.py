@@ -19,6 +19,7 @@ from recognizer.files import HERE, make_folder, write_whole
 from recognizer.reports.pictures import Neighbour, draw_beside
 from recognizer.search import embedder
 from recognizer.search.index import Manifest, read_manifest
+from recognizer.search.model_folder import IMAGENET
 from recognizer.vision.photos import encode_jpeg
 from training.evaluate import Exam, Marks, exam_of, marked
 
@@ -60,7 +61,7 @@ def compare(data: Path, candidate: str, base: str | None = None) -> Comparison:
     exam = exam_of(data)
     if not exam.queries:
         raise ModelError(f"{data}: too few entries with photos to hold any out; nothing can be measured")
-    names = {"candidate": candidate, "current": manifest.model, "base": base or embedder.IMAGENET}
+    names = {"candidate": candidate, "current": manifest.model, "base": base or IMAGENET}
     loaded = {role: embedder.load(name, data / "models") for role, name in names.items()}
     done: dict[str, Marks] = {}
     marks = {}

@@ -31,9 +31,10 @@ from recognizer.decision import verdict
 from recognizer.decision.verdict import EVIDENCES, FALSE_MATCHES, LACKING_MATCHES, SIGNS, UNLIKE, Chances, Ranking
 from recognizer.files import write_whole
 from recognizer.measuring import metrics
+from recognizer.networks import weights
 from recognizer.search.features import SETTINGS
 from recognizer.types import Verdict
-from recognizer.vision import variants, weights
+from recognizer.vision import variants
 from training.cases import Case, collect, collect_places, left_out, variants_in
 
 FOLDS: Final = 10

@@ -27,10 +27,11 @@ from torch.utils.data import DataLoader, IterableDataset
 
 from recognizer.files import HERE, beside
 from recognizer.measuring.lot_measures import filled, matched
+from recognizer.networks.outline_net import OutlineNet, prepared
+from recognizer.networks.weights import FILE, fill, write
 from recognizer.types import Photo, UInt8Image
 from recognizer.vision.crops import split
-from recognizer.vision.outlines import OutlineNet, Outliner, prepared
-from recognizer.vision.weights import FILE, fill, write
+from recognizer.vision.outlines import Outliner
 from training import compose, designs
 
 STRIDE = 4

@@ -20,8 +20,8 @@ from torch import Tensor, distributed
 from torch.utils.data import DataLoader
 
 from recognizer.files import HERE, beside
-from recognizer.search.embedder import LastMap, rooted
 from recognizer.search.text_tower import TextTower
+from recognizer.search.trunks import LastMap, rooted
 from training.data import Views
 
 SHRUNK: Final = 3.0

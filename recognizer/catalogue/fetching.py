@@ -15,7 +15,7 @@ from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
-from typing import Final
+from typing import Final, Protocol
 
 import httpx
 from protego import Protego
@@ -91,6 +91,41 @@ class FetchReport:
     reasons: dict[str, int] = field(default_factory=dict)
 
 
+class Wants(Protocol):
+    """What asks for pictures, and is told at once what came of each."""
+
+    def due(self) -> list[WantedPicture]:
+        """Return the pictures that are asked for."""
+
+    def hold(self, one: WantedPicture, data: bytes, ending: str) -> bool:
+        """Keep a picture; return whether it is new."""
+
+    def refuse(self, one: WantedPicture, reason: str) -> None:
+        """Note that a picture will not be had."""
+
+    def put_off(self, one: WantedPicture, reason: str, not_before: float, tries: int) -> None:
+        """Note that a picture could not be had this time."""
+
+
+@dataclass(frozen=True, slots=True)
+class _OfCatalogue:
+    """The pictures that a catalogue wants, each of which becomes a photo of its entry."""
+
+    catalogue: Catalogue
+
+    def due(self) -> list[WantedPicture]:
+        return wanted(self.catalogue, State.WANTED)
+
+    def hold(self, one: WantedPicture, data: bytes, ending: str) -> bool:
+        return hold(self.catalogue, one, data, ending)
+
+    def refuse(self, one: WantedPicture, reason: str) -> None:
+        refuse(self.catalogue, one, reason)
+
+    def put_off(self, one: WantedPicture, reason: str, not_before: float, tries: int) -> None:
+        put_off(self.catalogue, one, reason, not_before, tries)
+
+
 class _LaterError(Exception):
     """The picture could not be had this time; `wait` is what the host asked for, in seconds, None for nothing."""
 
@@ -110,8 +145,13 @@ def fetch(catalogue: Catalogue, manners: Manners | None = None, progress: Progre
     Each is entered, or its failure noted, before the next one of its connection, so that nothing is lost where the run
     ends early and nothing is entered twice. Raises CatalogueError where the catalogue cannot be written.
     """
+    return fetch_for(_OfCatalogue(catalogue), manners or Manners(), progress)
+
+
+def fetch_for(wants: Wants, manners: Manners, progress: Progress | None = None) -> FetchReport:
+    """Fetch what is wanted as `fetch` does; raises what keeping a picture raises."""
     try:
-        return asyncio.run(_Run(catalogue, manners or Manners(), progress).all())
+        return asyncio.run(_Run(wants, manners, progress).all())
     except* ZnachkiError as group:
         first: BaseException = group
         while isinstance(first, BaseExceptionGroup):
@@ -143,8 +183,8 @@ class _Host:
 
 
 class _Run:
-    def __init__(self, catalogue: Catalogue, manners: Manners, progress: Progress | None) -> None:
-        self._catalogue = catalogue
+    def __init__(self, wants: Wants, manners: Manners, progress: Progress | None) -> None:
+        self._wants = wants
         self._manners = manners
         self._progress = progress
         self._report = FetchReport()
@@ -156,7 +196,7 @@ class _Run:
         """Fetch all that is wanted."""
         now = time.time()
         due: list[WantedPicture] = []
-        for one in wanted(self._catalogue, State.WANTED):
+        for one in self._wants.due():
             if not (self._manners.any_licence or may_fetch(one.licence)):
                 self._report.licence += 1
             elif one.not_before > now:
@@ -219,14 +259,14 @@ class _Run:
                 await asyncio.sleep(wait)
             else:
                 host.failures = 0
-                if hold(self._catalogue, one, data, ending):
+                if self._wants.hold(one, data, ending):
                     self._report.new += 1
                 else:
                     self._report.same += 1
                 return
 
     def _refuse(self, one: WantedPicture, reason: str) -> None:
-        refuse(self._catalogue, one, reason)
+        self._wants.refuse(one, reason)
         self._report.refused += 1
         self._count(reason)
 
@@ -236,7 +276,7 @@ class _Run:
         if one.tries + tried >= GIVE_UP_AFTER:
             self._refuse(one, f"given up after {one.tries + tried} tries: {later}")
             return
-        put_off(self._catalogue, one, str(later), time.time() + later.wait if later.wait else 0.0, tried)
+        self._wants.put_off(one, str(later), time.time() + later.wait if later.wait else 0.0, tried)
         self._later(str(later))
 
     def _later(self, reason: str) -> None:

@@ -20,7 +20,7 @@ from recognizer.catalogue.table_cells import plain_cell, safe_cell
 from recognizer.catalogue.tables import holding as _holding
 from recognizer.collecting.condition import condition_of
 from recognizer.errors import CatalogueError
-from recognizer.files import beside
+from recognizer.files import write_whole
 from recognizer.types import CatalogueEntry, Status
 
 LIST_COLUMNS: Final = ("number", "title", "entry_id", "count", "jar", "price", "note", "condition")
@@ -160,6 +160,24 @@ class Collection:
             lying = there.get(where, there.get(""))
             return self.own(number, (lying.count if lying else 0) + _counted(count, least=1), jar)
 
+    def move(self, number: str, jar: str, to: str) -> Holding:
+        """Put all pins of an entry that lie in one jar into another one, "" for none; those that lie there stay.
+
+        Raises CatalogueError where none lie in the jar.
+        """
+        with self.catalogue.transaction():
+            entry_id = self._entry(number)
+            there, to = self._of(entry_id, Kind.OWN), to.strip()
+            lying = there.get(jar)
+            if lying is None:
+                raise CatalogueError(f"{number!r}: none in jar {jar!r}")
+            if to == jar:
+                return lying
+            old = there.get(to, replace(lying, count=0, jar=to))
+            new = replace(old, count=_counted(old.count + lying.count))
+            self._set([(lying, replace(lying, count=0)), (old, new)], f"own {entry_id}: from {jar!r} to {to!r}")
+            return new
+
     def take_lot(self, path: Path, jar: str | None = None) -> int:
         """Count the pins of a lot that was bought to those owned, as a reviewed pins.csv tells; return how many.
 
@@ -168,13 +186,20 @@ class Collection:
         that was not undone.
         """
         content = hashlib.sha256(path.read_bytes()).hexdigest()[:12] if path.is_file() else ""
-        what = f"lot {path.name} {content}"
+        return self.take_rows(_read_table(path), path.name, content, jar)
+
+    def take_rows(
+        self, rows: Iterable[tuple[int, Mapping[str, str]]], name: str, content: str, jar: str | None = None
+    ) -> int:
+        """Count the pins of a lot that was bought, given as rows with their lines; `name` and `content` tell it from
+        others. As `take_lot` does."""
+        what = f"lot {name} {content}"
         errors: list[str] = []
         taken = 0
         with self.catalogue.transaction(what):
             if before := self._counted_before(what):
-                raise CatalogueError(f"{path.name}: counted before; `znachki undo {before}` takes that back")
-            for line, row in _read_table(path):
+                raise CatalogueError(f"{name}: counted before; `znachki undo {before}` takes that back")
+            for line, row in rows:
                 if not (own := row.get("own", "")) or own == "0":
                     continue
                 try:
@@ -187,9 +212,7 @@ class Collection:
                 except CatalogueError as error:
                     errors.append(f"  line {line}: {error}")
             if errors:
-                raise CatalogueError(
-                    "\n".join([f"{path.name}: {len(errors)} rows wrong, nothing changed", *errors[:20]])
-                )
+                raise CatalogueError("\n".join([f"{name}: {len(errors)} rows wrong, nothing changed", *errors[:20]]))
         return taken
 
     def _counted_before(self, what: str) -> int | None:
@@ -252,26 +275,32 @@ class Collection:
         held = self.holdings(Kind.OWN)
         return {entry_id: sum(holding.count for holding in holdings) for entry_id, holdings in held.items()}
 
-    def missing(self, series: str | None = None, theme: str | None = None) -> Missing:
+    def missing(
+        self, series: str | None = None, theme: str | None = None, entries: Iterable[CatalogueEntry] | None = None
+    ) -> Missing:
         """Say which active entries of a series or a theme, or of the whole catalogue, are owned and which are not.
 
         Case and marks do not matter. A theme counts with all that lies under it, "Космос / Спутники" is a path; a
-        single word finds it at any depth. Raises CatalogueError where no entry is of that series or theme.
+        single word finds it at any depth. `entries` are those of the catalogue where they are held already. Raises
+        CatalogueError where no entry is of that series or theme.
         """
-        entries = [entry for entry in self.catalogue.entries() if entry.status is Status.ACTIVE]
+        asked = [entry for entry in self._all(entries) if entry.status is Status.ACTIVE]
         if series is not None:
-            entries = [entry for entry in entries if fold(entry.series) == fold(series)]
+            asked = [entry for entry in asked if fold(entry.series) == fold(series)]
         if theme is not None:
-            entries = [entry for entry in entries if _is_under(entry.theme, theme)]
+            asked = [entry for entry in asked if _is_under(entry.theme, theme)]
         name = series if series is not None else theme if theme is not None else ""
-        if not entries and name:
+        if not asked and name:
             raise CatalogueError(f"no entry of {name!r}; `znachki missing` lists the series and themes that there are")
-        return self._parted(name, entries)
+        return self._parted(name, asked)
 
-    def progress(self, by: str = "series") -> list[Missing]:
-        """Say for each series, or each outermost theme (`by` = "theme"), how far it is collected; by name."""
+    def progress(self, by: str = "series", entries: Iterable[CatalogueEntry] | None = None) -> list[Missing]:
+        """Say for each series, or each outermost theme (`by` = "theme"), how far it is collected; by name.
+
+        `entries` are those of the catalogue where they are held already.
+        """
         groups: dict[str, list[CatalogueEntry]] = {}
-        for entry in self.catalogue.entries():
+        for entry in self._all(entries):
             name = entry.series if by == "series" else entry.theme[0] if entry.theme else ""
             if entry.status is Status.ACTIVE and name:
                 groups.setdefault(name, []).append(entry)
@@ -280,20 +309,29 @@ class Collection:
 
     def wanted(self, series: str | None = None, theme: str | None = None) -> list[tuple[CatalogueEntry, Holding]]:
         """List the pins to look for: those wished for, and those missing from a series or theme where one is named."""
-        wishes = {entry_id: held[0] for entry_id, held in self.holdings(Kind.WISH).items()}
         if series is None and theme is None:
-            known = self.catalogue.known(wishes)
-            return [(known[entry_id], wish) for entry_id, wish in wishes.items()]
-        entries = self.missing(series, theme).missing
+            return self.listed(Kind.WISH)
+        return self.looked_for(self.missing(series, theme).missing)
+
+    def looked_for(self, entries: Iterable[CatalogueEntry]) -> list[tuple[CatalogueEntry, Holding]]:
+        """Pair entries that are missing with the wish for each, one that says nothing where there is none."""
+        wishes = {entry_id: held[0] for entry_id, held in self.holdings(Kind.WISH).items()}
         return [(entry, wishes.get(entry.entry_id) or Holding(entry.entry_id, Kind.WISH, 1)) for entry in entries]
+
+    def listed(self, kind: Kind) -> list[tuple[CatalogueEntry, Holding]]:
+        """List all that is held of a kind, an entry again for each jar that it lies in."""
+        held = self.holdings(kind)
+        known = self.catalogue.known(held)
+        return [(known[entry_id], holding) for entry_id, holdings in held.items() for holding in holdings]
 
     def offered(self) -> list[tuple[CatalogueEntry, Holding]]:
         """List the pins that would be swapped."""
-        held = {entry_id: holdings[0] for entry_id, holdings in self.holdings(Kind.SWAP).items()}
-        known = self.catalogue.known(held)
-        return [(known[entry_id], holding) for entry_id, holding in held.items()]
+        return self.listed(Kind.SWAP)
 
     # How it is kept
+
+    def _all(self, entries: Iterable[CatalogueEntry] | None) -> Iterable[CatalogueEntry]:
+        return self.catalogue.entries() if entries is None else entries
 
     def _parted(self, name: str, entries: Sequence[CatalogueEntry], owned: Mapping[str, int] | None = None) -> Missing:
         held = self.owned() if owned is None else owned
@@ -405,13 +443,18 @@ def _read_table(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
 
 def write_list(path: Path, rows: Iterable[tuple[CatalogueEntry, Holding]]) -> int:
     """Write holdings as a table of LIST_COLUMNS and return how many; the file is whole or not there."""
-    count = 0
-    with beside(path, CatalogueError) as draft, draft.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(LIST_COLUMNS)
-        for entry, held in rows:
-            said = [held.count, held.jar, held.price, held.note, held.condition]
-            cells = [entry.number, entry.title or entry.title_en, entry.entry_id, *said]
-            writer.writerow([safe_cell(cell) for cell in cells])
-            count += 1
-    return count
+    listed = list(rows)
+    write_whole(path, list_text(listed).encode(), CatalogueError)
+    return len(listed)
+
+
+def list_text(rows: Iterable[tuple[CatalogueEntry, Holding]]) -> str:
+    """Holdings as the text of a table of LIST_COLUMNS."""
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(LIST_COLUMNS)
+    for entry, held in rows:
+        said = [held.count, held.jar, held.price, held.note, held.condition]
+        cells = [entry.number, entry.title or entry.title_en, entry.entry_id, *said]
+        writer.writerow([safe_cell(cell) for cell in cells])
+    return text.getvalue()

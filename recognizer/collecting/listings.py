@@ -2,8 +2,8 @@
 
 An ItemSummary is a JSON object of eBay's Browse API: one a line, alone, in an array, or in the answer of a search as it
 comes, `{"itemSummaries": [...]}`, a line or a file for each page. Of it `itemId`, `title`, `price`, `conditionId` and
-`itemWebUrl` are read. Its pictures lie beside the file or in a folder of one's own,
-named by the `itemId`: znachki never fetches them.
+`itemWebUrl` are read. Its pictures lie beside the file or in a folder of one's own, named by the `itemId`;
+`znachki fetch FILE` brings them there (`listing_pictures`), and nothing else does.
 """
 
 from __future__ import annotations
@@ -16,11 +16,13 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from recognizer.collecting.condition import condition_of_ebay
-from recognizer.errors import PhotoError
+from recognizer.errors import CatalogueError, PhotoError
 from recognizer.vision.photos import list_photos
+
+_LISTED: Final = (".jsonl", ".ndjson", ".json")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +70,7 @@ def read(
             listings += [Listing(str(path), (path,)) for path in found]
             if len(listings) == before:
                 unread.append(Unread(str(source), "no photos in this folder; name one that has some"))
-        elif source.suffix.lower() in (".jsonl", ".ndjson", ".json"):
+        elif holds_listings(source.name):
             _read_items(source, pictures or source.parent, listings, unread)
         elif source.exists():
             listings.append(Listing(str(source), (source,)))
@@ -127,6 +129,34 @@ def _read_items(file: Path, pictures: Path, listings: list[Listing], unread: lis
     except (OSError, UnicodeDecodeError, PhotoError) as error:
         unread.append(Unread(str(file), f"cannot be read ({error})"))
         return
+    _take_items(file, text, held, str(pictures), listings, unread)
+
+
+def of_sent(name: str, text: str, pictures: Mapping[str, Path]) -> tuple[list[Listing], list[Unread]]:
+    """Return the listings of a text of ItemSummaries that was sent beside its pictures, and what gave none.
+
+    `pictures` tells by the name that each was sent under where it lies now.
+    """
+    listings: list[Listing] = []
+    unread: list[Unread] = []
+    held = {of: [pictures[str(path)] for path in paths] for of, paths in _by_item([*map(Path, pictures)]).items()}
+    _take_items(Path(name), text, held, "what was sent", listings, unread)
+    return listings, unread
+
+
+def holds_listings(name: str) -> bool:
+    """Whether a file is, by its name, one of ItemSummaries and no picture."""
+    return Path(name).suffix.lower() in _LISTED
+
+
+def _take_items(
+    file: Path,
+    text: str,
+    held: Mapping[str, Sequence[Path]],
+    where: str,
+    listings: list[Listing],
+    unread: list[Unread],
+) -> None:
     for place, item in _items(file, text, unread):
         try:
             listing = _listing(item, held)
@@ -137,9 +167,37 @@ def _read_items(file: Path, pictures: Path, listings: list[Listing], unread: lis
             listings.append(listing)
         else:
             name = f"{plain(listing.key)}.jpg"
-            reason = f"no picture of {listing.key} in {pictures}; name it {name}"
+            reason = f"no picture of {listing.key} in {where}; name it {name}"
             known = _addresses(item)
-            unread.append(Unread(place, reason + (f" (it is at {', '.join(known)})" if known else "")))
+            unread.append(Unread(place, reason + (f", or let `znachki fetch {file}` bring it" if known else "")))
+
+
+def addresses(file: Path, pictures: Path | None = None) -> list[tuple[str, str]]:
+    """Return the pictures that listings of a file name and that do not lie in the folder of its pictures.
+
+    Each is (name of the file it is to have, without ending; address). A listing that has pictures under names of
+    another kind wants none. Raises CatalogueError where the file cannot be read or holds no listings.
+    """
+    folder = pictures or file.parent
+    unread: list[Unread] = []
+    try:
+        text = file.read_text(encoding="utf-8-sig")
+        held = _by_item(list_photos(folder))
+    except (OSError, UnicodeDecodeError, PhotoError) as error:
+        raise CatalogueError(f"{file}: cannot be read ({error}); give a file of eBay ItemSummaries") from error
+    found: dict[str, str] = {}
+    items = [item for _, item in _items(file, text, unread)]
+    for item in items:
+        key = item.get("itemId") if isinstance(item, dict) else None
+        if not isinstance(key, str) or not key.strip():
+            continue
+        own = [f"{plain(key.strip())}-{at}" for at in range(1, len(_addresses(item)) + 1)]
+        there = {path.stem for name in _names(key.strip()) for path in held.get(name, ())}
+        if there <= set(own):
+            found |= {name: address for name, address in zip(own, _addresses(item), strict=True) if name not in there}
+    if not items and unread:
+        raise CatalogueError(f"{file}: {unread[0].reason}")
+    return list(found.items())
 
 
 def _items(file: Path, text: str, unread: list[Unread]) -> Iterator[tuple[str, Any]]:

@@ -72,6 +72,17 @@ def json_option(command: _Command) -> _Command:
     return click.option("--json", "as_json", is_flag=True, help="Print JSON.")(command)
 
 
+def jobs_option(command: _Command) -> _Command:
+    """Give a command `--jobs N`; its function gets `jobs: int | None`, None for as many as there are cores."""
+    return click.option(
+        "--jobs",
+        type=click.IntRange(min=1),
+        envvar="ZNACHKI_JOBS",
+        show_envvar=True,
+        help="Processes at work at once, each with a model of its own (some 1 GB); as many as there are cores.",
+    )(command)
+
+
 def collector_option(command: _Command) -> _Command:
     """Give a command `--collector`; its function gets `collector: str`."""
     return click.option(

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from recognizer.commands import folder_option, json_option, model_option, plural, print_json, progress_bar
-from recognizer.errors import CatalogueError
 
 if TYPE_CHECKING:
     from recognizer.identify import Recognizer
@@ -74,20 +73,20 @@ def demo(data: Path, count: int, photos: int, model: str | None, as_json: bool) 
     Draws, imports and indexes it, identifies photos of a few of its pins and of one that it lacks, says which answers
     are right, and writes an HTML report. Run again, it imports and indexes only what is missing.
     """
+    from index import trial
     from index.build import build
     from recognizer.catalogue.imports import import_csv, read_queries
     from recognizer.catalogue.store import Catalogue
     from recognizer.commands.entries import import_lines
     from recognizer.commands.identifying import answer_all
     from recognizer.commands.indexing import index_lines
-    from recognizer.drawn.sample import write
     from recognizer.identify import Recognizer
     from recognizer.reports.answers import answer_lines
 
     say = (lambda text: None) if as_json else click.echo
-    _refuse_a_collectors_catalogue(data)
+    trial.refuse_a_collectors_catalogue(data, f"draw the demo elsewhere: znachki demo --data {DEMO}")
     say(f"Drawing {plural(count, 'pin')} (invented, not photographed) into {data}")
-    files = write(data / "sample", count, 0, photos, 1)
+    files = trial.draw(data, count, photos)
     with Catalogue.open(data, create=True) as catalogue, progress_bar("import") as progress:
         imported = import_csv(catalogue, files.catalogue, progress)
     say(import_lines(imported))
@@ -175,17 +174,3 @@ def _outcome(answer: Answer, shows: CatalogueEntry | None) -> str:
     if shows.family and found.matches and found.matches[0].entry.family == shows.family:
         return f"WRONG: another variant of the same drawing; it is {shows.number}"
     return f"WRONG: it is {shows.number}"
-
-
-def _refuse_a_collectors_catalogue(data: Path) -> None:
-    """Raise CatalogueError where the folder has entries that no demo drew."""
-    from recognizer.catalogue.store import DATABASE, Catalogue
-    from recognizer.drawn.sample import SERIES
-
-    if not (data / DATABASE).is_file():
-        return
-    with Catalogue.open(data) as catalogue:
-        if any(entry.series != SERIES for entry in catalogue.entries()):
-            raise CatalogueError(
-                f"{data}: a catalogue of your own; draw the demo elsewhere: znachki demo --data {DEMO}"
-            )

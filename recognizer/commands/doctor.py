@@ -104,7 +104,7 @@ def _cures(found: dict[str, Any]) -> list[str]:
     cures = [said for said in (data["error"], data["stale"]) if said]
     if not installed():
         cures.append("inscriptions are not read: install Tesseract with the languages of your pins (rus, ukr, ...)")
-    if not about["bfloat16"] and not about["gpu"]:
+    if about["runtime"] == "torch" and not about["bfloat16"] and not about["gpu"]:
         cures.append("this processor has no bfloat16: networks run in float32, two to five times slower; that is all")
     if about["threads"] < about["cores"]:
         cures.append(f"{about['threads']} of {about['cores']} cores are used: take OMP_NUM_THREADS out")

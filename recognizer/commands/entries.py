@@ -36,6 +36,7 @@ FORMATS: Final = ("table", "folder", "goskatalog", "smithsonian", "commons", "co
 @click.option(
     "--encoding", default="", metavar="NAME", help="How a text table is written, where that is not found out."
 )
+@click.option("--leave-out", multiple=True, metavar="PLACE", help="Pass a row over, such as 'line 7'; again for more.")
 @click.option("--dry-run", is_flag=True, help="Say what would change, and change nothing.")
 @data_option
 @json_option
@@ -45,6 +46,7 @@ def import_(
     map_: Path | None,
     guess: bool,
     encoding: str,
+    leave_out: tuple[str, ...],
     dry_run: bool,
     data: Path,
     as_json: bool,
@@ -66,7 +68,9 @@ def import_(
         return
     mapping = None if map_ is None else read_map(map_)
     with _opened(data, dry_run) as catalogue, progress_bar("import") as progress:
-        report = import_source(catalogue, source, kind, mapping, progress, dry_run=dry_run, encoding=encoding)
+        report = import_source(
+            catalogue, source, kind, mapping, progress, dry_run=dry_run, encoding=encoding, leave_out=leave_out
+        )
     if as_json:
         print_json(asdict(report))
     else:
@@ -220,6 +224,10 @@ def _photo(catalogue: Catalogue, image: CatalogueImage) -> str:
 
 
 @click.command()
+@click.argument("listings", nargs=-1, type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option(
+    "--pictures", type=click.Path(file_okay=False, path_type=Path), help="Where pictures of LISTINGS go; beside them."
+)
 @click.option("--parallel", type=click.IntRange(1, 64), default=8, show_default=True, help="Pictures at once, in all.")
 @click.option("--per-host", type=click.IntRange(1, 8), default=2, show_default=True, help="Of these from one host.")
 @click.option("--pause", type=click.FloatRange(0), default=0.5, show_default=True, help="Seconds between requests.")
@@ -235,6 +243,8 @@ def _photo(catalogue: Catalogue, image: CatalogueImage) -> str:
 @data_option
 @json_option
 def fetch(
+    listings: tuple[Path, ...],
+    pictures: Path | None,
     parallel: int,
     per_host: int,
     pause: float,
@@ -248,9 +258,10 @@ def fetch(
     data: Path,
     as_json: bool,
 ) -> None:
-    """Fetch the pictures that imports gave as addresses.
+    """Fetch the pictures that imports gave as addresses, or those of LISTINGS: saved answers of eBay's Browse search.
 
-    Only pictures with an open licence are asked for, and none that the host's robots.txt forbids. Each picture enters
+    Pictures of listings come beside their file, for `znachki lot`, and enter no catalogue. For the catalogue, only
+    pictures with an open licence are asked for, and none that the host's robots.txt forbids. Each picture enters
     the catalogue as it comes; a run that was cut off is gone on with by calling it again. What fails for now is tried
     again by the next run.
     """
@@ -258,6 +269,7 @@ def fetch(
     from recognizer.catalogue.fetching import fetch as fetch_pictures
     from recognizer.catalogue.store import Catalogue
     from recognizer.catalogue.wanted import want_again
+    from recognizer.collecting.listing_pictures import fetch_listings
 
     manners = Manners(
         parallel=parallel,
@@ -270,10 +282,14 @@ def fetch(
         private=private,
         contact=contact,
     )
-    with Catalogue.open(data) as catalogue, progress_bar("fetch") as progress:
-        if again:
-            want_again(catalogue)
-        report = fetch_pictures(catalogue, manners, progress)
+    if listings:
+        with progress_bar("fetch") as progress:
+            report = fetch_listings(listings, manners, pictures, progress)
+    else:
+        with Catalogue.open(data) as catalogue, progress_bar("fetch") as progress:
+            if again:
+                want_again(catalogue)
+            report = fetch_pictures(catalogue, manners, progress)
     if as_json:
         print_json(asdict(report))
     else:

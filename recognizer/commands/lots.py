@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +15,7 @@ from recognizer.commands import (
     data_option,
     echo,
     folder_option,
+    jobs_option,
     json_option,
     model_option,
     open_recognizer,
@@ -26,9 +27,11 @@ from recognizer.commands import (
 from recognizer.errors import PhotoError
 
 if TYPE_CHECKING:
-    from recognizer.collecting.jobs import Job
+    from recognizer.catalogue.store import Catalogue
+    from recognizer.collecting.jobs import Job, Task
     from recognizer.collecting.listings import Unread
-    from recognizer.identify import Recognizer
+    from recognizer.collecting.lot_marks import Marker
+    from recognizer.collecting.lot_totals import Tally, Totals
 
 
 @click.command()
@@ -48,6 +51,7 @@ if TYPE_CHECKING:
     type=click.Choice([grade.value for grade in Condition]),
     help="How well the pins of lots are kept that do not say so.",
 )
+@jobs_option
 @click.option("--again", is_flag=True, help="Ask every picture of the job folder anew.")
 @click.option(
     "--own",
@@ -69,6 +73,7 @@ def lot(
     k: int,
     numbers: str,
     condition: str | None,
+    jobs: int | None,
     again: bool,
     own: Path | None,
     yes: bool,
@@ -84,17 +89,20 @@ def lot(
     A source is a picture, a folder of them, or listings: the answer of an eBay Browse search as it comes, or its
     ItemSummary objects, one a line, whose pictures are named by itemId. A copy of a picture in one lot counts once.
     Answers go to the job folder; run again after a kill, it goes on where it stopped, and without a source it goes on
-    with what the folder holds. Pictures that cannot be read are listed at the end, and the exit code is 1.
+    with what the folder holds. Pictures that cannot be read are listed at the end, and the exit code is 1. Each line
+    tells what all pictures so far come to: pins, those with a name, those missing, and the price for each missing one.
 
     A collector who owns or wishes for anything sees which pins he has, which he lacks and, where grades were given to
     his pins and to the lot, which are better than his; and the lots ranked by missing pins for their price.
     """
+    from recognizer.catalogue.store import Catalogue
     from recognizer.collecting import listings
     from recognizer.collecting.holdings import Collection
     from recognizer.collecting.jobs import Job
-    from recognizer.collecting.lot_marks import Marker
     from recognizer.commands.identifying import systems_of
+    from recognizer.commands.lot_work import Question, alone, together
     from recognizer.reports import lot_report
+    from recognizer.running.workers import cores
 
     if own is not None:
         if sources or yes:
@@ -107,14 +115,20 @@ def lot(
     for note in notes:
         echo(f"note: {note}", err=True)
     found = [replace(one, condition=one.condition or condition or "") for one in found]
+    question = Question(data, model, false_match_rate, k, tuple(systems))
     with open_recognizer(data, model, false_match_rate) as recognizer:
         made_with = f"{recognizer.made_with}/{','.join(systems)}/{k}"
         job = Job.open(out, found, made_with, again=again) if sources else Job.resume(out)
-        _work(job, recognizer, k, systems, quiet=as_json)
-        collection = Collection(recognizer.catalogue, collector)
-        marker = Marker(collection)
-        result = lot_report.write(job, marker if marker.is_of_use else None)
-        owned = collection.take_lot(out / "pins.csv", jar) if yes else 0
+        waiting = job.pending()
+        workers = min(jobs or cores(), len(waiting))
+        if workers == 1:
+            _follow(job, alone(job, waiting, recognizer, question), collector, data, quiet=as_json)
+    del recognizer  # its memory is for the processes that have one each
+    if workers > 1:
+        _follow(job, together(job, waiting, question, workers), collector, data, quiet=as_json)
+    with Catalogue.open(data) as catalogue:
+        result = lot_report.write(job, _marker(catalogue, collector))
+        owned = Collection(catalogue, collector).take_lot(out / "pins.csv", jar) if yes else 0
     if as_json:
         print_json(result | {"unread": [{"source": one.source, "error": one.reason} for one in unread]})
     else:
@@ -138,30 +152,55 @@ def _own(table: Path, jar: str | None, collector: str, data: Path, as_json: bool
         click.echo(f"{plural(owned, 'pin')} owned")
 
 
-def _work(job: Job, recognizer: Recognizer, k: int, systems: Sequence[str], *, quiet: bool) -> None:
-    """Answer the pictures that wait, one by one, and keep each answer before the next is begun."""
-    from recognizer.reports import lot_report
-    from recognizer.reports.answers import Answer, answer_json
-    from recognizer.vision.photos import open_photo
+def _marker(catalogue: Catalogue, collector: str) -> Marker | None:
+    """What knows which pins a collector lacks, None where he has said nothing that it could tell."""
+    from recognizer.collecting.holdings import Collection
+    from recognizer.collecting.lot_marks import Marker
 
-    waiting = job.pending()
+    marker = Marker(Collection(catalogue, collector))
+    return marker if marker.is_of_use else None
+
+
+def _follow(job: Job, work: Iterator[Task], collector: str, data: Path, *, quiet: bool) -> None:
+    """Tell of each picture as it is done what was found, and what all pictures so far come to."""
+    from recognizer.catalogue.store import Catalogue
+    from recognizer.collecting.lot_totals import Tally
+    from recognizer.reports import lot_report
+
+    with Catalogue.open(data) as catalogue:
+        tally = Tally(_marker(catalogue, collector))
+    waiting = {task.key for task in job.pending()}
     done = len(job.tasks) - len(waiting)
-    if done and waiting and not quiet:
+    for task in job.tasks:
+        if task.key not in waiting:
+            _add(tally, task, job.answer(task))
+    if done and not quiet:
         click.echo(f"{done} of {plural(len(job.tasks), 'picture')} answered before; going on", err=True)
     with progress_bar("lots") as progress:
-        for task in waiting:
-            try:
-                photo = open_photo(task.picture, str(task.picture))
-            except PhotoError as error:
-                lot_report.refuse(job, task, str(error))
-                echo(f"Error: {error}", err=True)
-            else:
-                answer = Answer(photo, tuple(recognizer.identify([photo], k=k)[0]))
-                lot_report.keep(job, task, answer, recognizer.catalogue, systems)
-                if not quiet:
-                    echo(f"{task.picture}: {_counts(lot_report.summary([answer_json(answer)]))}")
+        for task in work:
             done += 1
+            answer = job.answer(task) or {}
+            _add(tally, task, answer)
+            if "error" in answer:
+                echo(f"Error: {answer['error']}", err=True)
+            elif not quiet:
+                echo(f"{task.picture}: {_counts(lot_report.summary([answer]))}; so far {_so_far(tally.totals)}")
             progress(done, len(job.tasks))
+
+
+def _add(tally: Tally, task: Task, answer: Mapping[str, Any] | None) -> None:
+    listing = task.listing
+    tally.add(listing.key, (answer or {}).get("recognitions", ()), listing.price, listing.currency)
+
+
+def _so_far(totals: Totals) -> str:
+    """What all pictures so far come to."""
+    words = [plural(totals.pins, "pin"), f"{totals.named:,} named"]
+    words += [] if totals.missing is None else [f"{totals.missing:,} missing"]
+    for offer in totals.offers:
+        if offer.price_each is not None:
+            words.append(f"{offer.price_each:,.2f} {offer.currency}".rstrip() + " for each missing pin")
+    return ", ".join(words)
 
 
 def _counts(found: Any) -> str:
@@ -179,7 +218,7 @@ def _counts(found: Any) -> str:
 
 def _worth(value: Any, currency: str) -> str:
     """What a lot is to the collector."""
-    each = "" if value["price_each"] is None else f", {value['price_each']:.2f} {currency} each".rstrip()
+    each = "" if value["price_each"] is None else f", {value['price_each']:.2f} {currency}".rstrip() + " each"
     better = f", {len(value['better'])} better than yours" if value["better"] else ""
     return f"; {len(value['missing'])} missing{each}, {len(value['owned'])} owned{better}"
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import socket
+import time
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,13 +15,13 @@ from recognizer.commands import data_option, json_option, model_option, print_js
 if TYPE_CHECKING:
     from recognizer.web.access.tokens import Tokens
 
-_LOCAL = ("127.0.0.1", "localhost", "::1")
-
 
 @click.command()
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen at; 0.0.0.0 for every one.")
 @click.option("--port", type=click.IntRange(0, 65535), default=8000, show_default=True)
 @click.option("--name", "names", multiple=True, metavar="NAME", help="Host name to answer to; again for further ones.")
+@click.option("--open", "open_", is_flag=True, help="Open the page in the browser.")
+@click.option("--ask-here", is_flag=True, help="Ask for a token to write on this machine too.")
 @click.option("--private", is_flag=True, help="Ask for a token to read too.")
 @click.option("--open-corrections", is_flag=True, help="Take corrections of answers without a token.")
 @click.option("--origin", "origins", multiple=True, metavar="URL", help="Site whose pages may ask the API (CORS).")
@@ -28,6 +31,9 @@ _LOCAL = ("127.0.0.1", "localhost", "::1")
 @click.option("--rate", type=click.IntRange(min=0), default=600, show_default=True, help="Uploads a client and minute.")
 @click.option("--max-mb", type=click.IntRange(min=1), default=64, show_default=True, help="Most MB of an upload.")
 @click.option("--max-megapixels", type=click.IntRange(1, 120), default=110, show_default=True, help="Most of a photo.")
+@click.option(
+    "--max-import-mb", type=click.IntRange(min=1), default=2000, show_default=True, help="Most of a catalogue."
+)
 @click.option("--store-gb", type=click.FloatRange(min=0), default=4.0, show_default=True, help="Room for lots.")
 @click.option("--lot-hours", type=click.FloatRange(min=0), default=24.0, show_default=True, help="Lots live so long.")
 @rate_option
@@ -37,6 +43,8 @@ def serve(
     host: str,
     port: int,
     names: tuple[str, ...],
+    open_: bool,
+    ask_here: bool,
     private: bool,
     open_corrections: bool,
     origins: tuple[str, ...],
@@ -46,6 +54,7 @@ def serve(
     rate: int,
     max_mb: int,
     max_megapixels: int,
+    max_import_mb: int,
     store_gb: float,
     lot_hours: float,
     false_match_rate: float | None,
@@ -54,37 +63,48 @@ def serve(
 ) -> None:
     """Serve the page and the API; only this machine reaches them unless --host says otherwise.
 
-    Reading is open, writing needs a token of `znachki token add`. SIGTERM or Ctrl+C ends after what runs is answered;
+    An empty folder opens on a page that takes a catalogue by upload. Reading is open. Writing is open to the browser on
+    this machine, unless --name, --proxy, --origin, --frame or --private say that others are served too; everybody else
+    needs a token of `znachki token add`. SIGTERM or Ctrl+C ends after what runs is answered;
     lots go on at the next start.
     """
     import uvicorn
 
+    from recognizer.catalogue.store import DATABASE, Catalogue
+    from recognizer.web.access.here import LOCAL
     from recognizer.web.app import create_app
     from recognizer.web.settings import Settings
 
     # By its own names only: a page elsewhere could otherwise have its name lead here, and read what it likes.
     hosts = tuple(name.lower() for name in names)
-    if host in _LOCAL:
-        hosts = (*_LOCAL, *hosts)
+    if host in LOCAL:
+        hosts = (*LOCAL, *hosts)
+    others = bool(names or proxies or origins or frames or private)
     settings = Settings(
         data=data,
         model=model,
         false_match_rate=false_match_rate,
+        open_here=not others and not ask_here,
         private=private,
         open_corrections=open_corrections,
         hosts=hosts,
         origins=tuple(_site(origin) for origin in origins),
         frames=tuple(_site(frame) for frame in frames),
         max_bytes=max_mb * 1_000_000,
+        max_source=max_import_mb * 1_000_000,
         max_pixels=max_megapixels * 1_000_000,
         queue=queue,
         rate=rate,
         lot_hours=lot_hours,
         store=round(store_gb * 1e9),
     )
+    if not (data / DATABASE).is_file():
+        Catalogue.open(data, create=True).close()  # the page takes it from there
     app = create_app(settings)
     shown = f"[{host}]" if ":" in host else host
     click.echo(f"http://{shown}:{port}/ shows the catalogue in {data}; Ctrl+C ends", err=True)
+    if open_:
+        _open_soon("127.0.0.1" if host in ("0.0.0.0", "::") else shown, port)
     uvicorn.run(
         app,
         host=host,
@@ -97,6 +117,21 @@ def serve(
         limit_concurrency=1000,
         timeout_graceful_shutdown=120,
     )
+
+
+def _open_soon(host: str, port: int) -> None:
+    """Open the page in the browser as soon as it answers."""
+    import threading
+    import webbrowser
+
+    def wait() -> None:
+        for _ in range(600):
+            with suppress(OSError), socket.create_connection((host.strip("[]"), port), 1):
+                webbrowser.open(f"http://{host}:{port}/")
+                return
+            time.sleep(0.1)
+
+    threading.Thread(target=wait, name="znachki-open", daemon=True).start()
 
 
 def _site(address: str) -> str:

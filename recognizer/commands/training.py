@@ -115,8 +115,8 @@ def check_name(name: str) -> None:
 @json_option
 def models(data: Path, as_json: bool) -> None:
     """List the models: what each is made from, how it did, and which one is current."""
-    from recognizer.search.embedder import read_card
     from recognizer.search.index import read_manifest
+    from recognizer.search.model_folder import read_card
     from training.promote import history
 
     manifest = read_manifest(data / "index")

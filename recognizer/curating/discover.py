@@ -24,6 +24,7 @@ import numpy as np
 
 from recognizer.catalogue.store import Catalogue
 from recognizer.collecting.jobs import Job
+from recognizer.collecting.lot_groups import number_pins
 from recognizer.errors import CatalogueError, EntryNotFound, IndexError_, PhotoError, ZnachkiError
 from recognizer.files import make_folder, write_whole
 from recognizer.search import index
@@ -287,7 +288,7 @@ def read_cluster(folder: Path, name: str) -> Cluster:
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """An unknown pin of a job: the job's folder, the picture with its key and answer, and the pin from 1."""
+    """An unknown pin of a job: the job's folder, the picture with its key and answer, and the pin with its number."""
 
     folder: Path
     key: str
@@ -295,12 +296,13 @@ class _Found:
     title: str
     picture: Path
     answer: Mapping[str, Any]
-    number: int
+    pin: Mapping[str, Any]
 
     @property
-    def pin(self) -> Mapping[str, Any]:
-        pin: Mapping[str, Any] = self.answer["recognitions"][self.number - 1]
-        return pin
+    def number(self) -> int:
+        """Its number on the picture, by which its small picture is named."""
+        number: int = self.pin["pin"]
+        return number
 
 
 def _unknown(folder: Path) -> list[_Found]:
@@ -313,9 +315,9 @@ def _unknown(folder: Path) -> list[_Found]:
     for one in folders:
         answered = _answers(one)
         for key, (lot, title, picture, answer) in answered.items():
-            for number, pin in enumerate(answer.get("recognitions", ()), 1):
+            for pin in number_pins(dict(answer)).get("recognitions", ()):
                 if pin["verdict"] == Verdict.UNKNOWN:
-                    found.append(_Found(one, key, lot, title, picture, answer, number))
+                    found.append(_Found(one, key, lot, title, picture, answer, pin))
     return found
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import count as count_up
@@ -541,31 +541,45 @@ def lot_view(
     return scenes.lot_photo([known[i].design for i in indices], rng, touching=touching, most_turned=most_turned)
 
 
-def write(folder: Path, count: int = 150, seed: int = 0, known: int = 40, lacking: int = 10) -> SampleFiles:
+def write(
+    folder: Path,
+    count: int = 150,
+    seed: int = 0,
+    known: int = 40,
+    lacking: int = 10,
+    progress: Callable[[int, int], None] | None = None,
+) -> SampleFiles:
     """Write a sample catalogue and photos to ask it about.
 
     `folder` gets catalogue.csv, queries.csv and photos/; `known` phone photos show pins of the catalogue, spread over
-    it, `lacking` show pins that it does not have (empty entry_id). Each file is written beside and renamed: a run that
-    was stopped leaves whole files. Raises ZnachkiError where the folder cannot be written.
+    it, `lacking` show pins that it does not have (empty entry_id). `progress` is called with the pictures drawn and all
+    to draw. Each file is written beside and renamed: a run that was stopped leaves whole files. Raises ZnachkiError
+    where the folder cannot be written.
     """
     photos = folder / "photos"
     make_folder(photos)
+    drawn, known = count_up(1), min(known, count)
+
+    def draw(path: Path, image: UInt8Image) -> None:
+        _write_jpeg(path, image)
+        if progress is not None:
+            progress(next(drawn), count + known + lacking)
+
     rows: list[Sequence[str]] = [COLUMNS]
     chosen = pins(count, seed)
     for i, pin in enumerate(chosen):
         image = f"photos/{pin.entry.entry_id}.jpg"
-        _write_jpeg(folder / image, catalogue_view(i, seed))
+        draw(folder / image, catalogue_view(i, seed))
         rows.append(_row(pin.entry, image))
     asked: list[Sequence[str]] = [("image", "entry_id")]
-    known = min(known, count)
     for i in range(known):
         index = i * count // known
         image = f"photos/query-{i + 1:03d}.jpg"
-        _write_jpeg(folder / image, phone_view(index, seed))
+        draw(folder / image, phone_view(index, seed))
         asked.append((image, chosen[index].entry.entry_id))
     for i in range(lacking):
         image = f"photos/query-{known + i + 1:03d}.jpg"
-        _write_jpeg(folder / image, phone_view(i, seed + 1_000_003))
+        draw(folder / image, phone_view(i, seed + 1_000_003))
         asked.append((image, ""))
     _write_table(folder / "catalogue.csv", rows)
     _write_table(folder / "queries.csv", asked)

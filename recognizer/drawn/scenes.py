@@ -177,7 +177,7 @@ def _stand(
     )
 
 
-def _develop(picture: Float32, rng: Rng, blur: float, noise: float, quality: int) -> UInt8Image:
+def developed(picture: Float32, rng: Rng, blur: float, noise: float, quality: int) -> UInt8Image:
     """Give a picture the faults of a phone: uneven light, a cast, blur, noise and JPEG."""
     height, width = picture.shape[:2]
     angle = rng.uniform(0, 2 * np.pi)
@@ -274,7 +274,7 @@ def phone_photo(design: PinDesign, rng: Rng, side: int = 640, most_turned: float
     picture = picture * _spread((1 - np.float32(rng.uniform(0.35, 0.7)) * shadow) * (1 - alpha)) + colours
     if rng.random() < 0.7:
         picture += _spread(_glare(rng, height, width, x, y, size) * alpha)
-    return _develop(picture, rng, rng.uniform(0.4, 1.3), rng.uniform(1, 6), int(rng.integers(50, 90)))
+    return developed(picture, rng, rng.uniform(0.4, 1.3), rng.uniform(1, 6), int(rng.integers(50, 90)))
 
 
 def _glare(rng: Rng, height: int, width: int, x: float, y: float, size: float) -> Float32:
@@ -332,7 +332,9 @@ def lot_photo(
     for window, colours, alpha in layers:
         picture[window] = picture[window] * _spread(1 - alpha) + colours
     return Lot(
-        _develop(picture, rng, rng.uniform(0.4, 0.9), rng.uniform(1, 4), int(rng.integers(70, 92))), tuple(boxes), masks
+        developed(picture, rng, rng.uniform(0.4, 0.9), rng.uniform(1, 4), int(rng.integers(70, 92))),
+        tuple(boxes),
+        masks,
     )
 
 

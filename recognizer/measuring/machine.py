@@ -5,35 +5,54 @@ from __future__ import annotations
 import os
 import platform
 import shutil
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Final
 
 from recognizer import program_version
+from recognizer.networks.processor import computes_bfloat16, runtime, threads, uses_torch
+from recognizer.running.workers import cores
 
-LIBRARIES: Final = ("torch", "torchvision", "timm", "open_clip_torch", "faiss-cpu", "opencv-python-headless", "pillow")
-"""The libraries that an answer goes through."""
+LIBRARIES: Final = (
+    *("torch", "torchvision", "timm", "open_clip_torch", "onnxruntime", "onnx"),
+    *("faiss-cpu", "opencv-python-headless", "pillow"),
+)
+"""The libraries that an answer may go through; those that are installed are told."""
 
 
 def machine() -> dict[str, Any]:
     """Name the processor, cores, memory in bytes (None where the system does not tell), card, system and versions."""
-    import torch
-
-    from recognizer.vision.processor import computes_bfloat16
-
     return {
         "znachki": program_version(),
         "processor": _processor(),
-        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
-        "threads": torch.get_num_threads(),
-        "vectors": torch.backends.cpu.get_cpu_capability(),
-        "bfloat16": computes_bfloat16(),
+        "cores": cores(),
+        **_networks(),
         "memory_bytes": _memory(),
-        "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else "",
         "system": f"{platform.system()} {platform.release()}",
         "python": platform.python_version(),
-        **{name: version(name) for name in LIBRARIES},
+        **{name: found for name in LIBRARIES if (found := _version(name))},
     }
+
+
+def _networks() -> dict[str, Any]:
+    """What runs the networks, and what of the processor it uses; ModelError where nothing does."""
+    found = {"runtime": runtime(), "bfloat16": computes_bfloat16()}
+    if not uses_torch():
+        return found | {"threads": threads(), "gpu": ""}
+    import torch
+
+    return found | {
+        "threads": torch.get_num_threads(),
+        "vectors": torch.backends.cpu.get_cpu_capability(),
+        "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else "",
+    }
+
+
+def _version(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return ""
 
 
 def folder_sizes(data: Path) -> dict[str, int]:

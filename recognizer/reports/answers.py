@@ -10,7 +10,7 @@ from typing import Any, Final
 from recognizer.catalogue.numbers import numbers_under
 from recognizer.decision.checks import in_words
 from recognizer.decision.verdict import Ranking
-from recognizer.types import Float32, Match, Photo, Recognition, Verdict
+from recognizer.types import Box, Float32, Match, Photo, Recognition, Verdict
 
 MEASURED: Final = ("similarity", "votes", "inliers", "appearance", "colour", "overlap", "same", "silhouette")
 """What is shown of a hit, named as in `types.Hit`."""
@@ -56,11 +56,12 @@ def answer_json(answer: Answer, systems: Sequence[str] = ()) -> dict[str, Any]:
         "sha256": answer.photo.sha256,
         "recognitions": [
             {
-                "box": [found.box.left, found.box.top, found.box.right, found.box.bottom],
+                "box": _corners(found.box),
                 "outline": _places(found.outline),
                 "rectangle": _places(found.rectangle),
                 "score": round(float(found.score), 4),
                 "about": found.about,
+                **({} if found.reverse is None else {"reverse": _corners(found.reverse)}),
                 "verdict": found.verdict.value,
                 "drawing": round(float(found.drawing), 4),
                 "lacking": round(float(found.lacking), 4),
@@ -71,6 +72,10 @@ def answer_json(answer: Answer, systems: Sequence[str] = ()) -> dict[str, Any]:
             for found in answer.recognitions
         ],
     }
+
+
+def _corners(box: Box) -> list[int]:
+    return [box.left, box.top, box.right, box.bottom]
 
 
 def _places(places: Float32 | None) -> list[list[int]] | None:
@@ -122,6 +127,8 @@ def answer_lines(answer: Answer, systems: Sequence[str] = ()) -> str:
         box = found.box
         at = f", pin {pin} at {box.left},{box.top} to {box.right},{box.bottom}" if several else ""
         lines.append(f"{answer.photo.source}{at}: {VERDICTS[found.verdict]}{sureness(found)}")
+        if found.reverse is not None:
+            lines.append("    the picture shows its face and its back")
         if found.about > 1:
             lines.append(f"    about {found.about} pins in a heap: lay them apart and take the picture again")
         lines += [match_line(match, systems) for match in found.matches]

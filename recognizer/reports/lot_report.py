@@ -11,7 +11,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -23,15 +22,18 @@ import numpy as np
 from recognizer.catalogue.store import Catalogue
 from recognizer.catalogue.table_cells import safe_row
 from recognizer.collecting.jobs import Job, Task
+from recognizer.collecting.lot_edits import told
 from recognizer.collecting.lot_groups import number_pins
 from recognizer.collecting.lot_marks import Marker, ranked, seen, to_own
-from recognizer.decision.checks import in_words
+from recognizer.collecting.lot_totals import Tally, totals_json
 from recognizer.files import write_whole
-from recognizer.reports.answers import SURE, Answer, answer_json, percent
-from recognizer.reports.photo_report import catalogue_picture, template, verdict_words
+from recognizer.reports import lot_page
+from recognizer.reports.answers import SURE, Answer, answer_json
+from recognizer.reports.lot_page import entry_name, outlined_name
+from recognizer.reports.photo_report import catalogue_picture
 from recognizer.reports.pictures import draw_outlines, thumbnail
 from recognizer.types import Float32, Photo, Recognition, UInt8Image, Verdict
-from recognizer.vision.photos import encode_jpeg
+from recognizer.vision.photos import encode_jpeg, open_photo
 
 CSV_COLUMNS: Final = (
     *("lot", "title", "price", "currency", "picture", "pin", "left", "top", "right", "bottom"),
@@ -43,9 +45,6 @@ CROP: Final = 150
 VIEW: Final = 2000
 """Long side in pixels of a lot's picture as the page shows it, to be zoomed into."""
 
-OUTLINED: Final = "outlined"
-"""What the name of a lot's picture ends in that has outlines and numbers drawn on it, for the report."""
-
 COLOURS: Final = {
     Verdict.MATCH: (80, 210, 120),
     Verdict.FAMILY: (255, 196, 0),
@@ -54,16 +53,6 @@ COLOURS: Final = {
     Verdict.NOT_A_PIN: (170, 178, 190),
 }
 """Colour of an outline by verdict; the row below says the same in words."""
-
-
-MARKS: Final = {
-    "owned": ("owned", "есть"),
-    "better": ("better than yours", "лучше вашего"),
-    "missing": ("missing", "не хватает"),
-    "again": ("again", "ещё такой же"),
-    "unsure": ("maybe missing", "может не хватать"),
-}
-"""Marks that the page shows, in English and Russian."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +83,7 @@ def keep(job: Job, task: Task, answer: Answer, catalogue: Catalogue, systems: Se
     """Keep the answer to a picture with its small pictures; the answer is written last, and then the task is done."""
     image = answer.photo.image
     _save(job, task.key, thumbnail(image, VIEW), quality=90)
-    _save(job, f"{task.key}-{OUTLINED}", draw_found(answer.photo, answer.recognitions))
+    _save(job, outlined_name(task.key), draw_found(answer.photo, answer.recognitions))
     keep_pins(job, task, answer, range(1, len(answer.recognitions) + 1), catalogue)
     height, width = image.shape[:2]
     job.keep(task, number_pins(answer_json(answer, systems) | {"width": width, "height": height}))
@@ -106,10 +95,28 @@ def keep_pins(job: Job, task: Task, answer: Answer, numbers: Sequence[int], cata
         box = found.box
         crop = answer.photo.image[box.top : box.bottom, box.left : box.right]
         _save(job, f"{task.key}-{number}", thumbnail(crop, CROP))
-        if found.matches and not job.picture(_entry_picture(found.matches[0].image_id)).exists():
+        if found.matches and not job.picture(entry_name(found.matches[0].image_id)).exists():
             image = catalogue_picture(catalogue, found.matches[0].image_id)
             if image is not None:
-                _save(job, _entry_picture(found.matches[0].image_id), thumbnail(image, CROP))
+                _save(job, entry_name(found.matches[0].image_id), thumbnail(image, CROP))
+
+
+def forget_drawing(job: Job, task: Task) -> None:
+    """Let the picture with outlines go, for the pins of its answer are about to change."""
+    job.picture(outlined_name(task.key)).unlink(missing_ok=True)
+
+
+def draw_again(job: Job, task: Task, answer: dict[str, Any]) -> None:
+    """See that there is a picture with the outlines and numbers of an answer."""
+    if job.picture(outlined_name(task.key)).exists():
+        return
+    pins = number_pins(answer)["recognitions"]
+    view = open_photo(job.picture(task.key)).image
+    scale = np.float32(view.shape[1] / answer["width"])
+    outlines = [np.array(_corners(pin), np.float32) * scale for pin in pins]
+    colours = [COLOURS[Verdict(pin["verdict"])] for pin in pins]
+    numbers = [pin["pin"] for pin in pins]
+    _save(job, outlined_name(task.key), draw_outlines(view, outlines, colours, numbers=numbers))
 
 
 def draw_found(photo: Photo, found: Sequence[Recognition]) -> UInt8Image:
@@ -166,12 +173,13 @@ def as_json(job: Job) -> dict[str, Any]:
                 "pictures": [],
             },
         )
-        lot["pictures"].append({"picture": str(task.picture), "key": task.key} | number_pins(answer))
+        lot["pictures"].append({"picture": str(task.picture), "key": task.key} | told(number_pins(answer)))
     for lot in lots.values():
         found = summary(lot["pictures"])
         lot["summary"] = {
             "pins": found.pins,
             "known": found.known,
+            "named": found.known + found.unsure,
             "unsure": found.unsure,
             "new_variants": found.new_variants,
             "unknown": found.unknown,
@@ -185,23 +193,28 @@ def as_json(job: Job) -> dict[str, Any]:
 def mark(found: dict[str, Any], marker: Marker | None = None) -> None:
     """Add to what `as_json` says which pins are to be owned once their lot is bought and, by `marker`, what they are.
 
-    A pin gets `own` and `mark`, a lot its `value`; the lots are then ordered by missing pins for their price.
+    A pin gets `own` and `mark`, a lot its `value`, all of them their `totals`; the lots are then ordered by missing
+    pins for their price.
     """
     values = []
+    tally = Tally(marker)
     for lot in found["lots"]:
         answers = [picture.get("recognitions", ()) for picture in lot["pictures"]]
         pictures = [[seen(pin) for pin in answer] for answer in answers]
+        price = None if lot["price"] is None else Decimal(str(lot["price"]))
+        for answer in answers:
+            tally.add(lot["lot"], answer, price, lot["currency"])
         marks = [[""] * len(pins) if marker is None else marker.marks(pins, lot["condition"]) for pins in pictures]
         for answer, of_picture, owns in zip(answers, marks, to_own(pictures), strict=True):
             for pin, one, own in zip(answer, of_picture, owns, strict=True):
                 pin.update(mark=str(one), own=own)
         if marker is not None:
-            price = None if lot["price"] is None else Decimal(str(lot["price"]))
             value = marker.value(pictures, price, lot["currency"], lot["condition"])
             values.append(value)
             each = None if value.price_each is None else round(float(value.price_each), 2)
             lot["value"] = {"owned": list(value.owned), "missing": list(value.missing), "wished": list(value.wished)}
             lot["value"] |= {"better": list(value.better), "unsure": value.unsure, "price_each": each}
+    found["totals"] = totals_json(tally.totals)
     if marker is not None:
         found["lots"] = [found["lots"][place] for place in ranked(values)]
 
@@ -222,7 +235,7 @@ def coco(found: Mapping[str, Any]) -> dict[str, Any]:
         )
         for pin in picture["recognitions"]:
             left, top, right, bottom = pin["box"]
-            outline = pin["outline"] or [[left, top], [right, top], [right, bottom], [left, bottom]]
+            outline = _corners(pin)
             best = pin["matches"][0] if pin["matches"] else None
             annotations.append(
                 {
@@ -275,20 +288,14 @@ def write(job: Job, marker: Marker | None = None) -> dict[str, Any]:
     writer.writeheader()
     writer.writerows(map(safe_row, rows(found)))
     write_whole(job.folder / "pins.csv", ("\ufeff" + table.getvalue()).encode())
-    page = template("lots.html").render(
-        check_words=in_words,
-        found=found,
-        words=verdict_words(),
-        marks=MARKS,
-        percent=percent,
-        amount=_amount,
-        safe=_safe,
-        shown=lambda image_id: job.picture(_entry_picture(image_id)).exists(),
-        # In a job that an earlier program began the picture itself has them.
-        outlined=lambda key: f"{key}-{OUTLINED}" if job.picture(f"{key}-{OUTLINED}").exists() else key,
-    )
-    write_whole(job.folder / "report.html", page.encode())
+    write_whole(job.folder / "report.html", lot_page.page_of(job, found).encode())
     return found
+
+
+def _corners(pin: Mapping[str, Any]) -> list[list[int]]:
+    """The outline of a pin as an answer has it, the corners of its box where that is all that is known."""
+    left, top, right, bottom = pin["box"]
+    return pin.get("outline") or [[left, top], [right, top], [right, bottom], [left, bottom]]
 
 
 def _outline(found: Recognition) -> Float32:
@@ -297,10 +304,6 @@ def _outline(found: Recognition) -> Float32:
     box = found.box
     corners = [(box.left, box.top), (box.right, box.top), (box.right, box.bottom), (box.left, box.bottom)]
     return np.array(corners, np.float32)
-
-
-def _entry_picture(image_id: int) -> str:
-    return f"entry-{image_id}"
 
 
 def _save(job: Job, name: str, image: UInt8Image, quality: int = 82) -> None:
@@ -315,12 +318,3 @@ def _area(outline: Sequence[Sequence[float]]) -> float:
 
 def _text(value: Any) -> bytes:
     return (json.dumps(value, ensure_ascii=False, indent=1) + "\n").encode()
-
-
-def _amount(price: float | None, currency: str) -> str:
-    return "" if price is None else f"{Decimal(str(price)):,.2f} {currency}".strip()
-
-
-def _safe(url: str) -> str:
-    """The address if a browser may follow it, else nothing: a listing's text is not to be trusted."""
-    return url if re.match(r"https?://", url) else ""

@@ -94,9 +94,15 @@ def draw_boxes(photo: UInt8Image, boxes: Sequence[Box], *, side: int = 900) -> U
 
 
 def draw_outlines(
-    photo: UInt8Image, outlines: Sequence[Float32], colours: Sequence[tuple[int, int, int]], *, side: int = 1400
+    photo: UInt8Image,
+    outlines: Sequence[Float32],
+    colours: Sequence[tuple[int, int, int]],
+    *,
+    numbers: Sequence[int] | None = None,
+    side: int = 1400,
 ) -> UInt8Image:
-    """Draw numbered outlines, 1 the first, each (n, 2) of x, y in pixels of the photo and in its colour.
+    """Draw numbered outlines, 1 the first unless they have `numbers` of their own, each (n, 2) of x, y in pixels of the
+    photo and in its colour.
 
     The photo is brought into a square of `side` pixels, never enlarged; returns (height, width, 3) uint8 RGB.
     """
@@ -108,7 +114,8 @@ def draw_outlines(
     for corners, colour in zip(placed, colours, strict=True):
         draw.line([*corners, corners[0]], fill=(0, 0, 0), width=4 * _FINE, joint="curve")
         draw.line([*corners, corners[0]], fill=colour, width=2 * _FINE, joint="curve")
-    for number, (corners, colour) in enumerate(zip(placed, colours, strict=True), 1):  # over every line
+    named = numbers or range(1, len(placed) + 1)
+    for number, corners, colour in zip(named, placed, colours, strict=True):  # over every line
         x, y = min(corners, key=lambda place: place[0] + place[1])
         wide = round(size * (0.7 + 0.5 * len(str(number))))
         x, y = min(x, canvas.width - wide), min(y, canvas.height - size)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -23,18 +23,31 @@ PICTURE_SIDE: Final = 220
 def write_sheet(path: Path, catalogue: Catalogue, title: str, rows: Iterable[tuple[CatalogueEntry, Holding]]) -> int:
     """Write holdings as one HTML file to print, pictures and QR codes inside, and return how many there are.
 
-    A picture that is missing or damaged leaves its place empty. The QR code holds the entry's number. Raises
-    CatalogueError where the file cannot be written.
+    Raises CatalogueError where the file cannot be written.
+    """
+    listed = list(rows)
+    write_whole(path, sheet_html(catalogue, title, listed).encode(), CatalogueError)
+    return len(listed)
+
+
+def sheet_html(
+    catalogue: Catalogue,
+    title: str,
+    rows: Iterable[tuple[CatalogueEntry, Holding]],
+    words: Callable[[str], str] = str,
+    language: str = "en",
+) -> str:
+    """Draw the sheet of holdings; `words` says its few words in the language that it is in.
+
+    A picture that is missing or damaged leaves its place empty. The QR code holds the entry's number.
     """
     faces: dict[str, CatalogueImage] = {}
     for image in catalogue.images(Role.FACE, unused=True):
         faces.setdefault(image.entry_id, image)
-    cards = [_card(entry, held, _picture(catalogue, faces, entry.entry_id)) for entry, held in rows]
+    cards = [_card(entry, held, _picture(catalogue, faces, entry.entry_id), words) for entry, held in rows]
     loader = jinja2.FileSystemLoader(Path(__file__).parents[1] / "templates")
     environment = jinja2.Environment(loader=loader, autoescape=True, undefined=jinja2.StrictUndefined)
-    html = environment.get_template("sheet.html").render(title=title, cards=cards)
-    write_whole(path, html.encode(), CatalogueError)
-    return len(cards)
+    return environment.get_template("sheet.html").render(title=title, cards=cards, t=words, language=language)
 
 
 def qr_svg(text: str) -> str:
@@ -42,11 +55,18 @@ def qr_svg(text: str) -> str:
     return segno.make(text, error="m", micro=False).svg_inline(scale=2, border=2, omitsize=True)
 
 
-def _card(entry: CatalogueEntry, held: Holding, picture: str) -> Mapping[str, str | list[str]]:
+def _card(
+    entry: CatalogueEntry, held: Holding, picture: str, words: Callable[[str], str]
+) -> Mapping[str, str | list[str]]:
     number = entry.number or entry.entry_id
     about = [entry.series, entry.years_text, entry.country, entry.size_mm]
     others = [f"{system} {other}" for system, other in entry.identifiers]
-    said = [f"× {held.count}" if held.count > 1 else "", held.condition, held.price, held.note]
+    said = [
+        f"× {held.count}" if held.count > 1 else "",
+        words(held.condition) if held.condition else "",
+        held.price,
+        held.note,
+    ]
     return {
         "number": number,
         "title": entry.title or entry.title_en,

@@ -9,21 +9,18 @@ from scratch would not, and the towers of open_clip read English only or weigh a
 from __future__ import annotations
 
 import math
-import zlib
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
+from typing import Any, Final
 
-import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from recognizer.search.latin import latin
+from recognizer.search import word_weights
+from recognizer.search.word_pieces import BUCKETS, pieces
+from recognizer.search.word_weights import STEEP
 
-BUCKETS = 1 << 14
-WIDTH = 96
-_SHORTEST, _LONGEST = 3, 5
-_TABLES, _SCALES = ("pieces.weight", "inmost.weight", "out.weight"), ".scales"
-_STEEP = 4.0  # how far apart meanings are spread before the features are cut at 0
+WIDTH: Final = 96
 
 
 class TextTower(nn.Module):
@@ -51,7 +48,7 @@ class TextTower(nn.Module):
         self.inmost = nn.Linear(wide, rank) if wide else nn.Identity()
         self.out = nn.Linear(rank if wide else 2 * width, dim)
         self.spread: Tensor
-        self.register_buffer("spread", _signs(2 * width + 1, wide), persistent=False)
+        self.register_buffer("spread", torch.from_numpy(word_weights.signs(2 * width + 1, wide)), persistent=False)
 
     @property
     def form(self) -> dict[str, int | bool]:
@@ -70,7 +67,7 @@ class TextTower(nn.Module):
 
     def features(self, meanings: Tensor) -> Tensor:
         """Return the fixed random features (n, wide) of meanings (n, 2 * width)."""
-        across = _STEEP * meanings @ self.spread[:-1] + self.spread[-1]
+        across = STEEP * meanings @ self.spread[:-1] + self.spread[-1]
         return nn.functional.relu(across) / math.sqrt(self.wide)
 
     def meanings(self, texts: Sequence[str]) -> Tensor:
@@ -93,48 +90,12 @@ class TextTower(nn.Module):
         return inner
 
 
-def _signs(rows: int, columns: int) -> Tensor:
-    """Return (rows, columns) of 1 and -1 that are the same on every machine: bits of SplitMix64 of their numbers."""
-    with np.errstate(over="ignore"):
-        mixed = (np.arange(1, rows * columns + 1, dtype=np.uint64)) * np.uint64(0x9E3779B97F4A7C15)
-        for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
-            mixed = (mixed ^ (mixed >> np.uint64(shift))) * np.uint64(factor)
-    bits = ((mixed ^ (mixed >> np.uint64(31))) >> np.uint64(63)).astype(np.float32)
-    return torch.from_numpy(2 * bits - 1).view(rows, columns)
+def packed(tower: TextTower) -> dict[str, NDArray[Any]]:
+    """Return a tower's weights small, see `word_weights.packed`."""
+    return word_weights.packed({name: value.cpu().numpy() for name, value in tower.state_dict().items()})
 
 
-def pieces(text: str, buckets: int = BUCKETS, one_spelling: bool = False) -> list[int]:
-    """Return the numbers, below `buckets`, of a text's words and of their pieces; case and ё do not count.
-
-    With `one_spelling` the words are brought to Latin letters first, see `latin`.
-    """
-    plain = latin(text) if one_spelling else text.casefold().replace("ё", "е")
-    cleaned = "".join(letter if letter.isalnum() else " " for letter in plain)
-    return [piece for word in cleaned.split() for piece in _of_word(word, buckets)]
-
-
-@lru_cache(maxsize=1 << 16)
-def _of_word(word: str, buckets: int) -> tuple[int, ...]:
-    framed = f"<{word}>"
-    parts = {framed}
-    for size in range(_SHORTEST, _LONGEST + 1):
-        parts.update(framed[at : at + size] for at in range(len(framed) - size + 1))
-    return tuple(sorted(zlib.crc32(part.encode()) % buckets for part in parts))
-
-
-def packed(tower: TextTower) -> dict[str, Tensor]:
-    """Return a tower's weights small: the large tables as int8 with a scale for each row, the rest as float16."""
-    found: dict[str, Tensor] = {}
-    for name, value in tower.state_dict().items():
-        if name in _TABLES:
-            scales = (value.abs().amax(dim=1, keepdim=True) / 127).clamp_min(1e-6)
-            found |= {name: (value / scales).round().to(torch.int8), name + _SCALES: scales.half()}
-        else:
-            found[name] = value.half().contiguous()
-    return found
-
-
-def unpacked(held: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Return the weights of a tower, float32, from what `packed` made of them, or from plain ones."""
-    found = {name: value.float() for name, value in held.items() if not name.endswith(_SCALES)}
-    return {name: value * held[name + _SCALES] if name + _SCALES in held else value for name, value in found.items()}
+def fill(tower: TextTower, held: Mapping[str, NDArray[Any]]) -> TextTower:
+    """Fill a tower with weights, plain or as `packed` made them, and return it; RuntimeError for another tower's."""
+    tower.load_state_dict({name: torch.from_numpy(value) for name, value in word_weights.unpacked(held).items()})
+    return tower

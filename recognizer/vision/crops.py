@@ -14,8 +14,9 @@ from typing import Final
 import cv2
 import numpy as np
 
+from recognizer.networks import weights
 from recognizer.types import Box, Crop, Float32, Photo, UInt8Image
-from recognizer.vision import geometry, outlines, photos, weights
+from recognizer.vision import geometry, outlines, photos
 
 SETTINGS: Final = f"hull-7-{weights.digest(outlines.SHIPPED)}"
 """What the crops depend on, the outline network among it; an index made with other settings is of no use. The number is
@@ -91,7 +92,7 @@ def split(photo: Photo, outliner: outlines.Outliner | None = None, *, pin: float
 
 def parted(sheet: Sheet, outliner: outlines.Outliner | None = None, *, pin: float | None = None) -> list[Crop]:
     """Return the crops of a photo as `split` does, and leave its sheet as large as its pins asked for."""
-    outliner, image = outliner or _outliner(), sheet.photo.image
+    outliner, image = outliner or shipped(), sheet.photo.image
     if pin is not None:
         return _cut(sheet, outliner.find(image, pin=pin, larger=sheet.larger, full=sheet.photo.full))
     first = outliner.first_look(image)
@@ -105,9 +106,15 @@ def parted(sheet: Sheet, outliner: outlines.Outliner | None = None, *, pin: floa
 
 def _cut(sheet: Sheet, found: Sequence[outlines.Outline]) -> list[Crop]:
     """The crops of what was found on a lot, from a picture on which a middling pin is `_DETAIL` long, if it has one."""
-    if found:
-        sheet.larger(_DETAIL / float(np.median([max(one.box.width, one.box.height) for one in found])))
+    fit(sheet, [max(one.box.width, one.box.height) for one in found])
     return [sheet.cut(one.contour, one.score, about) for one, about in zip(found, heaped(found), strict=True)]
+
+
+def fit(sheet: Sheet, sides: Sequence[float]) -> None:
+    """Read a sheet so large that a middling one of pins with these long sides, in pixels of the photo, is `_DETAIL`
+    long."""
+    if sides:
+        sheet.larger(_DETAIL / float(np.median(sides)))
 
 
 def heaped(found: Sequence[outlines.Outline]) -> list[int]:
@@ -126,7 +133,7 @@ def heaped(found: Sequence[outlines.Outline]) -> list[int]:
 
 def single(photo: Photo) -> Crop:
     """Return the crop of a photo that is known to show one pin, or one set that is one entry: a catalogue photo."""
-    return _single(photo.image, _outliner().first_look(photo.image).maps)
+    return _single(photo.image, shipped().first_look(photo.image).maps)
 
 
 def holds_pin(crop: Crop) -> bool:
@@ -276,7 +283,8 @@ def lifted(crop: Crop) -> UInt8Image:
 
 
 @lru_cache(maxsize=1)
-def _outliner() -> outlines.Outliner:
+def shipped() -> outlines.Outliner:
+    """The networks of outlines that ship, loaded once."""
     return outlines.Outliner.load()
 
 

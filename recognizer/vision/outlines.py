@@ -16,21 +16,18 @@ from typing import Any, Protocol, TypeVar
 
 import cv2
 import numpy as np
-import timm
-import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
-from torch.nn import functional
 
+from recognizer.networks import loading, weights
+from recognizer.networks.form import OUTLINES
+from recognizer.networks.loading import Looks
 from recognizer.types import Box, Float32, Mask, UInt8Image
-from recognizer.vision import weights
-from recognizer.vision.processor import computes_bfloat16
 
 SHIPPED = Path(__file__).parents[1] / "models" / "outlines"
 SHIPPED_CLOSER = SHIPPED.with_name("outlines-closer")
 """The network of the closer looks: the first one's weights trained on, with full boards. Photos of one pin, and with
 them the crops that an index is made of, depend on the first alone."""
-FIRST_SIDE = 384  # pixels of the first look; the size that the network was trained at
+FIRST_SIDE = OUTLINES.size  # pixels of the first look; the size that the network was trained at
 PIN_SIDE = 90  # pixels of a middling pin in the second look
 CLOSER = 1.4  # times larger must a closer look be to be worth it
 LOOKS = 3  # after the first
@@ -71,7 +68,6 @@ It is less sure of real rims than of drawn ones: the places of .5 and more are .
 those of .3 and more all of it, in either half of the pins (mean IoU .92 and .94); of drawn pins 1.01 and 1.06."""
 BESIDE = 0.8
 """Of the middling score in a closer look: what scores less is the ground that pins enclose."""
-MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -118,48 +114,13 @@ class Boxed(Protocol):
 Placed = TypeVar("Placed", bound=Boxed)
 
 
-class OutlineNet(nn.Module):
-    """The network: (n, 3, h, w) normalised pictures, sides divisible by 32, to (n, 3, h/4, w/4) logits.
-
-    The three maps are pin, outline and middle.
-    """
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.encoder = timm.create_model("tf_efficientnet_lite0", pretrained=False, features_only=True)
-        widths = (24, 40, 112, 320)
-        self.sides = nn.ModuleList(nn.Conv2d(width, 64, 1) for width in widths)
-        self.blends = nn.ModuleList(_block(64) for _ in widths)
-        self.wide = nn.Conv2d(64, 64, 1)
-        self.head = nn.Conv2d(64, 3, 1)
-
-    def forward(self, pictures: Tensor) -> Tensor:
-        """Return the logits of the three maps."""
-        features = self.encoder(pictures)[1:]
-        top = self.sides[3](features[3])
-        top = top + self.wide(top.mean(dim=(2, 3), keepdim=True))  # what kind of picture it is
-        out = self.blends[3](top)
-        for level in (2, 1, 0):
-            side = self.sides[level](features[level])
-            out = self.blends[level](side + functional.interpolate(out, size=side.shape[2:], mode="nearest"))
-        logits: Tensor = self.head(out)
-        return logits
-
-
-def _block(width: int) -> nn.Sequential:
-    # one plain convolution: on a CPU the way back through a depthwise one takes ten times longer
-    return nn.Sequential(
-        nn.Conv2d(width, width, 3, padding=1, bias=False), nn.BatchNorm2d(width), nn.ReLU(inplace=True)
-    )
-
-
 class Outliner:
     """Finds pins with a trained network; make one with `load` and use it for many photos."""
 
-    def __init__(self, network: OutlineNet, card: dict[str, Any], closer: OutlineNet | None = None) -> None:
+    def __init__(self, network: Looks, card: dict[str, Any], closer: Looks | None = None) -> None:
         """`network` takes the first look, `closer` all others; the first one does both where there is none."""
-        self.network = network.eval().to(memory_format=torch.channels_last)
-        self.closer = self.network if closer is None else closer.eval().to(memory_format=torch.channels_last)
+        self.network = network
+        self.closer = closer or network
         self.card = card
 
     @classmethod
@@ -171,8 +132,8 @@ class Outliner:
         """
         if folder is None:
             folder, closer = SHIPPED, closer or SHIPPED_CLOSER
-        near = None if closer is None else weights.fill(OutlineNet(), closer)
-        return cls(weights.fill(OutlineNet(), folder), weights.card(folder), near)
+        near = None if closer is None else loading.outlines(closer)
+        return cls(loading.outlines(folder), weights.card(folder), near)
 
     def find(
         self,
@@ -257,7 +218,7 @@ class Outliner:
         shown = image[part.top : part.bottom, part.left : part.right]
         return Look(self.maps(shown, FIRST_SIDE / max(shown.shape[:2])), part)
 
-    def maps(self, image: UInt8Image, scale: float, network: OutlineNet | None = None) -> Float32:
+    def maps(self, image: UInt8Image, scale: float, network: Looks | None = None) -> Float32:
         """Return pin, outline and middle as (3, h, w) float32 of 0 to 1 at half of `scale`, padding cut off,
         as the network of the first look sees them or the one given.
 
@@ -280,17 +241,11 @@ class Outliner:
         return out
 
 
-def _looked(network: OutlineNet, small: UInt8Image) -> Float32:
+def _looked(network: Looks, small: UInt8Image) -> Float32:
     """The maps (3, h/2, w/2) of a picture (h, w, 3) or a part of one, as large as it is to be looked at."""
     height, width = small.shape[:2]
     padded = cv2.copyMakeBorder(small, 0, -height % 32, 0, -width % 32, cv2.BORDER_REFLECT_101)
-    with torch.inference_mode():
-        batch = prepared(torch.from_numpy(padded)[None])
-        with torch.autocast("cpu", torch.bfloat16, enabled=computes_bfloat16()):
-            logits = network(batch.to(memory_format=torch.channels_last))
-        grown = functional.interpolate(logits.float(), scale_factor=2, mode="bilinear", align_corners=False)
-        out: Float32 = torch.sigmoid(grown)[0, :, : -(-height // 2), : -(-width // 2)].numpy()
-    return out
+    return network(np.asarray(padded, np.uint8))[:, : -(-height // 2), : -(-width // 2)]
 
 
 def _spans(length: int) -> list[tuple[int, int]]:
@@ -354,12 +309,6 @@ def _extent(region: Region) -> float:
 def _is_blob(found: Sequence[Region]) -> bool:
     areas = [region.area for region in found]
     return bool(areas) and max(areas) >= BLOB * sum(areas)
-
-
-def prepared(pictures: Tensor) -> Tensor:
-    """Turn (n, h, w, 3) uint8 RGB into the network's (n, 3, h, w) float input."""
-    values = pictures.permute(0, 3, 1, 2).float() / 255
-    return (values - torch.tensor(MEAN).view(1, 3, 1, 1)) / torch.tensor(DEVIATION).view(1, 3, 1, 1)
 
 
 def labelled(maps: Float32, pin: float = 0.5, depth: float = DEPTH) -> NDArray[np.int32]:

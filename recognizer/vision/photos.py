@@ -21,11 +21,16 @@ from PIL.Image import Resampling, Transpose
 
 from recognizer.errors import PhotoError, PhotoTooBig
 from recognizer.types import Photo, UInt8Image
+from recognizer.vision import bands
 
-MAX_PIXELS: Final = 120_000_000
-"""Pixels that a photo may have: the 108-megapixel phones pass; 120 million take 360 MB once decoded."""
+MAX_PIXELS: Final = 256_000_000
+"""Pixels that a photo may have: an A3 sheet scanned at 1000 dpi, 200-megapixel phones."""
 
-MAX_BYTES: Final = 400_000_000
+WHOLE_PIXELS: Final = 120_000_000
+"""Pixels that are decoded at once: the 108-megapixel phones pass; 120 million take 480 MB in Pillow. What has more is
+read at half its size at most: a JPEG by its own coarser scales, PNG and TIFF a band at a time (`bands`)."""
+
+MAX_BYTES: Final = 800_000_000
 """Bytes that a file may have: an uncompressed TIFF of MAX_PIXELS still passes."""
 
 ENDINGS: Final = {
@@ -54,6 +59,8 @@ _UPRIGHT: Final = {
     8: Transpose.ROTATE_90,
 }
 _ORIENTATION: Final = 0x0112
+_BY_SCALES: Final = ("JPEG", "MPO")
+"""Formats that are decoded at a half, a quarter or an eighth of their size as cheaply as that has pixels."""
 _warnings_lock = threading.Lock()
 
 
@@ -63,7 +70,7 @@ def open_photo(source: Path | bytes | BinaryIO, name: str | None = None, *, max_
     `source` is a path, a file's bytes, or an open binary file, which is read to its end; `name` stands in messages and
     in `Photo.source` (the path's last part unless given). A photo is never enlarged; of an animation the first frame
     counts. Raises PhotoError, beginning with the name, for whatever cannot be read: missing, empty, truncated, no
-    picture, or more than MAX_PIXELS.
+    picture, or more than MAX_PIXELS. What has more than WHOLE_PIXELS is read at half its size at most.
     """
     data, name = read_photo(source, name)
     pixels, full = _decoded(data, name, max_side)
@@ -83,13 +90,37 @@ def enlarged(photo: Photo, factor: float) -> UInt8Image:
 
 
 def _decoded(data: bytes, name: str, max_side: int) -> tuple[UInt8Image, float]:
-    """The picture, bounded, and how many times as large the file's own is."""
+    """The picture, bounded, and how many times as large the file's own can be read."""
     with _decoding(name), _opened(data, name) as image:
         own = max(image.size)
+        if _is_large(image):
+            own //= 2
+            plain = _reduced(data, image, min(max_side, own))
+        else:
+            _draft(image, max_side)
+            image.load()
+            plain = _eight_bit(image)
+        pixels = np.array(_upright(_to_srgb(_shrunk(plain, max_side), image), _orientation(image)))
+    return pixels, max(1.0, own / max(pixels.shape[:2]))
+
+
+def _is_large(image: Image.Image) -> bool:
+    return image.width * image.height > WHOLE_PIXELS
+
+
+def _reduced(data: bytes, image: Image.Image, max_side: int) -> Image.Image:
+    """A picture of more than WHOLE_PIXELS, half as large at most and no smaller than asked, of eight bits a channel."""
+    if image.format in _BY_SCALES:
         _draft(image, max_side)
         image.load()
-        pixels = np.array(_upright(_to_srgb(_shrunk(_eight_bit(image), max_side), image), _orientation(image)))
-    return pixels, own / max(pixels.shape[:2])
+        return _eight_bit(image)
+    found = bands.bands(data, image)
+    if found is None:
+        raise AssertionError("refused when it was opened")
+    if image.format == "PNG":
+        image.info.setdefault("exif", bands.exif(data))
+    # Pillow's own way to shrink: a mean first, as long as twice the size is left for the finer filter after it
+    return bands.reduced(found, max(2, max(image.size) // (2 * max_side)), _eight_bit)
 
 
 def read_photo(source: Path | bytes | BinaryIO, name: str | None = None) -> tuple[bytes, str]:
@@ -134,8 +165,12 @@ def check_photo(source: Path | bytes | BinaryIO, name: str | None = None) -> str
     """
     data, name = read_photo(source, name)
     with _decoding(name), _opened(data, name) as image:
-        _draft(image, 64)
-        image.load()
+        found = bands.bands(data, image) if _is_large(image) else None
+        if found is None:
+            _draft(image, 64)
+            image.load()
+        elif sum(band.height for band in found.parts) < found.size[1]:
+            raise ValueError("rows are missing")
         kind = "JPEG" if image.format == "MPO" else image.format or ""
         return ENDINGS[kind][0]
 
@@ -191,8 +226,11 @@ def _too_long(name: str, size: int) -> str:
     return f"{name}: {size:,} bytes, more than {MAX_BYTES:,}; save it as JPEG"
 
 
-def _too_big(name: str, pixels: int) -> str:
-    return f"{name}: {pixels / 1e6:.1f} megapixels, more than {MAX_PIXELS / 1e6:.0f}; save it smaller (2000 px will do)"
+def _too_big(name: str, pixels: int, most: int = MAX_PIXELS, kind: str = "") -> str:
+    said = f"{name}: {pixels / 1e6:.1f} megapixels, more than {most / 1e6:.0f}"
+    if kind:
+        return f"{said}, which {kind} can be read of; save it as JPEG that is not progressive, or smaller"
+    return f"{said}; save it smaller (2000 px will do)"
 
 
 @contextmanager
@@ -233,11 +271,34 @@ def _register_heif() -> None:
 def _opened(data: bytes, name: str) -> Image.Image:
     """The picture before any pixel of it is decoded, once its size is known to be bearable."""
     _register_heif()
-    with _quiet():
+    with _quiet(), _bound():
         image = Image.open(io.BytesIO(data), formats=_formats())
     if (pixels := image.width * image.height) > MAX_PIXELS:
         raise PhotoTooBig(_too_big(name, pixels))
+    if pixels > WHOLE_PIXELS and (kind := _whole_only(data, image)):
+        raise PhotoTooBig(_too_big(name, pixels, WHOLE_PIXELS, kind))
     return image
+
+
+def _whole_only(data: bytes, image: Image.Image) -> str:
+    """Name the kind of a picture that can only be decoded whole; "" where it can be read smaller or in bands."""
+    if image.format in _BY_SCALES:
+        # All of a progressive JPEG is kept until its last scan, at two bytes a value.
+        return "a progressive JPEG" if image.info.get("progressive") else ""
+    if bands.bands(data, image) is not None:
+        return ""
+    return f"{image.format} of this kind" if image.format in ("PNG", "TIFF") else str(image.format)
+
+
+@contextmanager
+def _bound() -> Iterator[None]:
+    """Let Pillow open what MAX_PIXELS allows; its own bound is lower. Not to be entered by two threads at once."""
+    held = Image.MAX_IMAGE_PIXELS
+    Image.MAX_IMAGE_PIXELS = MAX_PIXELS // 2  # an error is raised from twice that on
+    try:
+        yield
+    finally:
+        Image.MAX_IMAGE_PIXELS = held
 
 
 @cache

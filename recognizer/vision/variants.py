@@ -13,54 +13,18 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
 
+from recognizer.networks import loading
+from recognizer.networks.loading import Compares
 from recognizer.types import Float32, Mask, UInt8Image
-from recognizer.vision import weights
-from recognizer.vision.processor import computes_bfloat16
 
 SHIPPED: Final = Path(__file__).parents[1] / "models" / "twins"
 SIDE: Final = 128
 """Pixels of the pair's long side, as the network was trained."""
 
-STRIDE: Final = 8
-"""Pixels of the pair to one of the map of differences."""
-
 MARGIN: Final = 0.03
 """Around the pins, as a share of their box."""
-
-
-class TwinNet(nn.Module):
-    """The network: (n, 10, SIDE, SIDE) as `paired` makes them to logits of "another pin", (n,), and of "differs here",
-    (n, SIDE / STRIDE, SIDE / STRIDE)."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.body = nn.Sequential(
-            _block(10, 32, 2), _block(32, 32), _block(32, 64, 2), _block(64, 64), _block(64, 112, 2), _block(112, 112)
-        )
-        self.here = nn.Conv2d(112, 1, 1)
-        self.wide = _block(112, 112, 2)
-        self.whole = nn.Sequential(nn.Linear(112 + 3, 64), nn.ReLU(), nn.Linear(64, 1))
-
-    def forward(self, pairs: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the logits of the whole and of the map."""
-        features = self.body(pairs)
-        here = self.here(features)[:, 0]
-        covered = nn.functional.avg_pool2d(pairs[:, 9:], STRIDE)[:, 0]
-        bounded = here.float().masked_fill(covered < 0.5, -8.0).flatten(1)
-        most = bounded.topk(12, dim=1).values
-        seen = torch.stack([most[:, 0], most[:, :4].mean(dim=1), most.mean(dim=1)], 1)
-        middle = self.wide(features).mean(dim=(2, 3))
-        return self.whole(torch.cat([middle, seen.to(middle.dtype)], 1))[:, 0], here
-
-
-def _block(before: int, after: int, stride: int = 1) -> nn.Sequential:
-    return nn.Sequential(
-        nn.Conv2d(before, after, 3, stride, 1, bias=False), nn.BatchNorm2d(after), nn.ReLU(inplace=True)
-    )
 
 
 def paired(first: UInt8Image, second: UInt8Image, inside: Mask) -> Float32:
@@ -95,21 +59,14 @@ def frame(shape: tuple[int, int], pin: Float32) -> NDArray[np.float64]:
 class Twins:
     """The trained network; `load` gives the shipped one."""
 
-    network: TwinNet
+    network: Compares
 
     def same(self, pairs: Float32) -> Float32:
         """Return how likely each pair (n, 10, SIDE, SIDE) shows one and the same pin, (n,) log-odds float32."""
-        if not len(pairs):
-            return np.zeros(0, np.float32)
-        inputs = torch.from_numpy(pairs).contiguous(memory_format=torch.channels_last)
-        with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=computes_bfloat16()):
-            whole, _ = self.network(inputs)
-        found: Float32 = -whole.float().numpy()
-        return found
+        return -self.network(pairs) if len(pairs) else np.zeros(0, np.float32)
 
 
 @lru_cache(maxsize=2)
 def load(folder: Path = SHIPPED) -> Twins:
     """Load the network of a folder; raises ModelError where there is none."""
-    network = weights.fill(TwinNet(), folder)
-    return Twins(network.eval().to(memory_format=torch.channels_last))
+    return Twins(loading.twins(folder))

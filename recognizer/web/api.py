@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, replace
 from http import HTTPStatus
@@ -243,9 +243,11 @@ async def lot(service: Reads, job_id: str) -> Any:
     "/lots/{job_id}/result", tags=["lots"], responses=documented(401, 404), response_model=schemas.LotResultBody
 )
 async def lot_result(service: Reads, job_id: str) -> Any:
-    """Give what was found in a lot so far."""
+    """Give what was found in a lot so far, what is owned and missing of it, and for how much."""
     state = await asyncio.to_thread(service.lots.state, job_id)
-    return JSONResponse({"state": state.state} | await asyncio.to_thread(service.lots.result, job_id))
+    return JSONResponse(
+        {"state": state.state} | await asyncio.to_thread(lambda: service.lots.result(job_id, service.marker()))
+    )
 
 
 @router.delete("/lots/{job_id}", tags=["lots"], status_code=204, responses=documented(401, 404))
@@ -378,14 +380,22 @@ async def add_photo(
     """Add a photo to an entry. It is indexed, and the entry found by it, when this is answered."""
     who = service.writer(request)
     data, name = await photo.read(), shown_name(photo.filename)
+    make = photo_adding(service, entry_id, data, name, role, licence=licence, source=source)
+    made = await service.editor.change(f"{who}: photo for {entry_id[:200]}", make, photos=role is Role.FACE)
+    return entry_body(CatalogueEntry(made.entry_id), [made])["images"][0]
+
+
+def photo_adding(
+    service: Service, entry_id: str, data: bytes, name: str, role: Role, **about: str
+) -> Callable[[Catalogue], CatalogueImage]:
+    """The change that adds a photo to an entry, once its bytes are found to be a picture of bounded size."""
 
     def make(catalogue: Catalogue) -> CatalogueImage:
         entry = catalogue.lookup(entry_id).entry
         decode(data, name, service.settings.max_pixels)
-        return catalogue.add_image(entry.entry_id, data, check_photo(data, name), role, licence=licence, source=source)
+        return catalogue.add_image(entry.entry_id, data, check_photo(data, name), role, **about)
 
-    made = await service.editor.change(f"{who}: photo for {entry_id[:200]}", make, photos=role is Role.FACE)
-    return entry_body(CatalogueEntry(made.entry_id), [made])["images"][0]
+    return make
 
 
 @router.post(

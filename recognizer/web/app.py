@@ -17,14 +17,20 @@ from starlette.exceptions import HTTPException
 
 from recognizer import program_version
 from recognizer.errors import ZnachkiError
-from recognizer.web import api, lot_pages, pages
+from recognizer.web import api, pages
 from recognizer.web.access.guard import API, Guard
+from recognizer.web.browsing import pages as browsing
+from recognizer.web.collection import pages as collection
 from recognizer.web.gallery import Gallery
 from recognizer.web.language import said
+from recognizer.web.lots import api as lot_api
+from recognizer.web.lots import forms as lot_forms
+from recognizer.web.lots import pages as lot_pages
 from recognizer.web.problems import problem_of, problem_response
 from recognizer.web.schemas import ProblemBody
 from recognizer.web.service import Service
 from recognizer.web.settings import Settings
+from recognizer.web.starting import pages as starting
 
 OPENAPI: Final = "/api/v1/openapi.json"
 
@@ -54,8 +60,13 @@ def create_app(settings: Settings) -> FastAPI:
     )
     app.state.service = service
     app.include_router(api.router)
+    app.include_router(lot_api.router)
     app.include_router(pages.pictures)
     app.include_router(lot_pages.router)
+    app.include_router(lot_forms.router)
+    app.include_router(starting.router)
+    app.include_router(collection.router)
+    app.include_router(browsing.router)
     app.include_router(pages.router)
     app.mount("/static", StaticFiles(directory=pages.STATIC), name="static")
     app.add_exception_handler(HTTPException, _http_error)

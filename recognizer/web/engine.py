@@ -14,7 +14,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future
+from concurrent.futures import CancelledError, Future
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
@@ -154,6 +154,19 @@ class Engine:
         """Put a photo of a lot behind the single photos; the caller waits for its `done` as long as it takes."""
         (ask,) = self._put([Ask(photo, k, lot=True)])
         return ask
+
+    def identify_crops(self, photo: Photo, crops: Sequence[Crop], k: int) -> list[Recognition]:
+        """Return the answers for crops that somebody cut out of a photo, in their order; waits, so call it in a thread.
+
+        Raises Busy where the queue is full or the wait gets too long.
+        """
+        (ask,) = self._put([Ask(photo, k, crops=list(crops))])
+        try:
+            return ask.done.result(self._wait + self._seconds * len(crops))
+        except (TimeoutError, CancelledError):
+            raise Busy("the pins waited too long", self._retry_after()) from None
+        finally:
+            ask.done.cancel()
 
     def _put(self, asks: list[Ask]) -> list[Ask]:
         self.recognizer()

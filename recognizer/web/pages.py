@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Annotated, Any, Final
-from urllib.parse import quote, urlencode
+from urllib.parse import quote
 
 import jinja2
 from fastapi import APIRouter, Depends, Query, Request
@@ -16,30 +16,29 @@ from pydantic import ValidationError
 from starlette.datastructures import FormData, UploadFile
 
 from recognizer import program_version
+from recognizer.collecting.condition import Condition
 from recognizer.decision.checks import in_words
-from recognizer.errors import EntryNotFound, IndexError_
-from recognizer.search.features import embedding_settings
-from recognizer.search.index import read_embeddings
-from recognizer.types import CatalogueEntry, CatalogueImage, Role
+from recognizer.errors import EntryNotFound
+from recognizer.types import CatalogueEntry, Role
 from recognizer.web import counters, views
 from recognizer.web.access.sessions import COOKIE, SECONDS
-from recognizer.web.api import chosen_entries, documented, picture_sizes, reads
+from recognizer.web.api import documented, picture_sizes, reads
+from recognizer.web.collection.held import held_of, held_words
 from recognizer.web.corrections import delete_kept, keep_correction
 from recognizer.web.gallery import Gallery, side_of
 from recognizer.web.language import COOKIE as LANGUAGE_COOKIE
-from recognizer.web.language import LANGUAGES, chosen, said
+from recognizer.web.language import LANGUAGES, chosen, counted, said
 from recognizer.web.problems import Problem, TooManyPins
 from recognizer.web.schemas import CorrectionFields
 from recognizer.web.service import NOBODY, Service, service_of
+from recognizer.web.starting.trial import trial_photos
+from recognizer.web.starting.works import STAGES
 from recognizer.web.uploads import shown_name
 
 STATIC: Final = Path(__file__).parent / "static"
 _TEMPLATES: Final = Path(__file__).parent / "templates"
 FEW: Final = 3
 """Pins that are answered on one page; a photo of more is a lot. A chain or a box beside a pin may count as one."""
-
-_PAGE: Final = 48
-_SIMILAR: Final = 8
 
 router = APIRouter(include_in_schema=False)
 pictures = APIRouter(tags=["pictures"])
@@ -74,22 +73,27 @@ def page(request: Request, template: str, status: int = 200, **values: Any) -> H
     service = service_of(request)
     language = language_of(request)
     token = service.signed_in(request)
-    cookie = request.cookies.get(COOKIE, "")
+    may_write = service.page_writer(request) is not None
     address = request.url.path + (f"?{request.url.query}" if request.url.query else "")
     again = quote(address if request.method == "GET" else "/")
     html = environment.get_template(template).render(
         t=lambda text: said(text, language),
+        holds=lambda held: held_words(held, language),
+        conditions=[grade.value for grade in Condition],
         check_words=lambda checks: [words[LANGUAGES.index(language)] for words in in_words(checks)],
         language=language,
         here=request.url.path,
         other=f"/language?to={'en' if language == 'ru' else 'ru'}&next={again}",
         who=token.name if token else "",
-        proof=service.sessions.form_proof(cookie) if token else "",
-        may_correct=service.settings.open_corrections or (token is not None and token.writes),
-        may_keep=token is not None and token.writes,
+        proof=service.form_proof(request) if token or may_write else "",
+        may_correct=service.settings.open_corrections or may_write,
+        may_keep=may_write,
+        n=lambda count, noun: counted(count, noun, language),
         entries=len(service.engine.loaded.shelf.entries),
         title_of=lambda entry: title_of(entry, language),
         verdicts=views.VERDICTS,
+        work=service.works.state if may_write and service.works.at_work else None,
+        stages=STAGES,
         **values,
     )
     return HTMLResponse(html, status, headers={"Vary": "Accept-Language, Cookie"})
@@ -104,21 +108,52 @@ def title_of(entry: CatalogueEntry, language: str) -> str:
 async def form_of(request: Request, service: Serves) -> AsyncIterator[FormData]:
     """The form that was sent; raises Problem where the sender is signed in and the form is not ours."""
     async with request.form(max_files=service.settings.max_photos, max_fields=50) as form:
-        cookie = request.cookies.get(COOKIE, "")
         if service.signed_in(request) is not None:
-            proof = form.get("proof")
-            if not isinstance(proof, str) or not service.sessions.proves(cookie, proof):
-                raise Problem(403, "this form is too old, or not of this page; load the page anew and send it again")
+            check_proof(request, service, form)
         yield form
 
 
+def check_proof(request: Request, service: Service, form: FormData) -> None:
+    """Raise Problem where a form was not made here for whoever sends it."""
+    proof = form.get("proof")
+    if not isinstance(proof, str) or not service.proves(request, proof):
+        raise Problem(403, "this form is too old, or not of this page; load the page anew and send it again")
+
+
 Sent = Annotated[FormData, Depends(form_of)]
+
+
+def writer(request: Request, service: Serves) -> str:
+    """Name who writes on the page; raises Problem where nobody may, before anything of a body is read."""
+    who = service.page_writer(request)
+    if who is None:
+        raise Problem(401, said("Sign in", language_of(request)))
+    return who
+
+
+Writer = Annotated[str, Depends(writer)]
+
+
+async def written_form(request: Request, service: Serves, who: Writer) -> AsyncIterator[FormData]:
+    """The form that somebody sent who may write; raises Problem where nobody may, or the form was not made here."""
+    async with request.form(max_files=service.settings.max_photos, max_fields=500) as form:
+        check_proof(request, service, form)
+        yield form
+
+
+Written = Annotated[FormData, Depends(written_form)]
 
 
 def text_of(form: FormData, name: str, most: int = 400) -> str:
     """A text of a form, "" where there is none."""
     value = form.get(name)
     return value[:most].replace("\x00", "") if isinstance(value, str) else ""
+
+
+def local_path(text: str) -> str:
+    """A path of this page, fit for a Location header; "" for whatever leads elsewhere."""
+    local = text.startswith("/") and not text.startswith(("//", "/\\")) and text.isprintable()
+    return quote(text, safe="/?&=%+,;:@!~*'()-._#") if local else ""
 
 
 def told(request: Request, text: str) -> Response:
@@ -134,7 +169,10 @@ def told(request: Request, text: str) -> Response:
 @router.get("/")
 async def first(request: Request, service: Reads) -> Response:
     """The page to upload to."""
-    return page(request, "index.html", ready=service.engine.loaded.recognizer is not None)
+    loaded = service.engine.loaded
+    if not loaded.shelf.entries:
+        return RedirectResponse("/start", 303)
+    return page(request, "index.html", ready=loaded.recognizer is not None, trial=trial_photos(service))
 
 
 @router.post("/identify")
@@ -143,27 +181,34 @@ async def identify(request: Request, service: Reads, form: Sent) -> Response:
     sent = [one for one in form.getlist("photo") if isinstance(one, UploadFile) and (one.filename or one.size)]
     if not sent:
         raise Problem(400, "no photo was sent; choose one")
-    token = service.signed_in(request)
-    keeper = token if text_of(form, "keep") and token is not None and token.writes else None
+    keeper = service.page_writer(request) if text_of(form, "keep") else None
+    if keeper is not None:
+        check_proof(request, service, form)
     if len(sent) == 1:
-        name, data = shown_name(sent[0].filename), await sent[0].read()
-        photo = await service.decoder.photo(data, name)
-        try:
-            (found,) = await service.engine.identify([(photo, Role.FACE)], 5, most_pins=FEW)
-        except TooManyPins:
-            return await _lot_of(service, [(name, data)], keeper is not None)
-        upload_id = ""
-        if keeper is not None:
-            kept = await asyncio.to_thread(service.store.keep, photo, Role.FACE.value, keeper.name, len(found))
-            upload_id = kept.upload_id
-        sizes = await picture_sizes(request, service, [found])
-        engine = service.engine
-        shown = await asyncio.to_thread(
-            views.answered, photo, found, engine.loaded.shelf, engine.catalogue, sizes, upload_id
-        )
-        return page(request, "answer.html", answer=shown)
+        return await answer_one(request, service, shown_name(sent[0].filename), await sent[0].read(), keeper)
     photos = [(shown_name(one.filename), await one.read()) for one in sent]
     return await _lot_of(service, photos, keeper is not None)
+
+
+async def answer_one(request: Request, service: Service, name: str, data: bytes, keeper: str | None) -> Response:
+    """Answer one photo, which becomes a lot where it has many pins; kept where `keeper` names who wants that."""
+    photo = await service.decoder.photo(data, name)
+    try:
+        (found,) = await service.engine.identify([(photo, Role.FACE)], 5, most_pins=FEW)
+    except TooManyPins:
+        return await _lot_of(service, [(name, data)], keeper is not None)
+    upload_id = ""
+    if keeper is not None:
+        kept = await asyncio.to_thread(service.store.keep, photo, Role.FACE.value, keeper, len(found))
+        upload_id = kept.upload_id
+    sizes = await picture_sizes(request, service, [found])
+    engine = service.engine
+    shown = await asyncio.to_thread(
+        views.answered, photo, found, engine.loaded.shelf, engine.catalogue, sizes, upload_id
+    )
+    best = {pin.offered[0].entry.entry_id for pin in shown.pins if pin.offered}
+    held = await asyncio.to_thread(held_of, request, service, best)
+    return page(request, "answer.html", answer=shown, held=held)
 
 
 async def _lot_of(service: Service, photos: list[tuple[str, bytes]], kept: bool) -> Response:
@@ -174,8 +219,10 @@ async def _lot_of(service: Service, photos: list[tuple[str, bytes]], kept: bool)
 @router.post("/corrections")
 async def correct(request: Request, service: Reads, form: Sent) -> Response:
     """Note what somebody says of an answer, in one click."""
-    token = service.signed_in(request)
-    if not service.settings.open_corrections and (token is None or not token.writes):
+    who = service.page_writer(request)
+    if who is not None:
+        check_proof(request, service, form)
+    elif not service.settings.open_corrections:
         raise Problem(401, said("Sign in to confirm or correct answers.", language_of(request)))
     box = [int(part) for part in text_of(form, "box").split(",") if part.strip().lstrip("-").isdecimal()]
     try:
@@ -192,8 +239,7 @@ async def correct(request: Request, service: Reads, form: Sent) -> Response:
         )
     except ValidationError as error:
         raise Problem(422, "; ".join(str(one["msg"]) for one in error.errors())) from None
-    writes = token is not None and token.writes
-    await keep_correction(service, given, token.name if token else NOBODY, writes=writes)
+    await keep_correction(service, given, who or NOBODY, writes=who is not None)
     return told(request, "Thank you, noted.")
 
 
@@ -205,11 +251,8 @@ async def delete_upload(request: Request, service: Reads, form: Sent, upload_id:
 
 
 @router.get("/kept")
-async def kept(request: Request, service: Reads) -> Response:
+async def kept(request: Request, service: Reads, who: Writer) -> Response:
     """What is kept of photos and lots, each with a button to delete it."""
-    token = service.signed_in(request)
-    if token is None or not token.writes:
-        raise Problem(401, said("Sign in", language_of(request)))
     photos, lots_kept = await asyncio.to_thread(lambda: (service.store.all(), service.lots.kept()))
     return page(request, "kept.html", photos=photos[::-1], lots=lots_kept)
 
@@ -221,96 +264,7 @@ async def kept_photo(service: Reads, upload_id: str) -> Response:
     return Response(data, media_type="image/jpeg", headers={"Cache-Control": "private, max-age=3600"})
 
 
-# The catalogue
-
-
-@router.get("/catalogue")
-async def catalogue(
-    request: Request,
-    service: Reads,
-    q: Annotated[str, Query(max_length=200)] = "",
-    theme: Annotated[list[str] | None, Query()] = None,
-    series: Annotated[str, Query(max_length=500)] = "",
-    decade: Annotated[str, Query(max_length=6)] = "",
-    family: Annotated[str, Query(max_length=500)] = "",
-    number: Annotated[int, Query(ge=1, le=1_000_000, alias="page")] = 1,
-) -> Response:
-    """The catalogue to browse and to search."""
-    shelf = service.engine.loaded.shelf
-    path = tuple(theme or ())
-    year = int(decade) if decade.lstrip("-").isdecimal() else None
-    ids = await chosen_entries(service, q, path, series, year, family)
-    start = (number - 1) * _PAGE
-    asked = {"q": q, "theme": list(path), "series": series, "decade": decade, "family": family}
-    kept = {name: value for name, value in asked.items() if value not in ("", [])}
-
-    def at(number: int) -> str:
-        return "/catalogue?" + urlencode(kept | {"page": number}, doseq=True)
-
-    return page(
-        request,
-        "catalogue.html",
-        shelf=shelf,
-        asked=asked,
-        path=path,
-        below=shelf.below(path)[:60],
-        series_list=sorted(shelf.series.items(), key=lambda item: (-len(item[1]), item[0]))[:60],
-        found=[
-            _card(shelf.entries[entry_id], shelf.face(entry_id))
-            for entry_id in ids[start : start + _PAGE]
-            if entry_id in shelf.entries
-        ],
-        total=len(ids),
-        before=at(number - 1) if number > 1 else "",
-        after=at(number + 1) if start + _PAGE < len(ids) else "",
-        link=lambda **values: "/catalogue?" + urlencode(values, doseq=True),
-    )
-
-
-@router.get("/entries/{entry_id:path}")
-async def entry(request: Request, service: Reads, entry_id: str) -> Response:
-    """An entry with its photos and those like it."""
-    found = await asyncio.to_thread(service.engine.catalogue.lookup, entry_id.replace("\x00", ""))
-    one = found.entry
-    shelf = service.engine.loaded.shelf
-    photos = list(shelf.photos.get(one.entry_id, ()))
-    similar = await asyncio.to_thread(_similar, service, one.entry_id, photos)
-    members = [other for other in shelf.families.get(one.family, ()) if other != one.entry_id] if one.family else []
-    return page(
-        request,
-        "entry.html",
-        entry=one,
-        via=found.via,
-        photos=photos,
-        facts=views.facts(one),
-        family=[_card(shelf.entries[other], shelf.face(other)) for other in members[:24]],
-        similar=[_card(shelf.entries[other], shelf.face(other)) for other in similar if other not in members],
-        themes=[(one.theme[: depth + 1], step) for depth, step in enumerate(one.theme)],
-        link=lambda **values: "/catalogue?" + urlencode(values, doseq=True),
-    )
-
-
-def _card(one: CatalogueEntry, face: CatalogueImage | None) -> Mapping[str, Any]:
-    return {"entry": one, "image_id": face.image_id if face else None}
-
-
-def _similar(service: Service, entry_id: str, photos: list[CatalogueImage]) -> list[str]:
-    """The entries whose photos are most like one's first photo to the model, without those withdrawn."""
-    now = service.engine.loaded
-    face = next((photo for photo in photos if photo.role is Role.FACE), None)
-    if now.recognizer is None or face is None:
-        return []
-    index = now.recognizer.index
-    try:
-        settings = embedding_settings(index.manifest.fingerprint)
-        zooms = read_embeddings(index.folder, settings, face.sha256)
-        near = index.similar(zooms, _SIMILAR * 3)
-    except IndexError_:
-        return []  # not indexed yet
-    owners = (now.shelf.images[image_id].entry_id for image_id, _ in near if image_id in now.shelf.images)
-    active = set(now.shelf.active)
-    others = [owner for owner in dict.fromkeys(owners) if owner != entry_id and owner in active]
-    return others[:_SIMILAR]
+# Catalogue photos
 
 
 @pictures.get(
@@ -383,8 +337,7 @@ async def language(
     after: Annotated[str, Query(alias="next", max_length=2000)] = "/",
 ) -> Response:
     """Speak another language from now on."""
-    local = after if after.startswith("/") and not after.startswith(("//", "/\\")) and after.isprintable() else "/"
-    answer = RedirectResponse(quote(local, safe="/?&=%+,;:@!~*'()-._"), 303)
+    answer = RedirectResponse(local_path(after) or "/", 303)
     if to in LANGUAGES:
         answer.set_cookie(LANGUAGE_COOKIE, to, max_age=SECONDS * 12, samesite="lax", httponly=True)
     return answer

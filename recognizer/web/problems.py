@@ -14,6 +14,7 @@ from recognizer.errors import (
     EntryNotFound,
     IndexBusy,
     IndexError_,
+    LotChanged,
     ModelError,
     PhotoError,
     PhotoTooBig,
@@ -59,7 +60,7 @@ def problem_of(error: ZnachkiError) -> Problem:
         return Problem(503, str(error), 60)
     if isinstance(error, IndexError_ | ModelError):
         return Problem(503, str(error), 30)
-    if isinstance(error, CatalogueError):
+    if isinstance(error, CatalogueError | LotChanged):
         return Problem(409, str(error))
     return Problem(400, str(error))
 

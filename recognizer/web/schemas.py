@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -60,6 +60,9 @@ class RecognitionBody(_Open):
     rectangle: list[list[float]] | None = None
     score: float = Field(1.0, description="how sure it is that a pin is there")
     about: int = Field(1, description="about how many pins lie there: more than one for a heap that cannot be parted")
+    reverse: list[int] | None = Field(
+        None, description="where the back of the same pin is, on a picture that is glued of a photo of each side"
+    )
     verdict: Verdict = Field(examples=["match"])
     drawing: float = Field(0.0, description="chance that the first entry shows the drawing of the pin", examples=[0.98])
     lacking: float = Field(
@@ -154,6 +157,37 @@ class LotResultBody(_Open):
     state: Literal["waiting", "working", "done"]
     lots: list[dict[str, Any]]
     errors: list[dict[str, Any]]
+    totals: dict[str, Any] = Field(description="pins, named, missing, and offers: what is asked for those missing")
+
+
+_Place = tuple[
+    Annotated[float, Field(ge=-1e6, le=1e6)],
+    Annotated[float, Field(ge=-1e6, le=1e6)],
+]
+
+
+class LotEditFields(BaseModel):
+    """What is to be done to pins of a picture. Places are x, y in pixels of the picture, as the result has them."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    what: Literal["split", "join", "delete", "draw"]
+    pins: list[Annotated[int, Field(ge=1, le=1_000_000)]] = Field(
+        [], max_length=1000, description="their numbers: one to split, two and more to join, none to draw"
+    )
+    parts: int = Field(0, ge=0, le=30, description="how many pins a split makes, where no line is given")
+    line: tuple[_Place, _Place] | None = Field(None, description="two places: a split along the line through them")
+    points: list[_Place] = Field([], max_length=1000, description="corners of what is drawn, two of a box")
+    box: bool = Field(False, description="the corners are those of a box around the pin, whose outline is to be found")
+
+
+class LotEditBody(_Open):
+    """A change of pins, made or taken back."""
+
+    edit: int = Field(description="number of the change, to take it back by")
+    what: Literal["split", "join", "delete", "draw"]
+    gone: list[int] = Field(description="numbers of pins that went")
+    made: list[int] = Field(description="numbers of pins that came")
 
 
 class ImageBody(_Open):

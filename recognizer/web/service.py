@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hmac
+import secrets
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -9,17 +11,23 @@ from fastapi import Request
 
 from recognizer import program_version
 from recognizer.catalogue import corrections
+from recognizer.catalogue.history import user
+from recognizer.collecting.holdings import Collection
+from recognizer.collecting.lot_marks import Marker
 from recognizer.reports.answers import Answer, answer_json
 from recognizer.types import Match, Photo, Recognition, Role
+from recognizer.web.access.here import asks_from_here
 from recognizer.web.access.sessions import COOKIE, Sessions
 from recognizer.web.access.tokens import Token, Tokens
 from recognizer.web.counters import Counters
 from recognizer.web.editing import Editor
 from recognizer.web.engine import Engine
-from recognizer.web.lot_jobs import LotJobs
+from recognizer.web.lots.jobs import LotJobs
 from recognizer.web.problems import Problem
 from recognizer.web.schemas import picture_path
 from recognizer.web.settings import Settings
+from recognizer.web.starting.sources import Sources
+from recognizer.web.starting.works import Works
 from recognizer.web.uploads import Decoder, Store
 
 NOBODY: Final = "visitor"
@@ -38,6 +46,9 @@ class Service:
     store: Store
     lots: LotJobs
     decoder: Decoder
+    works: Works
+    sources: Sources
+    proof_here: str
 
     @classmethod
     def of(cls, settings: Settings) -> Service:
@@ -63,6 +74,9 @@ class Service:
             Store(settings.folder, settings.store),
             LotJobs(settings, engine),
             Decoder(settings),
+            Works(settings, engine),
+            Sources(settings),
+            secrets.token_urlsafe(16),
         )
 
     def version(self) -> dict[str, Any]:
@@ -78,19 +92,51 @@ class Service:
             "entries": len(self.engine.loaded.shelf.entries),
         }
 
+    def collection(self) -> Collection:
+        """The collection that lots are held against."""
+        return Collection(self.engine.catalogue)
+
+    def marker(self) -> Marker | None:
+        """What says which pins of a lot are owned and which are missing; None where nothing is owned or wished for."""
+        marker = Marker(self.collection())
+        return marker if marker.is_of_use else None
+
     def start(self) -> None:
         """Begin to load the model and to go on with lots."""
         self.engine.start()
         self.lots.start()
+        self.works.start()
 
     def stop(self) -> None:
         """Finish what runs; lots go on at the next start."""
         self.lots.end()
+        self.works.end()
         self.engine.stop(self.lots.join)
 
     def signed_in(self, request: Request) -> Token | None:
         """The token of whoever is signed in on the page."""
         return self.sessions.token(request.cookies.get(COOKIE))
+
+    def page_writer(self, request: Request) -> str | None:
+        """Name who may write on the page: by a session, or because he sits at this machine; None where nobody may."""
+        token = self.signed_in(request)
+        if token is not None:
+            return token.name if token.writes else None
+        if self.settings.open_here and not self.settings.private and asks_from_here(request):
+            return user() or NOBODY
+        return None
+
+    def form_proof(self, request: Request) -> str:
+        """What the forms of the page that answers a request must carry back, so that no other site can send them."""
+        if self.signed_in(request) is not None:
+            return self.sessions.form_proof(request.cookies.get(COOKIE, ""))
+        return self.proof_here
+
+    def proves(self, request: Request, proof: str) -> bool:
+        """Say whether a form was made here for whoever sends it."""
+        if self.signed_in(request) is not None:
+            return self.sessions.proves(request.cookies.get(COOKIE, ""), proof)
+        return hmac.compare_digest(proof.encode(), self.proof_here.encode())
 
     def shown(self, request: Request) -> Token | None:
         """The token that a program showed; raises Problem where it is none of ours."""

@@ -5,14 +5,51 @@ A shelf is of one moment and never changes; when the catalogue does, another one
 
 from __future__ import annotations
 
+import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any, Final
 
+from recognizer.catalogue.folding import fold
 from recognizer.catalogue.imports.years import is_open
 from recognizer.catalogue.store import Catalogue
 from recognizer.types import CatalogueEntry, CatalogueImage, Role, Status
+
+
+class Sort(StrEnum):
+    """The order of a list: as entries came, the latest first, by number, by title, by year."""
+
+    CAME = "came"
+    NEWEST = "newest"
+    NUMBER = "number"
+    TITLE = "title"
+    YEAR = "year"
+
+
+def _by_number(entry: CatalogueEntry) -> list[tuple[int, int, str]]:
+    """The number with its digits as numbers, so that 12-9 comes before 12-10; letters after digits."""
+    parts = re.findall(r"\d+|\D+", entry.number or entry.entry_id)
+    return [(0, int(part), "") if part.isdecimal() else (1, 0, part.casefold()) for part in parts]
+
+
+def _by_title(entry: CatalogueEntry) -> tuple[bool, str]:
+    title = entry.title or entry.title_en
+    return not title, fold(title)
+
+
+def _by_year(entry: CatalogueEntry) -> tuple[bool, int]:
+    year = entry.year_from if entry.year_from is not None else entry.year_to
+    return year is None, year or 0
+
+
+_KEYS: Final[Mapping[Sort, Callable[[CatalogueEntry], Any]]] = {
+    Sort.NUMBER: _by_number,
+    Sort.TITLE: _by_title,
+    Sort.YEAR: _by_year,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +69,9 @@ class Shelf:
     series: Mapping[str, Sequence[str]] = field(default_factory=dict)
     decades: Mapping[int, Sequence[str]] = field(default_factory=dict)
     families: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    materials: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    places: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    _orders: dict[Sort, list[str]] = field(default_factory=dict)
 
     @classmethod
     def of(cls, catalogue: Catalogue) -> Shelf:
@@ -48,6 +88,8 @@ class Shelf:
         series: dict[str, list[str]] = defaultdict(list)
         decades: dict[int, list[str]] = defaultdict(list)
         families: dict[str, list[str]] = defaultdict(list)
+        materials: dict[str, list[str]] = defaultdict(list)
+        places: dict[str, list[str]] = defaultdict(list)
         active = [entry for entry in entries.values() if entry.status is Status.ACTIVE]
         for entry in active:
             for depth in range(1, len(entry.theme) + 1):
@@ -56,10 +98,15 @@ class Shelf:
                 series[entry.series].append(entry.entry_id)
             if entry.family:
                 families[entry.family].append(entry.entry_id)
+            if entry.material:
+                materials[entry.material].append(entry.entry_id)
+            if entry.place:
+                places[entry.place].append(entry.entry_id)
             for decade in _decades(entry):
                 decades[decade].append(entry.entry_id)
         ids = [entry.entry_id for entry in active]
-        return cls(change_id, entries, images, photos, ids, themes, series, dict(sorted(decades.items())), families)
+        grouped = (themes, series, dict(sorted(decades.items())), families, materials, places)
+        return cls(change_id, entries, images, photos, ids, *grouped)
 
     def face(self, entry_id: str) -> CatalogueImage | None:
         """The photo that an entry is known by, None where it has none."""
@@ -67,7 +114,13 @@ class Shelf:
         return held[0] if held else None
 
     def chosen(
-        self, theme: tuple[str, ...] = (), series: str = "", decade: int | None = None, family: str = ""
+        self,
+        theme: tuple[str, ...] = (),
+        series: str = "",
+        decade: int | None = None,
+        family: str = "",
+        material: str = "",
+        place: str = "",
     ) -> list[str]:
         """The entry_ids in use that are of all that is asked."""
         groups: list[Sequence[str]] = []
@@ -79,10 +132,27 @@ class Shelf:
             groups.append(self.decades.get(decade, ()))
         if family:
             groups.append(self.families.get(family, ()))
+        if material:
+            groups.append(self.materials.get(material, ()))
+        if place:
+            groups.append(self.places.get(place, ()))
         if not groups:
             return list(self.active)
         both = set(groups[0]).intersection(*groups[1:])
         return [entry_id for entry_id in groups[0] if entry_id in both]
+
+    def ordered(self, ids: Sequence[str], by: Sort) -> list[str]:
+        """Some of the entry_ids in another order; what has no title or year comes last."""
+        if by is Sort.CAME:
+            return list(ids)
+        if by is Sort.NEWEST:
+            return list(reversed(ids))
+        whole = self._orders.get(by)
+        if whole is None:  # all entries are put in order once; of a list, its own are taken out of that
+            entries = sorted(self.entries.values(), key=_KEYS[by])
+            whole = self._orders[by] = [entry.entry_id for entry in entries]
+        of = set(ids)
+        return [entry_id for entry_id in whole if entry_id in of]
 
     def below(self, theme: tuple[str, ...]) -> list[tuple[tuple[str, ...], int]]:
         """The themes one step under a theme, each with how many entries it has, the fullest first."""

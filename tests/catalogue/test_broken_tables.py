@@ -2,6 +2,7 @@
 
 import io
 import random
+import sys
 import time
 from pathlib import Path
 
@@ -17,6 +18,9 @@ from recognizer.vision.photos import open_photo
 
 LONGEST = 5.0
 """Seconds that no file may take."""
+
+MOST_MEMORY = 500_000_000
+"""Bytes that the process may grow by over all files: a file of a kilobyte may say that it is 250 megapixels."""
 
 
 def whole_files() -> list[tuple[str, bytes]]:
@@ -51,9 +55,18 @@ def broken(rng: random.Random, data: bytes) -> bytes:
     return bytes(changed)
 
 
+def most_memory() -> int:
+    """The most bytes that this process has had; 0 where the system does not tell."""
+    try:
+        import resource
+    except ImportError:
+        return 0
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+
+
 @pytest.mark.parametrize("count", [300, pytest.param(5000, marks=pytest.mark.slow)])
 def test_broken_files_are_read_or_refused_and_none_hangs(tmp_path: Path, count: int) -> None:
-    rng = random.Random(28)
+    rng, before = random.Random(28), most_memory()
     files = whole_files()
     refused = 0
     told: list[tuple[str, str, bool]] = []
@@ -77,5 +90,6 @@ def test_broken_files_are_read_or_refused_and_none_hangs(tmp_path: Path, count: 
             assert time.monotonic() - began < LONGEST, (number, name)
             path.unlink()
     assert refused > count / 3
+    assert most_memory() - before < MOST_MEMORY
     assert [one for one in told if not one[1].startswith(one[0])] == []
     assert [message for _, message, of_photo in told if of_photo and "\n" in message] == []

@@ -94,6 +94,19 @@ def test_pins_lie_in_jars_and_are_not_counted_in_two(collection: Collection) -> 
     assert collection.owned() == {"1": 2}
 
 
+def test_pins_move_to_another_jar_and_join_those_that_lie_there(collection: Collection) -> None:
+    collection.own("1", 2, "Box", condition="good")
+    collection.own("1", 3, "Space")
+    assert collection.move("К-1", "Box", " Space ") == Holding("1", Kind.OWN, 5, "Space")
+    assert collection.holdings(Kind.OWN) == {"1": [Holding("1", Kind.OWN, 5, "Space")]}
+    assert collection.move("1", "Space", "Space").count == 5
+    assert collection.move("1", "Space", "") == Holding("1", Kind.OWN, 5)
+    with pytest.raises(CatalogueError, match="none in jar 'Space'"):
+        collection.move("1", "Space", "Box")
+    collection.catalogue.undo(collection.catalogue.history()[0].change_id)
+    assert collection.holdings(Kind.OWN)["1"][0].jar == "Space"
+
+
 def test_a_wish_is_fulfilled_by_owning(collection: Collection) -> None:
     collection.wish("3", note="без скола")
     assert collection.wanted() == [(PINS[2], Holding("3", Kind.WISH, 1, note="без скола"))]

@@ -5,7 +5,9 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 import re
+import struct
 import subprocess
 import sys
 import time
@@ -16,6 +18,7 @@ from typing import Any
 import click
 import pytest
 from click.testing import CliRunner, Result
+from PIL import Image
 
 from recognizer.catalogue.store import Catalogue
 from recognizer.cli import COMMANDS, main
@@ -362,3 +365,30 @@ def test_demo_keeps_away_from_a_collectors_catalogue(tmp_path: Path) -> None:
     done = znachki("demo", "--data", tmp_path)
     assert done.exit_code == 1
     assert "a catalogue of your own" in done.stderr
+
+
+def tiff_with_odd_tags() -> bytes:
+    """A TIFF at which libtiff writes a warning to standard error, past Python: it has a tag of a kind that is none."""
+    whole = io.BytesIO()
+    Image.fromarray(sample.catalogue_view(0)[:64, :64]).save(whole, "TIFF", compression="tiff_lzw")
+    data = whole.getvalue()
+    (at,) = struct.unpack("<I", data[4:8])
+    (count,) = struct.unpack_from("<H", data, at)
+    entries = data[at + 2 : at + 2 + 12 * count] + struct.pack("<HHII", 65002, 99, 7, 1)
+    directory = struct.pack("<H", count + 1) + entries + struct.pack("<I", 0)
+    return data[:4] + struct.pack("<I", len(data)) + data[8:] + directory
+
+
+@pytest.mark.skipif(os.name != "posix", reason="on Windows libraries write to the console itself")
+def test_warnings_of_libraries_do_not_reach_the_user_and_errors_do(tmp_path: Path) -> None:
+    (tmp_path / "given").mkdir()
+    path = tmp_path / "given" / "1.tif"
+    path.write_bytes(tiff_with_odd_tags())
+    aloud = [sys.executable, "-c", "import sys; from PIL import Image; Image.open(sys.argv[1]).load()", str(path)]
+    assert b"TIFFFetch" in subprocess.run(aloud, capture_output=True, check=True).stderr
+    done = process("import", tmp_path / "given", "--data", tmp_path / "data")
+    assert (done.returncode, done.stderr) == (0, b"")
+    done = process("import", tmp_path / "gone", "--data", tmp_path / "data")
+    assert done.returncode != 0
+    assert len(done.stderr.splitlines()) <= 4
+    assert b"gone" in done.stderr

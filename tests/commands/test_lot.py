@@ -5,7 +5,12 @@ from __future__ import annotations
 import csv
 import json
 import re
+import shutil
+import subprocess
+import sys
+import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -159,6 +164,58 @@ def test_a_killed_run_goes_on_and_asks_no_picture_twice(
     kept.append("no more")
     assert znachki("lot", "--out", tmp_path / "job", "--data", data).exit_code == 1
     assert kept[-1] == "no more"
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="looks for processes in /proc")
+def test_several_jobs_give_the_same_answers_to_the_byte_and_go_on_after_a_kill(
+    pictures: Path, done: tuple[Result, Path], data: Path, tmp_path: Path
+) -> None:
+    command = [sys.executable, "-m", "recognizer.cli", "lot", str(pictures), "--out", "job", "--data", str(data)]
+    with subprocess.Popen([*command, "--jobs", "2"], cwd=tmp_path, stdout=subprocess.PIPE, text=True) as running:
+        assert running.stdout is not None
+        assert "so far" in running.stdout.readline()
+        running.kill()
+    ends = time.monotonic() + 30
+    while held := _processes_in(tmp_path):  # the processes that it had end with it
+        assert time.monotonic() < ends, held
+        time.sleep(0.1)
+    again = subprocess.run([*command, "--jobs", "2"], cwd=tmp_path, capture_output=True, text=True)
+    assert again.returncode == 1  # the file that is no picture
+    assert "of 3 pictures answered before" in again.stderr
+    answers = {path.name: path.read_bytes() for path in (tmp_path / "job" / "answers").glob("*.json")}
+    assert answers == {path.name: path.read_bytes() for path in (done[1] / "answers").glob("*.json")}
+
+
+def _processes_in(folder: Path) -> list[str]:
+    """The working directories of all processes that lie in a folder."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            found.append(str((process / "cwd").readlink()))
+    return [one for one in found if one == str(folder)]
+
+
+def test_what_all_lots_so_far_come_to_is_told_as_they_are_done(pictures: Path, data: Path, tmp_path: Path) -> None:
+    own = tmp_path / "data"
+    shutil.copytree(data, own)
+    assert znachki("own", sample.entries(40)[SHOWN[0]].entry_id, "--data", own).exit_code == 0
+    for number, name in ((1, "lot.jpg"), (2, "one.jpg")):
+        shutil.copy(pictures / name, tmp_path / f"{number}.jpg")
+    items = [{"itemId": str(at), "price": {"value": str(6 * at), "currency": "EUR"}} for at in (1, 2)]
+    (tmp_path / "sale.jsonl").write_text("\n".join(map(json.dumps, items)), encoding="utf-8")
+    told = znachki("lot", tmp_path / "sale.jsonl", "--out", tmp_path / "job", "--data", own)
+    assert told.exit_code == 0, told.output
+    last = [line for line in told.stdout.splitlines() if "so far" in line][-1]
+    totals = json.loads((tmp_path / "job" / "lots.json").read_text(encoding="utf-8"))["totals"]
+    assert totals["pins"] == len(SHOWN) + 1
+    assert 0 < totals["missing"] < totals["named"] <= totals["pins"]
+    each = 18 / totals["missing"]
+    assert last.endswith(
+        f"so far {totals['pins']} pins, {totals['named']} named, {totals['missing']} missing, "
+        f"{each:.2f} EUR for each missing pin"
+    )
+    assert f"{each:.2f} EUR" in (tmp_path / "job" / "report.html").read_text(encoding="utf-8")
 
 
 def test_a_listing_brings_its_title_and_price(pictures: Path, data: Path, tmp_path: Path) -> None:

@@ -16,8 +16,10 @@ from safetensors.torch import load_file, save_file
 
 from recognizer.drawn import sample
 from recognizer.errors import ModelError
-from recognizer.search import embedder
-from recognizer.search.embedder import Embedder, Preprocessing
+from recognizer.networks.form import Preprocessing
+from recognizer.search import embedder, model_folder, trunks
+from recognizer.search.embedder import Embedder
+from recognizer.search.model_folder import Towers
 from recognizer.types import UInt8Image
 
 FORM = Preprocessing(32, (0.5, 0.4, 0.3), (0.2, 0.2, 0.25))
@@ -58,7 +60,7 @@ def clip_network() -> torch.nn.Module:
 def clip_folder(clip_network: torch.nn.Module, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model folder of the open_clip kind; read it."""
     folder = tmp_path_factory.mktemp("models") / "tiny"
-    embedder.save(folder, clip_network, {"kind": "open_clip", "config": TINY}, FORM, {"licence": "Apache-2.0"})
+    trunks.save(folder, clip_network, {"kind": "open_clip", "config": TINY}, FORM, {"licence": "Apache-2.0"})
     return folder
 
 
@@ -161,14 +163,14 @@ def test_a_timm_folder_comes_back_as_it_was_saved(pictures: list[UInt8Image], tm
     form = Preprocessing(160, (0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
     torch.manual_seed(0)
     network = timm.create_model(TIMM, pretrained=False, num_classes=0)
-    embedder.save(folder, network, {"kind": "timm", "name": TIMM}, form, about)
+    trunks.save(folder, network, {"kind": "timm", "name": TIMM}, form, about)
     assert sorted(path.name for path in folder.parent.iterdir()) == ["mine"]
     assert sorted(path.name for path in folder.iterdir()) == ["model.json", "weights.safetensors"]
-    card = embedder.read_card(folder)
+    card = model_folder.read_card(folder)
     assert about.items() <= card.items()
     loaded = embedder.load(folder)
     assert (loaded.name, loaded.dim, loaded.preprocessing) == (str(folder), network.num_features, form)
-    direct = Embedder(network, loaded.dim, form, "direct", "")
+    direct = Embedder(Towers(trunks.pictured(network, form), None, loaded.dim, form, ""), "direct")
     assert cosines(loaded.embed(pictures), direct.embed(pictures)).min() > 0.999  # weights are kept as float16
 
 
@@ -189,7 +191,7 @@ def test_an_open_clip_folder_comes_back_as_it_was_saved(
 def test_saving_over_a_model_is_refused(clip_folder: Path, clip_network: torch.nn.Module) -> None:
     before = (clip_folder / "model.json").read_bytes()
     with pytest.raises(ModelError, match=r"tiny: exists already; choose another name"):
-        embedder.save(clip_folder, clip_network, {"kind": "open_clip", "config": TINY}, FORM, {})
+        trunks.save(clip_folder, clip_network, {"kind": "open_clip", "config": TINY}, FORM, {})
     assert (clip_folder / "model.json").read_bytes() == before
 
 
@@ -198,9 +200,9 @@ def test_a_save_that_stopped_half_way_leaves_no_model_and_is_no_hindrance(
 ) -> None:
     folder = tmp_path / "mine"
     with pytest.raises(TypeError):
-        embedder.save(folder, clip_network, {"kind": "open_clip", "config": TINY}, FORM, {"made": object()})
+        trunks.save(folder, clip_network, {"kind": "open_clip", "config": TINY}, FORM, {"made": object()})
     assert not folder.exists()
-    embedder.save(folder, clip_network, {"kind": "open_clip", "config": TINY}, FORM, {})
+    trunks.save(folder, clip_network, {"kind": "open_clip", "config": TINY}, FORM, {})
     assert embedder.load(folder).dim == 16
 
 
@@ -367,7 +369,7 @@ def test_the_fingerprint_changes_with_one_weight(clip_folder: Path, own_folder: 
 def test_the_fingerprint_changes_with_the_preprocessing(
     clip_folder: Path, own_folder: Path, change: dict[str, Any]
 ) -> None:
-    form = embedder.read_card(own_folder)["preprocessing"] | change
+    form = model_folder.read_card(own_folder)["preprocessing"] | change
     with_card(own_folder, preprocessing=form)
     assert embedder.load(own_folder).fingerprint != embedder.load(clip_folder).fingerprint
 
@@ -384,7 +386,7 @@ def test_the_fingerprint_changes_where_the_same_weights_compute_otherwise(
 
 def test_the_base_that_ships_tells_drawn_pins_apart_and_says_what_it_is() -> None:
     folder = Path(embedder.__file__).parents[1] / "models" / "base"
-    card = embedder.read_card(folder)
+    card = model_folder.read_card(folder)
     assert {"base", "data", "designs", "licence", "rebuild", "measured"} <= card.keys()
     assert (folder / "weights.safetensors").stat().st_size < 20_000_000
     model = embedder.load("base")

@@ -9,10 +9,13 @@ import pytest
 import torch
 
 from recognizer.errors import ModelError
+from recognizer.networks.form import Preprocessing
 from recognizer.search import embedder
 from recognizer.search.index import Index, Manifest, add_image, new_descriptors, new_vectors
 from recognizer.search.latin import latin
-from recognizer.search.text_tower import TextTower, packed, pieces, unpacked
+from recognizer.search.model_folder import Towers
+from recognizer.search.text_tower import TextTower, fill, packed
+from recognizer.search.word_pieces import pieces
 from recognizer.types import Keypoints
 
 
@@ -46,9 +49,8 @@ def test_a_tower_that_was_made_small_says_the_same() -> None:
     torch.manual_seed(0)
     tower = TextTower(32, 512, 16, one_spelling=True, wide=64, rank=16).eval()
     held = packed(tower)
-    assert held["pieces.weight"].dtype == torch.int8
-    again = TextTower(**tower.form).eval()  # type: ignore[arg-type]
-    again.load_state_dict(unpacked(held))
+    assert held["pieces.weight"].dtype == np.int8
+    again = fill(TextTower(**tower.form), held).eval()  # type: ignore[arg-type]
     texts = ["ракета", "rocket", "герб с медведем", ""]
     with torch.inference_mode():
         cosine = torch.nn.functional.cosine_similarity(tower(texts), again(texts))
@@ -70,7 +72,8 @@ def test_words_are_held_against_the_lifted_pin(tmp_path: Path) -> None:
 
 
 def test_a_model_without_words_says_so() -> None:
-    model = embedder.Embedder(lambda batch: batch, 4, embedder.Preprocessing(8, (0, 0, 0), (1, 1, 1)), "plain", "x")
+    form = Preprocessing(8, (0, 0, 0), (1, 1, 1))
+    model = embedder.Embedder(Towers(lambda batch: batch, None, 4, form, "x"), "plain")
     assert not model.reads_meaning
     with pytest.raises(ModelError, match="plain: this model has no words of many languages"):
         model.meanings(["ракета"])

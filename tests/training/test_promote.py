@@ -20,15 +20,17 @@ from recognizer.catalogue.store import Catalogue
 from recognizer.cli import main
 from recognizer.drawn import sample
 from recognizer.identify import Recognizer
+from recognizer.networks.form import Preprocessing
 from recognizer.search import embedder
 from recognizer.search.index import read_manifest
 from recognizer.search.similarity import similarities
 from recognizer.search.text_tower import TextTower
+from recognizer.search.trunks import Trunk
 from recognizer.types import Photo, UInt8Image
 from training import promote, train
 from training.evaluate import Exam, Marks, exam_of, marked
 
-FORM = embedder.Preprocessing(32, (0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
+FORM = Preprocessing(32, (0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
 
 
 class Noise:
@@ -61,9 +63,7 @@ def prepared(data: Path, sample_files: sample.SampleFiles, tmp_path_factory: pyt
     assert build(folder).added == 20
     torch.manual_seed(1)
     network: Any = timm.create_model("test_efficientnet", num_classes=0)
-    trunk = embedder.Trunk(
-        network, {"kind": "timm", "name": "test_efficientnet"}, FORM, TextTower(network.num_features, 256, 8)
-    )
+    trunk = Trunk(network, {"kind": "timm", "name": "test_efficientnet"}, FORM, TextTower(network.num_features, 256, 8))
     plan = train.Plan(steps=3, head_steps=1, pairs=4, size=32, every=3, workers=0)
     found = train.train(trunk, Noise(), Noise(), plan, folder / "runs" / "noise")
     train.ship(trunk, folder / "models" / "noise", plan, found, {"base": "chance", "data": "noise"})

@@ -21,10 +21,14 @@ from recognizer.catalogue.imports import import_csv
 from recognizer.catalogue.store import Catalogue
 from recognizer.drawn import sample
 from recognizer.errors import ModelError
-from recognizer.search import embedder
-from recognizer.search.embedder import Preprocessing, Trunk, load, padded, read_card
-from recognizer.search.embedder import trunk as trunk_of
-from recognizer.search.text_tower import TextTower, pieces
+from recognizer.networks.form import Preprocessing
+from recognizer.search import trunks
+from recognizer.search.embedder import load, padded
+from recognizer.search.model_folder import read_card
+from recognizer.search.text_tower import TextTower
+from recognizer.search.trunks import Trunk
+from recognizer.search.trunks import trunk as trunk_of
+from recognizer.search.word_pieces import pieces
 from recognizer.types import CatalogueEntry, UInt8Image
 from training import augment, data, loss, settle, train
 from training.designs import Design
@@ -310,7 +314,7 @@ def test_a_run_killed_between_its_stages_goes_on_to_the_same_model(six: Path, mo
     whole = train.on_catalogue(six, "whole", BRIEF)
     settled, calls = train.settled, []
 
-    def killed(*arguments: Any, **named: Any) -> embedder.Trunk:
+    def killed(*arguments: Any, **named: Any) -> Trunk:
         calls.append(arguments)
         if len(calls) == 1:
             raise Killed
@@ -346,7 +350,7 @@ def designs_of(folder: Path, count: int) -> list[Design]:
 
 def test_designs_teach_a_network_and_then_its_last_map_or_the_map_alone(tmp_path: Path) -> None:
     one = trunk(text=False)
-    embedder.save(tmp_path / "small", one.network, one.architecture, FORM, {})
+    trunks.save(tmp_path / "small", one.network, one.architecture, FORM, {})
     small = str(tmp_path / "small")
     designs = designs_of(tmp_path, 14)
     plan = replace(PLAN, steps=1, head_steps=0, every=1, settle=6, share=1.0)

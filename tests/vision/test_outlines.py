@@ -9,6 +9,8 @@ import torch
 from safetensors.torch import save_file
 
 from recognizer.errors import ModelError
+from recognizer.networks.loading import Looks
+from recognizer.networks.outline_net import OutlineNet
 from recognizer.types import Box
 from recognizer.vision import outlines
 from training import segment
@@ -64,7 +66,7 @@ def test_reading_order_is_by_rows_and_then_from_the_left() -> None:
 
 def folder_with_model(folder: Path) -> Path:
     torch.manual_seed(0)
-    return segment.ship(outlines.OutlineNet().state_dict(), segment.Plan(), folder)
+    return segment.ship(OutlineNet().state_dict(), segment.Plan(), folder)
 
 
 def test_a_model_is_written_and_loaded_and_answers_for_any_shape(tmp_path: Path) -> None:
@@ -89,7 +91,7 @@ def test_a_folder_without_model_or_with_other_weights_is_refused(tmp_path: Path)
 
 def test_the_quick_way_back_gives_the_gradient_of_the_plain_one() -> None:
     torch.manual_seed(0)
-    network = outlines.OutlineNet().eval()
+    network = OutlineNet().eval()
     pictures, wanted = torch.randn(1, 3, 64, 96), torch.rand(1, 3, 16, 24)
     segment.loss_of(network(pictures), wanted).backward()
     plain = {name: value.grad.clone() for name, value in network.named_parameters() if value.grad is not None}
@@ -171,9 +173,7 @@ def test_the_photo_is_looked_at_again_as_long_as_its_pins_get_smaller(monkeypatc
     outliner, scales = outlines.Outliner.load(), []
     plain = outlines.Outliner.maps
 
-    def counted(
-        self: outlines.Outliner, image: np.ndarray, scale: float, network: outlines.OutlineNet | None = None
-    ) -> np.ndarray:
+    def counted(self: outlines.Outliner, image: np.ndarray, scale: float, network: Looks | None = None) -> np.ndarray:
         scales.append(scale)
         return plain(self, image, scale, network)
 

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
-from recognizer.drawn import sample
+from recognizer.drawn import brought, sample
 from recognizer.errors import IndexError_
 from recognizer.identify import Recognizer
 from recognizer.search.index import Index
@@ -221,3 +221,15 @@ def test_one_pin_that_holds_the_drawings_of_two_stays_one(photo: Photo) -> None:
     assert shows_several(pin, [square(0, 0, 150), square(200, 200, 150)])
     assert not shows_several(pin, [square(10, 10, 380), square(200, 200, 150)])
     assert not shows_several(pin, [square(0, 0, 150)])
+
+
+def test_words_printed_under_pins_are_no_pins(recognizer: Recognizer) -> None:
+    shown = (0, 3, 7, 12, 18, 25, 30, 33, 36)
+    page, boxes = brought.album_page(shown)
+    (found,) = recognizer.identify([Photo(page, "", "")])
+    assert len(found) == len(shown)
+    for box in boxes:
+        near = [one for one in found if abs(one.box.left - box.left) < 40 and abs(one.box.bottom - box.bottom) < 40]
+        assert len(near) == 1
+    named = {one.matches[0].entry.entry_id for one in found}
+    assert len(named & {sample.entries(40)[index].entry_id for index in shown}) >= len(shown) - 1

@@ -12,6 +12,7 @@ import torch
 from recognizer.drawn import sample
 from recognizer.errors import ModelError
 from recognizer.measuring.metrics import auroc
+from recognizer.networks.twin_net import STRIDE, TwinNet
 from recognizer.types import UInt8Image
 from recognizer.vision import variants
 from training import render
@@ -110,7 +111,7 @@ def test_pairs_of_one_pin_have_no_difference_and_those_of_two_have_one(made: Seq
         other, somewhere = training.pair(one, np.random.default_rng(at), False)
         assert same.shape == other.shape == (10, variants.SIDE, variants.SIDE)
         assert nowhere.sum() == 0
-        assert somewhere.shape == (variants.SIDE // variants.STRIDE,) * 2
+        assert somewhere.shape == (variants.SIDE // STRIDE,) * 2
     assert np.isfinite(same).all()
 
 
@@ -127,7 +128,7 @@ def test_training_is_the_same_each_time_and_leaves_a_network_that_loads(
 def test_the_loss_falls_on_pairs_that_are_seen_often(made: Sequence[training.Struck]) -> None:
     batch = training.Pairs(made, PLAN).batch(0)
     torch.manual_seed(0)
-    network = variants.TwinNet()
+    network = TwinNet()
     optimiser = torch.optim.AdamW(network.parameters(), lr=2e-3)
     losses = []
     for _ in range(15):

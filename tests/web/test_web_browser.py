@@ -8,7 +8,9 @@ from __future__ import annotations
 import re
 import shutil
 import threading
+import time
 from collections.abc import Callable, Iterator
+from decimal import Decimal
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -17,7 +19,15 @@ from typing import Any
 import pytest
 from web_service import Served, board_of, serving_copy
 
+from recognizer.catalogue.store import Catalogue
+from recognizer.collecting.holdings import Collection
+from recognizer.collecting.jobs import Job
+from recognizer.collecting.listings import Listing
+from recognizer.collecting.lot_marks import Marker
 from recognizer.drawn import sample
+from recognizer.reports import lot_report
+from recognizer.types import CatalogueEntry
+from recognizer.vision.photos import encode_jpeg
 
 playwright_api = pytest.importorskip("playwright.sync_api", reason="no Playwright: pip install 'znachki[dev]'")
 CHROMIUM = shutil.which("chromium")
@@ -166,13 +176,161 @@ def test_a_lot_is_answered_and_outlives_a_reload(visit: Visits, files: dict[str,
     assert page.locator(".picked >> nth=0").inner_text().split()[0] == "2"
     assert page.locator(".picked img").count() == 2
     shoot(page, "lot-picked")
-    page.click(".picked button >> nth=0")
+    page.click(".picked [data-do=close] >> nth=0")
     assert page.locator(".picked >> nth=0").is_hidden()
     page.click(".chips a >> nth=1")
     page.wait_for_url(re.compile("show=match"))
     with page.expect_download() as saved:
         page.click("a[href$='pins.csv']")
     assert saved.value.suggested_filename == "pins.csv"
+
+
+@pytest.fixture(scope="module")
+def many(served: Served) -> str:
+    """The page of a lot of many pins, one of which is owned."""
+    with Catalogue.open(served.data) as catalogue:
+        Collection(catalogue).own(sample.entries(4)[3].entry_id, jar="Грибы")
+    lot = sample.lot_view((0, 2, 3, 5, 7, 7, 12, 14, 18, 18, 21, 25, 30), touching=False)
+    begun = served.post("/api/v1/lots", files={"photo": ("стол.jpg", encode_jpeg(lot.image, 92))})
+    path = begun.headers["location"]
+    ends = time.monotonic() + 120
+    while served.get(path).json()["state"] != "done":
+        assert time.monotonic() < ends
+        time.sleep(0.2)
+    page: str = served.get(path).json()["page"]
+    return page
+
+
+def test_a_lot_of_many_pins_is_put_right_and_added_to_a_jar_on_a_phone(
+    visit: Visits, chromium: Any, served: Served, many: str
+) -> None:
+    page = visit(viewport={"width": 390, "height": 844}, has_touch=True, locale="ru-RU", reduced_motion="reduce")
+    sign_in(page, served)
+    page.goto(served.address + many)
+    groups = page.locator(".group h3 .badge").all_inner_texts()
+    assert groups[0] == "Не хватает в моей коллекции"
+    assert "Совпадение" in groups
+    shoot(page, "many-phone")
+    before = page.locator(".pins a").count()
+    page.locator(".board").evaluate("board => board.scrollIntoView()")
+    page.locator(".pins a >> nth=2").tap()
+    number = page.locator(".picked .at").inner_text()
+    page.locator(".picked [data-do=split] >> nth=0").tap()
+    page.wait_for_selector("form.undo")
+    assert f"разделение {number} →" in page.locator("form.undo").inner_text()
+    assert page.locator(".pins a").count() == before + 1
+    shoot(page, "many-phone-split")
+    page.locator("form.undo button").tap()
+    page.wait_for_selector("form.undo", state="detached")
+    assert page.locator(".pins a").count() == before
+    page.click(".askings summary")
+    page.fill("[name=price]", "20")
+    page.fill("[name=currency]", "EUR")
+    page.click("form[action$='/price'] button")
+    page.wait_for_selector("#totals >> text=за каждый недостающий")
+    page.click(".askings summary")
+    shoot(page, "many-phone-price")
+    missing = int(page.locator(".chips .missing b").inner_text())
+    page.fill("[name=jar]", "С барахолки")
+    page.click("button[value=missing]")
+    added = int(page.locator("h1").inner_text().split(": ")[1].split(",")[0])
+    assert 0 < added <= missing
+    page.click("main a")
+    left = page.locator(".chips .missing b")
+    assert (int(left.inner_text()) if left.count() else 0) == missing - added
+    with page.expect_download() as saved:
+        page.click("a[href$='report.html']")
+    report = SCREENSHOTS / "many-report.html"
+    saved.value.save_as(report)
+    with chromium.new_context(viewport={"width": 390, "height": 844}) as context:  # saved, and opened as a file
+        shown = context.new_page()
+        shown.goto(report.as_uri())
+        assert shown.locator("tr[data-verdict]").count() == before
+        assert shown.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+        wide = "[...document.querySelectorAll('table')].filter(one => one.getBoundingClientRect().right > innerWidth)"
+        assert shown.evaluate(f"{wide}.length") == 0
+        shown.screenshot(path=report.with_suffix(".png"))
+
+
+@pytest.mark.parametrize("words", ["both", "en", "ru"])
+def test_the_report_of_many_lots_is_no_wider_than_a_phone(chromium: Any, tmp_path: Path, words: str) -> None:
+    best = {
+        "entry_id": "drawn-1",
+        "number": "К-1961/12-0001-а",
+        "title": "Спутник " * 12,
+        "title_en": "",
+        "image_id": 1,
+    }
+    pin = {"box": [0, 0, 9, 9], "outline": None, "score": 1.0, "checks": [], "members": [], "verdict": "match"}
+    pin |= {"matches": [best | {"probability": 0.9, "numbers": {"Аверс": "8-12/1234567890"}}]}
+    listings = []
+    for number in range(5):
+        (tmp_path / f"{number}.jpg").write_bytes(b"")
+        title = f"Лот {number}: {'очень-длинное-слово-без-пробелов' * 2}"
+        listings.append(Listing(str(number), (tmp_path / f"{number}.jpg",), title, Decimal("1234567.89"), "RUB"))
+    job = Job.open(tmp_path / "job", listings, "drawn")
+    for task in job.tasks:
+        job.keep(task, {"photo": "a.jpg", "recognitions": [dict(pin), dict(pin)], "width": 9, "height": 9})
+    with Catalogue.open(tmp_path / "data", create=True) as catalogue:
+        catalogue.upsert([CatalogueEntry("drawn-1"), CatalogueEntry("drawn-2")])
+        Collection(catalogue).own("drawn-2")
+        lot_report.write(job, Marker(Collection(catalogue)))
+    with chromium.new_context(viewport={"width": 390, "height": 844}) as context:
+        page = context.new_page()
+        page.goto((job.folder / "report.html").as_uri())
+        page.evaluate(f"document.documentElement.dataset.words = '{words}'")
+        page.screenshot(path=SCREENSHOTS / f"lots-report-{words}.png", full_page=True)
+        assert page.locator("table").count() == 6
+        assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+        wide = "[...document.querySelectorAll('table, td')].filter(o => o.getBoundingClientRect().right > innerWidth)"
+        assert page.evaluate(f"{wide}.length") == 0
+
+
+def test_pins_of_a_lot_are_joined_cut_and_drawn_by_keyboard_and_mouse(visit: Visits, served: Served, many: str) -> None:
+    page = visit(many)
+    pins = page.locator(".pins a")
+    before = pins.count()
+
+    def pick(at: int) -> None:
+        pins.nth(at).focus()
+        page.keyboard.press("Enter")
+        page.wait_for_selector(".picked:not([hidden])")
+
+    pick(0)
+    page.focus(".picked [data-do=cut]")
+    page.keyboard.press("Enter")
+    assert "Arrow keys" in page.locator(".by-hand").inner_text()
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("Shift+ArrowRight")
+    shoot(page, "many-cut")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("form.undo")
+    assert pins.count() == before + 1
+    page.click(".picked [data-do=join]")
+    pins.nth(1).click()
+    page.click(".by-hand [data-ok]")
+    page.wait_for_selector("form.undo >> text=join")
+    assert pins.count() == before
+    pick(0)
+    page.click(".picked [data-do=delete]")
+    page.wait_for_selector("form.undo >> text=delete")
+    assert pins.count() == before - 1
+    frame = page.locator(".frame").bounding_box()
+    page.click(".tools [data-do=draw]")
+    page.mouse.move(frame["x"] + 5, frame["y"] + 5)
+    page.mouse.down()
+    page.mouse.move(frame["x"] + 120, frame["y"] + 110, steps=4)
+    page.mouse.up()
+    shoot(page, "many-draw")
+    page.click(".by-hand [data-ok]")
+    page.wait_for_selector("form.undo >> text=draw")
+    assert pins.count() == before
+    for kind in ("delete", "join", "split", ""):
+        page.click("form.undo button")
+        if kind:
+            page.wait_for_selector(f"form.undo >> text={kind}")
+    page.wait_for_selector("form.undo", state="detached")
+    assert pins.count() == before
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -17,11 +17,12 @@ from pathlib import Path
 from typing import Any, Final
 
 import torch
-from safetensors.torch import save_file
+from safetensors.numpy import save_file
 
 from recognizer.files import HERE, beside, write_whole
-from recognizer.search import embedder
-from recognizer.search.text_tower import TextTower, packed, unpacked
+from recognizer.networks import weights
+from recognizer.search import embedder, model_folder
+from recognizer.search.text_tower import TextTower, fill, packed
 from training import designs
 from training.data import DesignSource
 from training.designs import Design, Source
@@ -102,7 +103,7 @@ def main() -> None:
         lambda step, loss: print(f"step {step}/{plan.steps} loss {loss:.3f}", flush=True),
     )
     shown(tower, spoken, rows[learns], plan)
-    tower.load_state_dict(unpacked(packed(tower)))  # what ships is what is measured
+    fill(tower, packed(tower))  # what ships is what is measured
     asks = [one for at in tries if (one := said[at]) is not None]
     found = measuring.measured(tower, rows[tries, 0], asks, [drawings[at].package for at in tries])
     print(json.dumps(found, indent=1, ensure_ascii=False))
@@ -134,7 +135,7 @@ def held_out(drawings: Sequence[Design]) -> list[bool]:
 def ship(tower: TextTower, folder: Path, plan: Plan, found: dict[str, Any], packages: list[str], count: int) -> None:
     """Put the tower into a model folder, and what is known of it on the folder's card."""
     licences = {source.package: source.licence for source in (*designs.SOURCES, *FURTHER)}
-    card = embedder.read_card(folder)
+    card = model_folder.read_card(folder)
     card["text"] = tower.form
     card["words"] = {
         "data": f"{count} drawings with their names, names of Unicode CLDR ({names.CLDR[0].licence}), our glossary",
@@ -144,10 +145,10 @@ def ship(tower: TextTower, folder: Path, plan: Plan, found: dict[str, Any], pack
         "plan": asdict(plan),
         "held_out": found,
     }
-    with beside(folder / "words.safetensors", cure=HERE) as draft:
+    with beside(folder / model_folder.WORDS, cure=HERE) as draft:
         save_file(packed(tower), draft)
         draft.chmod(0o644)
-    write_whole(folder / "model.json", (json.dumps(card, ensure_ascii=False, indent=2) + "\n").encode(), cure=HERE)
+    write_whole(folder / weights.CARD, (json.dumps(card, ensure_ascii=False, indent=2) + "\n").encode(), cure=HERE)
 
 
 if __name__ == "__main__":

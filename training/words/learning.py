@@ -21,7 +21,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from recognizer.search.text_tower import TextTower, pieces
+from recognizer.search.text_tower import TextTower
+from recognizer.search.word_pieces import pieces
 from training.words.names import Said
 
 Concept = Mapping[str, Sequence[str]]

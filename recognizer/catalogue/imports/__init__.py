@@ -6,7 +6,9 @@ Each kind is a module of its own that yields rows (`rows.Importer`); what the ro
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -14,8 +16,8 @@ from recognizer.catalogue.imports.carrying import Difference, ImportReport, Prog
 from recognizer.catalogue.imports.cells import COLUMNS
 from recognizer.catalogue.imports.column_map import ColumnMap, guess_map, read_map, write_map
 from recognizer.catalogue.imports.memory import Memory
-from recognizer.catalogue.imports.plan import Plan
-from recognizer.catalogue.imports.rows import Importer
+from recognizer.catalogue.imports.plan import Plan, by_number
+from recognizer.catalogue.imports.rows import Importer, Row
 from recognizer.catalogue.imports.sources import colnect, commons, goskatalog, opennumismat, smithsonian, table
 from recognizer.catalogue.imports.sources import folder as folder_of_pictures
 from recognizer.catalogue.imports.sources.json_records import head_of
@@ -66,6 +68,8 @@ def import_source(
     *,
     dry_run: bool = False,
     encoding: str = "",
+    leave_out: Collection[str] = (),
+    within: Path | None = None,
 ) -> ImportReport:
     """Bring a source of any kind into the catalogue: all of it, or nothing where a row is wrong.
 
@@ -73,7 +77,9 @@ def import_source(
     of its own, `encoding` how its text is written where that is not to be found out. Entries that are there keep what
     the source says nothing of; a second import changes nothing, and where neither the source nor the catalogue changed
     since, it is over at once. With `dry_run` nothing is written, and the report tells each difference that the import
-    would make. Raises CatalogueError that lists what is wrong by row.
+    would make. Rows at the places in `leave_out`, as RowsWrong names them ("line 7"), are passed over. Of a source
+    that somebody else sent, `within` is the folder that its pictures must lie in. Raises RowsWrong that lists what is
+    wrong by row, and CatalogueError where the source as a whole cannot be read.
     """
     source = _inside(source, kind)
     kind = kind or ("table" if mapping else format_of(source))
@@ -83,13 +89,19 @@ def import_source(
         raise CatalogueError(f"{source.name}: an encoding is for tables, not for {kind}; leave it out")
     if kind not in FORMATS:
         raise CatalogueError(f"no format {kind!r}; it is one of {', '.join(FORMATS)}")
-    memory = Memory(catalogue, source, f"{kind} {mapping} {encoding}")
+    passed_over = f" without {sorted(leave_out)}" if leave_out else ""
+    memory = Memory(catalogue, source, f"{kind} {mapping} {encoding}{passed_over}")
     if not dry_run and (report := memory.recall()) is not None:
         return report
     with closing(Spool()) as spool:
         plan = Plan(source.name or str(source), spool)
         notes = plan.notes
         read = table.read(source, notes, mapping, encoding) if kind == "table" else FORMATS[kind].read(source, notes)
+        if within is not None:
+            read = map(partial(_kept_within, within.resolve()), read)
+        if leave_out:
+            notes.append(f"rows left out: {', '.join(sorted(leave_out, key=by_number))}")
+            read = (row for row in read if row.place not in leave_out)
         plan.take(read)
         if dry_run:
             return foresee(catalogue, plan, progress)
@@ -136,6 +148,14 @@ def import_folder(catalogue: Catalogue, folder: Path, progress: Progress | None 
     """
     inside = _inside(folder, None)
     return import_source(catalogue, inside, "folder" if inside is folder else "table", progress=progress)
+
+
+def _kept_within(folder: Path, row: Row) -> Row:
+    """A row as it is, or one that is wrong where it names a picture outside of a folder."""
+    for picture in row.pictures:
+        if isinstance(picture.where, Path) and not picture.where.resolve().is_relative_to(folder):
+            return Row(row.place, wrong=f"picture {picture.where.name!r} does not lie beside the table; send it along")
+    return row
 
 
 def _inside(source: Path, kind: str | None) -> Path:

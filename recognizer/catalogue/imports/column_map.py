@@ -29,7 +29,9 @@ HEADER_WITHIN: Final = 30
 _ENDINGS: Final = (".jpg", ".jpeg", ".png", ".webp", ".heic", ".tif", ".tiff", ".gif", ".bmp")
 _HEADERS: Final[dict[str, str]] = {
     "entry_id": r"entry.?id|id|код|код записи|артикул",
-    "number": r"№|no\.?|nr\.?|#|n|num|(?:catalogue )?(?:number|no\.?)|(?:каталожный )?номер(?: по каталогу)?|№ ?п/?п",
+    "number": (
+        r"№|no\.?|nr\.?|#|n|num|(?:catalogue )?(?:number|no\.?)|(?:каталожный )?(?:номер|№)(?: по каталогу)?|№ ?п/?п"
+    ),
     "title": r"title|name|назв\w*|наимен\w*|имя|знак|значок|описание|описание знака",
     "title_en": r"title.?en|english(?: (?:title|name))?|название \(англ\.?\)|english name",
     "theme": r"theme|topic|category|тем\w*|категори\w*|раздел|рубрика|подтема|тематика",
@@ -78,7 +80,7 @@ _FURTHER: Final[dict[str, str]] = {
 }
 """Further headers, German and Ukrainian ones above all, as `str.casefold` leaves them (ß is ss)."""
 
-_SYSTEMS: Final = {
+SYSTEMS: Final = {
     "avers": r"аверс\w*|avers",
     "ilyinskii": r"ильинск\w*|ilyin\w*",
     "konros": r"конрос\w*|konros|conros",
@@ -218,20 +220,29 @@ def guess_map(path: Path, sheet: str = "", encoding: str = "") -> ColumnMap:
 
     Raises CatalogueError where the file has no rows or nothing in it can be an entry's number.
     """
+    mapping = proposed_map(path, sheet, encoding)
+    if "entry_id" not in mapping.columns:
+        raise CatalogueError(f"{path.name}: no column holds a number of its own in every row; add one")
+    return mapping
+
+
+def proposed_map(path: Path, sheet: str = "", encoding: str = "") -> ColumnMap:
+    """Propose a column map as `guess_map` does, but without the entry's number where nothing in the file can be one.
+
+    Raises CatalogueError where the file has no rows.
+    """
     if path.suffix.lower() not in SHEETS and not encoding:
         encoding = encoding_of(path)
     first = ColumnMap(sheet=sheet, encoding=encoding)
     lines = [line for line in islice(lines_of(path, first), SAMPLE + HEADER_WITHIN) if not line.wrong]
     if not lines:
         raise CatalogueError(f"{path.name}: empty; it must have a header and rows")
-    at = _header_at(lines)
+    at = header_at(lines)
     header, rows = lines[at].cells, [line.cells for line in lines[at + 1 :]]
     columns = {name: [row[i] if i < len(row) else "" for row in rows] for i, name in enumerate(header) if name}
     mapping = _by_header(list(columns))
     _by_content(mapping, {name: cells for name, cells in columns.items() if name.casefold() not in mapping.headers()})
     _give_entry_id(mapping, columns)
-    if "entry_id" not in mapping.columns:
-        raise CatalogueError(f"{path.name}: no column holds a number of its own in every row; add one")
     ordered = {name: mapping.columns[name] for name in COLUMNS if name in mapping.columns}
     delimiter = ""
     row = lines[at].number if at else 0
@@ -243,7 +254,7 @@ def is_sure(mapping: ColumnMap) -> bool:
     for name, headers in mapping.columns.items():
         found = [_named(header) for header in headers]
         if name == "entry_id":
-            numbers = {("column", "entry_id"), ("column", "number"), *(("identifier", one) for one in _SYSTEMS)}
+            numbers = {("column", "entry_id"), ("column", "number"), *(("identifier", one) for one in SYSTEMS)}
             if not set(found) <= numbers:
                 return False
         elif any(one != ("column", name) for one in found):
@@ -258,7 +269,7 @@ def told(mapping: ColumnMap) -> str:
     return ", ".join(f"{header!r} as {name}" for header, name in pairs)
 
 
-def _header_at(lines: list[Line]) -> int:
+def header_at(lines: list[Line]) -> int:
     """The index of the row that names the columns: most of its cells are known names; else the first widest row."""
 
     def score(line: Line) -> tuple[int, int]:
@@ -272,7 +283,7 @@ def _header_at(lines: list[Line]) -> int:
 def _named(header: str) -> tuple[str, str] | None:
     """What a header stands for: ("column", name) or ("identifier", system)."""
     text = re.sub(r"[\s_]+", " ", header.casefold()).strip(" :.*") or header
-    for system, pattern in _SYSTEMS.items():
+    for system, pattern in SYSTEMS.items():
         if re.fullmatch(rf"(?:№ ?|номер |number |по )*(?:{pattern})(?: ?(?:№|номер|number|no\.?))?", text):
             return "identifier", system
     for name, pattern in _HEADERS.items():

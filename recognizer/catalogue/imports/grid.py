@@ -17,6 +17,7 @@ from typing import Any, Final
 
 from recognizer.catalogue.imports.encodings import encoding_of
 from recognizer.errors import CatalogueError
+from recognizer.vision.photos import MAX_BYTES
 
 SHEETS: Final = (".xlsx", ".xlsm")
 _DECLARED: Final = re.compile(r"\ufeff?sep=([,;\t|])[ \t,;]*(?:\r\n|\r|\n|$)", re.IGNORECASE)
@@ -107,19 +108,19 @@ def text_lines(text: Iterable[str], delimiter: str, line: int = 1) -> Iterator[L
 def sheet_lines(path: Path, sheet: str = "") -> Iterator[Line]:
     """The rows of an XLSX sheet, the first one unless `sheet` names another; formulas by their last value.
 
-    Cells that are merged downwards all hold what the first of them says. Raises CatalogueError where the file is no
-    workbook or has no such sheet.
+    Cells that are merged downwards all hold what the first of them says, those with a picture in them nothing. Raises
+    CatalogueError where the file is no workbook or has no such sheet.
     """
     with _workbook(path) as book:
         if sheet and sheet not in book.sheetnames:
             raise CatalogueError(f"{path.name}: no sheet {sheet!r}; it has: {', '.join(book.sheetnames)}")
         rows = book[sheet or book.sheetnames[0]]
-        merged = _merged_down(path, rows)
+        merged, pictured = _merged_down(path, rows), set(_in_cells(path, rows))
         if hasattr(rows, "reset_dimensions"):
             rows.reset_dimensions()  # what a workbook says of its size is often wrong
         held: dict[int, tuple[int, str]] = {}
         for number, row in enumerate(rows.iter_rows(values_only=True), 1):
-            cells = [_cell(value) for value in row]
+            cells = ["" if (number, at) in pictured else _cell(value) for at, value in enumerate(row, 1)]
             for column, (last, text) in held.items():
                 if number <= last and column < len(cells):
                     cells[column] = cells[column] or text
@@ -138,9 +139,10 @@ def sheet_names(path: Path) -> list[str]:
 
 
 def sheet_pictures(path: Path, sheet: str = "") -> dict[int, list[tuple[str, bytes]]]:
-    """The pictures that lie on a sheet, by the number of the row at which each begins, as (name, bytes).
+    """The pictures that lie on a sheet or in its cells, by the number of the row at which each begins: (name, bytes).
 
-    Of a workbook without pictures nothing but its list of parts is read. Raises CatalogueError as `sheet_lines` does.
+    Those of one row are in the order of what lies on it, then of its cells. Of a workbook without pictures nothing but
+    its list of parts is read. Raises CatalogueError as `sheet_lines` does.
     """
     from openpyxl import load_workbook
 
@@ -157,7 +159,20 @@ def sheet_pictures(path: Path, sheet: str = "") -> dict[int, list[tuple[str, byt
             row = image.anchor._from.row + 1
             name = f"row {row} picture {len(found.get(row, ())) + 1}"
             found.setdefault(row, []).append((name, image._data()))
-        return found
+    with _workbook(path) as book, zipfile.ZipFile(path) as parts:
+        for (row, _), part in sorted(_in_cells(path, book[sheet or book.sheetnames[0]]).items()):
+            if parts.getinfo(part).file_size > MAX_BYTES:
+                raise CatalogueError(f"{path.name}: row {row}: a picture of more than {MAX_BYTES:,} bytes; shrink it")
+            found.setdefault(row, []).append((f"row {row} picture {len(found.get(row, ())) + 1}", parts.read(part)))
+    return found
+
+
+def _in_cells(path: Path, rows: Any) -> dict[tuple[int, int], str]:
+    """The part with the picture of each cell that holds one, by row and column from 1."""
+    from recognizer.catalogue.imports.cell_pictures import pictures_in_cells
+
+    with zipfile.ZipFile(path) as parts:
+        return pictures_in_cells(parts, rows._worksheet_path)
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from typing import Any, Final
 from recognizer.catalogue.imports.cells import UNFIT, parsed, shown
 from recognizer.catalogue.imports.rows import Picture, Row
 from recognizer.catalogue.imports.spool import Spool
-from recognizer.errors import CatalogueError
+from recognizer.errors import RowsWrong
 
 SHOWN_ERRORS: Final = 20
 """Errors that a message lists; it counts the others."""
@@ -99,17 +99,20 @@ def name_of(picture: Picture) -> str:
     return picture.where if isinstance(picture.where, str) else picture.where.name
 
 
+def by_number(place: str) -> tuple[int, str]:
+    """Order places as they follow one another in a source: "line 9" before "line 10"."""
+    number = re.fullmatch(r"(?:line|row|record|coin) (\d+)", place)
+    return (int(number[1]) if number else 0, place)
+
+
 def refuse(name: str, errors: list[tuple[str, str]], outcome: str) -> None:
-    """Raise CatalogueError with the errors of a source, given as (place, what), by place; none raises nothing."""
+    """Raise RowsWrong with the errors of a source, given as (place, what), by place; none raises nothing."""
     if not errors:
         return
 
-    def order(error: tuple[str, str]) -> tuple[int, str]:
-        number = re.fullmatch(r"(?:line|row|record|coin) (\d+)", error[0])
-        return (int(number[1]) if number else 0, error[0])
-
     lines = [f"{name}: {len(errors)} error{'s'[: len(errors) > 1]}, {outcome}"]
-    lines += [f"  {place}: {what}" for place, what in sorted(errors, key=order)[:SHOWN_ERRORS]]
+    ordered = sorted(errors, key=lambda error: by_number(error[0]))
+    lines += [f"  {place}: {what}" for place, what in ordered[:SHOWN_ERRORS]]
     if len(errors) > SHOWN_ERRORS:
         lines.append(f"  and {len(errors) - SHOWN_ERRORS} more")
-    raise CatalogueError("\n".join(lines))
+    raise RowsWrong("\n".join(lines), tuple(ordered))

@@ -18,6 +18,9 @@ from recognizer.web.problems import Problem, problem_response
 from recognizer.web.settings import Settings
 
 API: Final = "/api/"
+SOURCES: Final = "/start/sources"
+"""Where catalogues are sent to be imported, which are longer than photos."""
+
 _SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 _READS: Final = 10
 """How many times as many requests a client may make that only read: a page of the catalogue shows many pictures."""
@@ -93,14 +96,22 @@ class Guard:
             length = int(headers.get("content-length", "0"))
         except ValueError:
             return Problem(400, "a Content-Length that is no number")
-        if length > self._settings.max_bytes:
-            return Problem(413, _too_long(length, self._settings.max_bytes))
+        most, _ = self._bounds(scope)
+        if length > most:
+            return Problem(413, _too_long(length, most))
         return None
+
+    def _bounds(self, scope: Scope) -> tuple[int, float]:
+        """How many bytes a request's body may have, and how many seconds it may take."""
+        if scope["path"] == SOURCES:
+            return self._settings.max_source, self._settings.slow_source
+        return self._settings.max_bytes, self._settings.slow
 
     def _bounded(self, scope: Scope, receive: Receive) -> Receive:
         """Receive a body no longer, and for no longer, than is allowed."""
         seen = 0
-        ends = time.monotonic() + self._settings.slow
+        most, seconds = self._bounds(scope)
+        ends = time.monotonic() + seconds
         ended = scope["method"] in _SAFE
 
         async def receiving() -> Message:
@@ -111,11 +122,11 @@ class Guard:
                 async with asyncio.timeout(max(0.0, ends - time.monotonic())):
                     message = await receive()
             except TimeoutError:
-                raise Problem(408, f"the body took longer than {self._settings.slow:.0f} s") from None
+                raise Problem(408, f"the body took longer than {seconds:.0f} s") from None
             seen += len(message.get("body", b""))
             ended = not message.get("more_body", False)
-            if seen > self._settings.max_bytes:
-                raise Problem(413, _too_long(seen, self._settings.max_bytes))
+            if seen > most:
+                raise Problem(413, _too_long(seen, most))
             return message
 
         return receiving

@@ -1,25 +1,27 @@
 // A lot's page: the picture is zoomed and tapped, pins are split, joined, deleted and drawn. Without it everything is
-// there to be read, and a plain form changes the outlines.
+// there to be read, and plain forms change the pins.
 (function () {
   "use strict";
   var NS = "http://www.w3.org/2000/svg";
   var NEAREST = 24;  // times
   var TAP = 8;  // pixels that a finger may move and still tap
 
-  function begin() { document.querySelectorAll("section.lot").forEach(setUp); }
+  function begin() { document.querySelectorAll("section.lot").forEach(function (lot) { setUp(lot); }); }
 
-  function setUp(lot) {
+  function setUp(lot, before) {  // before: what was looked at and is to be picked, where the picture's pins were changed
     var svg = lot.querySelector(".whole");
     var layer = svg.querySelector(".pins");
     var drawn = svg.querySelector(".drawn");
     var panel = lot.querySelector(".picked");
+    var bar = lot.querySelector(".by-hand");
+    var told = lot.querySelector(".told");
     var whole = svg.viewBox.baseVal;
     var size = { w: whole.width, h: whole.height };
     var view = { x: 0, y: 0, w: size.w, h: size.h };
     var fingers = new Map();
     var start = null;  // how a gesture began
     var picked = null;
-    var mode = null;  // what is being changed: {name, ...}
+    var mode = null;  // what is being changed: {what, pins, line, points, box}, as the form sends it
 
     lot.querySelector(".tools").hidden = false;
     pins().forEach(function (pin, at) { pin.setAttribute("tabindex", at ? "-1" : "0"); });
@@ -46,19 +48,15 @@
       svg.classList.toggle("near", view.w < size.w * 0.999);
       var one = unit();
       layer.setAttribute("font-size", Math.min(15, Math.max(8.5, Number(svg.dataset.label) / one)) * one);
-      drawn.querySelectorAll("circle").forEach(function (dot) { dot.setAttribute("r", 13 * one); });
-      sharpen();
+      drawn.querySelectorAll("circle").forEach(function (dot) { dot.setAttribute("r", 7 * one); });
+      if (svg.dataset.whole && view.w < size.w / 2) {  // a large picture is loaded whole once somebody looks closely
+        svg.querySelector("image").setAttribute("href", svg.dataset.whole);
+      }
     }
     function zoom(factor, at) {
       at = at || { x: view.x + view.w / 2, y: view.y + view.h / 2 };
       var w = Math.min(size.w, Math.max(size.w / NEAREST, view.w / factor));
       look(at.x - (at.x - view.x) * w / view.w, at.y - (at.y - view.y) * w / view.w, w);
-    }
-    function sharpen() {  // a large picture is loaded whole once somebody looks closely
-      var image = svg.querySelector("image");
-      if (svg.dataset.whole && view.w < size.w / 2 && image.getAttribute("href") !== svg.dataset.whole) {
-        image.setAttribute("href", svg.dataset.whole);
-      }
     }
     function show(pin) {  // see that a pin is in sight
       var box = pin.getBBox();
@@ -76,15 +74,11 @@
 
     svg.addEventListener("pointerdown", function (event) {
       fingers.set(event.pointerId, { x: event.clientX, y: event.clientY });
-      var at = place(event);
-      start = { at: at, x: event.clientX, y: event.clientY, moved: false, view: { x: view.x, y: view.y }, part: null };
+      start = { x: event.clientX, y: event.clientY, at: place(event), moved: false, view: { x: view.x, y: view.y } };
       if (fingers.size === 2) {
         start.apart = apart();
         start.w = view.w;
         start.moved = true;
-      } else if (mode) {
-        start.part = mode.grab ? mode.grab(event.target, at) : null;
-        if (start.part) { event.preventDefault(); svg.setPointerCapture(event.pointerId); }
       }
     });
     svg.addEventListener("pointermove", function (event) {
@@ -98,7 +92,7 @@
       }
       if (!start.moved && Math.hypot(event.clientX - start.x, event.clientY - start.y) < TAP) { return; }
       start.moved = true;
-      if (start.part) { start.part(place(event)); return; }
+      if (mode && mode.what !== "join") { shape(start.at, place(event)); return; }
       if (view.w < size.w * 0.999) {
         if (event.pointerType === "mouse") { svg.setPointerCapture(event.pointerId); }
         var one = unit();
@@ -119,17 +113,15 @@
     function tap(event) {
       var under = document.elementFromPoint(event.clientX, event.clientY);
       var pin = under && under.closest ? under.closest("a[data-pin]") : null;
-      if (mode) {
-        if (mode.tap && pin) { mode.tap(pin); }
-      } else {
-        pick(pin);
-      }
+      if (!mode) { pick(pin); }
+      else if (mode.what === "join") { if (pin) { toggle(pin); } }
+      else if (mode.what === "draw") { corner(place(event)); }
     }
     svg.addEventListener("click", function (event) {
       var pin = event.target.closest("a[data-pin]");
       if (!pin) { return; }
       event.preventDefault();
-      if (event.detail === 0) { if (mode) { if (mode.tap) { mode.tap(pin); } } else { pick(pin); } }  // by the keyboard
+      if (event.detail === 0) { if (!mode) { pick(pin); } else if (mode.what === "join") { toggle(pin); } }  // by keyboard
     });
     svg.addEventListener("dragstart", function (event) { event.preventDefault(); });
 
@@ -142,7 +134,8 @@
       else if (event.key === "-") { zoom(1 / 1.5, pin ? middleOf(pin) : null); }
       else if (event.key === "0") { look(0, 0, size.w); }
       else if (event.key === "Escape") { if (mode) { leave(); } else { pick(null); } }
-      else if (step && mode && mode.key) { mode.key(event.target, step, event.shiftKey); }
+      else if (event.key === "Enter" && mode && !pin) { send(); }
+      else if (step && mode && mode.what !== "join") { nudge(step, event.shiftKey); }
       else if (step && pin) { go(pin, step); }
       else { return; }
       event.preventDefault();
@@ -220,10 +213,156 @@
       else if (what === "out") { zoom(1 / 1.6); }
       else if (what === "all") { look(0, 0, size.w); }
       else if (what === "close") { pick(null); }
+      else if (what === "leave") { leave(); }
+      else if (what === "draw") { enter("draw", [], event.detail === 0); }
+      else if (what === "cut" || what === "join") { enter(what, [picked.dataset.pin], event.detail === 0); }
+      else if (what === "split" || what === "delete") {
+        mode = { what: what, pins: [picked.dataset.pin], parts: button.dataset.parts };
+        send();
+      }
     });
 
-    look(0, 0, size.w);
+    // Changing: a line, a box or a polygon is drawn over the picture, pins to be joined are marked, and the form sent.
+
+    function enter(what, numbers, byKeys) {
+      var pin = numbers.length ? pinOf(numbers[0]) : null;
+      pick(null);
+      mode = { what: what, pins: numbers, line: null, points: [], box: false };
+      svg.classList.add("working");
+      bar.hidden = false;
+      say(bar.dataset[what] + (byKeys && bar.dataset[what + "Keys"] ? " " + bar.dataset[what + "Keys"] : ""));
+      if (what === "cut") {
+        var box = pin.firstElementChild.getBBox();
+        var x = box.x + box.width / 2;
+        shape({ x: x, y: box.y - box.height * 0.1 }, { x: x, y: box.y + box.height * 1.1 });
+      } else if (what === "draw" && byKeys) {
+        var side = Number(svg.dataset.label) * 3;
+        var middle = { x: view.x + view.w / 2, y: view.y + view.h / 2 };
+        shape({ x: middle.x - side, y: middle.y - side }, { x: middle.x + side, y: middle.y + side });
+      }
+      paint();
+      if (what === "join") { if (byKeys) { rove(pin); pin.focus({ preventScroll: true }); } }
+      else { drawn.setAttribute("tabindex", "0"); drawn.focus({ preventScroll: true }); }
+    }
+    function leave() {
+      mode = null;
+      svg.classList.remove("working");
+      bar.hidden = true;
+      drawn.replaceChildren();
+      drawn.removeAttribute("tabindex");
+      layer.querySelectorAll(".joined").forEach(function (one) { one.classList.remove("joined"); });
+    }
+    function say(text) { bar.querySelector("[role=status]").textContent = text; }
+    function shape(from, to) {  // a line, or the box between two places
+      if (mode.what === "cut") { mode.line = [from, to]; } else { mode.points = [from, to]; mode.box = true; }
+      paint();
+    }
+    function corner(at) {
+      if (mode.box) { mode.points = []; mode.box = false; }
+      mode.points.push(at);
+      paint();
+    }
+    function toggle(pin) {
+      var at = mode.pins.indexOf(pin.dataset.pin);
+      if (at < 0) { mode.pins.push(pin.dataset.pin); } else { mode.pins.splice(at, 1); }
+      paint();
+    }
+    function nudge(step, grows) {
+      var by = 4 * unit();
+      if (mode.what === "draw") {
+        if (!mode.box) { return; }
+        mode.points.forEach(function (one, at) {
+          if (grows && at === 0) { return; }
+          one.x += step[0] * by;
+          one.y += step[1] * by;
+        });
+      } else {
+        var middle = { x: (mode.line[0].x + mode.line[1].x) / 2, y: (mode.line[0].y + mode.line[1].y) / 2 };
+        var turn = grows ? step[0] * Math.PI / 24 : 0;
+        mode.line = mode.line.map(function (one) {
+          var x = one.x - middle.x;
+          var y = one.y - middle.y;
+          return {
+            x: middle.x + x * Math.cos(turn) - y * Math.sin(turn) + (grows ? 0 : step[0] * by),
+            y: middle.y + x * Math.sin(turn) + y * Math.cos(turn) + (grows ? 0 : step[1] * by)
+          };
+        });
+      }
+      paint();
+    }
+    function paint() {
+      var places = mode.what === "cut" ? mode.line : mode.points;
+      drawn.replaceChildren();
+      pins().forEach(function (one) { one.classList.toggle("joined", mode.pins.indexOf(one.dataset.pin) >= 0); });
+      if (mode.what === "join") { return; }
+      if (mode.box) {
+        var corners = [[0, 0], [1, 0], [1, 1], [0, 1]];
+        add("polygon", { points: corners.map(function (c) { return places[c[0]].x + "," + places[c[1]].y; }).join(" ") });
+      } else if (places.length > 1) {
+        var kind = mode.what === "cut" ? "polyline" : "polygon";
+        add(kind, { points: places.map(function (one) { return one.x + "," + one.y; }).join(" ") });
+      }
+      places.forEach(function (one) { add("circle", { cx: one.x, cy: one.y, r: 7 * unit() }); });
+    }
+    function add(name, values) {
+      var one = document.createElementNS(NS, name);
+      Object.keys(values).forEach(function (key) { one.setAttribute(key, values[key]); });
+      drawn.append(one);
+    }
+    function flat(places) {
+      return places.map(function (one) { return one.x.toFixed(1) + "," + one.y.toFixed(1); }).join(" ");
+    }
+    bar.addEventListener("submit", function (event) { event.preventDefault(); send(); });
+    var back = lot.querySelector("form.undo");
+    if (back) {
+      back.addEventListener("submit", function (event) { event.preventDefault(); post(back, new FormData(back)); });
+    }
+
+    function send() {
+      var body = new FormData(bar);
+      body.set("what", mode.what === "cut" ? "split" : mode.what);
+      body.set("pins", mode.pins.join(","));
+      if (mode.parts) { body.set("parts", mode.parts); }
+      if (mode.line) { body.set("line", flat(mode.line)); }
+      if (mode.points && mode.points.length) { body.set(mode.box ? "box" : "points", flat(mode.points)); }
+      post(bar, body);
+    }
+    function post(form, body) {
+      lot.classList.add("busy-now");
+      told.className = "told";
+      told.textContent = bar.dataset.busy;
+      fetch(form.action, { method: "POST", body: body, headers: { "X-Quiet": "1", Accept: "application/json" } })
+        .then(function (answer) {
+          return answer.json().then(function (found) {
+            if (!answer.ok) { throw new Error(found.detail); }
+            return fetch(location.pathname + location.search, { headers: { Accept: "text/html" } })
+              .then(function (page) { return page.text(); })
+              .then(function (text) { renew(text, found); });
+          });
+        })
+        .catch(function (error) {
+          lot.classList.remove("busy-now");
+          told.className = "told wrong";
+          told.textContent = bar.dataset.failed + " " + error.message;
+          if (mode && bar.hidden) { mode = null; }
+        });
+    }
+    function renew(text, edited) {  // what the lot is now, looked at as before
+      var page = new DOMParser().parseFromString(text, "text/html");
+      var now = page.querySelector('section.lot[data-key="' + lot.dataset.key + '"]');
+      if (!now) { location.reload(); return; }
+      document.querySelector(".lot-head").replaceWith(page.querySelector(".lot-head"));
+      lot.replaceWith(now);
+      setUp(now, { view: view, pick: edited.made[0] });
+    }
+
+    if (before) { look(before.view.x, before.view.y, before.view.w); } else { look(0, 0, size.w); }
     new ResizeObserver(function () { look(view.x, view.y, view.w); }).observe(svg);
+    if (before) {
+      var made = before.pick ? pinOf(before.pick) : null;
+      if (made) { pick(made); show(made); made.focus({ preventScroll: true }); }
+      return;
+    }
     var asked = /^#pin-\d+-(\d+)$/.exec(location.hash);
     if (asked && document.getElementById(location.hash.slice(1)) && lot.contains(document.getElementById(location.hash.slice(1)))) {
       var pin = pinOf(asked[1]);

@@ -88,8 +88,24 @@
       var button = form.querySelector("button");
       button.disabled = true;
       fetch(form.action, { method: "POST", body: new FormData(form), headers: { "X-Quiet": "1", Accept: "text/plain" } })
-        .then(function (answer) { return answer.text().then(function (text) { done(answer.ok, text); }); })
+        .then(function (answer) {
+          var owned = answer.headers.get("X-Owned");
+          return answer.text().then(function (text) {
+            if (answer.ok && form.dataset.tells && owned !== null) { tell(text, owned); } else { done(answer.ok, text); }
+          });
+        })
         .catch(function (error) { done(false, error.message); });
+
+      // What is held is told where it stands already, and a pin that is there once may be there again.
+      function tell(text, owned) {
+        var line = document.getElementById(form.dataset.tells);
+        line.textContent = text;
+        line.className = owned === "0" ? "lack" : "have";
+        document.querySelectorAll("form[data-tells=" + form.dataset.tells + "]").forEach(function (other) {
+          if (other !== form && owned !== "0") { other.hidden = true; }  // nobody wishes for what he has
+        });
+        if (button.dataset.again) { button.textContent = button.dataset.again; button.disabled = false; }
+      }
 
       function done(good, text) {
         var line = form.querySelector("[role=status]") || document.createElement("span");
@@ -111,7 +127,8 @@
         .then(function (answer) { if (!answer.ok) { throw new Error(String(answer.status)); } return answer.json(); })
         .then(function (state) {
           // A picture more, or the end: the page has more to show.
-          if (state.state === "done" || String(state.answered) !== job.dataset.answered) { location.reload(); return; }
+          var more = state.state === "done" || String(state.answered) !== job.dataset.answered;
+          if (more && !document.querySelector(".by-hand:not([hidden]), .busy-now")) { location.reload(); return; }
           document.getElementById("answered").textContent = state.answered;
           document.getElementById("pins").textContent = state.pins_answered;
           document.getElementById("of").textContent = state.pins;

@@ -12,15 +12,17 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import FileResponse, Response
 
 from recognizer.catalogue.table_cells import safe_row
-from recognizer.collecting.holdings import Collection
+from recognizer.collecting.holdings import Kind
 from recognizer.collecting.lot_groups import Group, group_of
-from recognizer.collecting.lot_marks import Marker, seen
+from recognizer.collecting.lot_marks import seen
+from recognizer.collecting.lot_totals import Totals
 from recognizer.errors import EntryNotFound
 from recognizer.reports import lot_report
 from recognizer.reports.answers import percent
+from recognizer.reports.lot_page import amount
 from recognizer.web import views
-from recognizer.web.lot_views import GROUPS, LotView, Wanted, buy_list, lot_view, pin_of
-from recognizer.web.pages import Reads, Sent, page, told
+from recognizer.web.lots.boards import GROUPS, LotView, Wanted, buy_list, lot_view, pin_of
+from recognizer.web.pages import Reads, page
 from recognizer.web.service import Service
 
 router = APIRouter(include_in_schema=False)
@@ -39,12 +41,17 @@ async def lot(
     """A lot: how far it is, its pictures with outlines, and its pins in groups."""
     state = await asyncio.to_thread(service.lots.state, job_id)
     only = Group(show) if show in list(Group) else None
-    view = await asyncio.to_thread(_view, service, job_id, number, only)
+    view, totals, jars = await asyncio.to_thread(_view, service, job_id, number, only)
+    about = service.lots.about(job_id)
     return page(
         request,
         "lot.html",
         state=state,
         view=view,
+        totals=totals,
+        about=about,
+        jars=jars,
+        amount=amount,
         groups=GROUPS,
         outline_path=views.outline_path,
         corner=corner,
@@ -54,13 +61,13 @@ async def lot(
     )
 
 
-def _marker(service: Service) -> Marker | None:
-    marker = Marker(Collection(service.engine.catalogue))
-    return marker if marker.is_of_use else None
-
-
-def _view(service: Service, job_id: str, number: int, only: Group | None) -> LotView:
-    return lot_view(service.lots.answers(job_id), _marker(service), page=number, only=only)
+def _view(service: Service, job_id: str, number: int, only: Group | None) -> tuple[LotView, Totals, list[str]]:
+    """What a page of a lot shows, what all of the lot comes to, and the jars that there are."""
+    marker = service.marker()
+    view = lot_view(service.lots.answers(job_id), marker, page=number, only=only)
+    held = service.collection().holdings(Kind.OWN).values() if marker is not None else ()
+    jars = sorted({one.jar for several in held for one in several if one.jar})
+    return view, service.lots.totals(job_id, marker), jars
 
 
 def corner(pin: dict[str, Any]) -> tuple[float, float]:
@@ -77,7 +84,7 @@ async def lot_pin(request: Request, service: Reads, job_id: str, key: str, numbe
     pin = pin_of(answer, number)
     if pin is None:
         raise EntryNotFound(f"no pin {number} on this picture; it was deleted, joined or parted")
-    marker = await asyncio.to_thread(_marker, service)
+    marker = await asyncio.to_thread(service.marker)
     if marker is not None:
         marks = marker.marks(map(seen, answer["recognitions"]), task.listing.condition)
         for one, mark in zip(answer["recognitions"], marks, strict=True):
@@ -115,7 +122,7 @@ async def lot_picture(service: Reads, job_id: str, name: str) -> Response:
 @router.get("/lots/{job_id}/pins.csv")
 async def lot_csv(service: Reads, job_id: str) -> Response:
     """The pins of a lot as a table."""
-    rows = lot_report.rows(await asyncio.to_thread(service.lots.result, job_id))
+    rows = lot_report.rows(await asyncio.to_thread(_result, service, job_id))
     table = io.StringIO(newline="")
     writer = csv.DictWriter(table, lot_report.CSV_COLUMNS, lineterminator="\n")
     writer.writeheader()
@@ -145,28 +152,25 @@ async def lot_missing_csv(service: Reads, job_id: str) -> Response:
 
 
 def _wanted(service: Service, job_id: str) -> list[Wanted]:
-    return buy_list(service.lots.answers(job_id), _marker(service))
+    return buy_list(service.lots.answers(job_id), service.marker())
+
+
+def _result(service: Service, job_id: str) -> dict[str, Any]:
+    return service.lots.result(job_id, service.marker())
 
 
 @router.get("/lots/{job_id}/lots.json")
 async def lot_json(service: Reads, job_id: str) -> Response:
     """The answers of a lot as JSON."""
-    found = await asyncio.to_thread(service.lots.result, job_id)
+    found = await asyncio.to_thread(_result, service, job_id)
     return _attachment(json.dumps(found, ensure_ascii=False, indent=1), "application/json", "lots.json")
 
 
 @router.get("/lots/{job_id}/report.html")
 async def lot_report_file(service: Reads, job_id: str) -> Response:
-    """The report of a lot that has ended, a page that needs nothing else."""
-    path = await asyncio.to_thread(service.lots.file, job_id, "report.html")
-    return FileResponse(path, media_type="text/html", filename="report.html")
-
-
-@router.post("/lots/{job_id}/delete")
-async def delete_lot(request: Request, service: Reads, form: Sent, job_id: str) -> Response:
-    """Delete a lot."""
-    await asyncio.to_thread(service.lots.delete, job_id)
-    return told(request, "Deleted.")
+    """The report of a lot as it is now, a page that needs nothing else."""
+    text = await asyncio.to_thread(lambda: service.lots.report(job_id, service.marker()))
+    return _attachment(text, "text/html; charset=utf-8", "report.html")
 
 
 def _attachment(text: str, media: str, name: str) -> Response:

@@ -1,4 +1,4 @@
-"""Lot views: the pictures of a lot with their pins in groups, as the page shows them.
+"""Boards: the pictures of a lot with their pins in groups, as the page shows them.
 
 Answers are read one at a time, and only those of the page that is asked for stay in memory: a lot of a hundred boards
 takes no more than one of a few.
@@ -13,6 +13,7 @@ from statistics import median
 from typing import Any, Final
 
 from recognizer.collecting.jobs import Task
+from recognizer.collecting.lot_edits import Edited, last_undoable
 from recognizer.collecting.lot_groups import Card, Group, group_of, grouped
 from recognizer.collecting.lot_marks import Marker, seen
 from recognizer.types import Verdict
@@ -36,7 +37,8 @@ class Board:
     """One picture of a lot: its pins for the outlines, and its cards by group.
 
     `key` and `name` are those of the picture, `width` and `height` the pixels that places are in; `label` is how large
-    a number is written on it, in the same pixels.
+    a number is written on it, in the same pixels; `undo` the newest change of its pins by a person;
+    `whole` names the picture as large as it was sent, "" where that is no larger.
     """
 
     key: str
@@ -47,7 +49,8 @@ class Board:
     label: float
     pins: Sequence[Mapping[str, Any]]
     groups: Sequence[tuple[Group, Sequence[Card]]]
-    edits: int = 0
+    undo: Edited | None = None
+    whole: str = ""
 
 
 @dataclass(slots=True)
@@ -82,17 +85,16 @@ def lot_view(
     *,
     page: int = 1,
     only: Group | None = None,
-    edits: Mapping[str, int] | None = None,
 ) -> LotView:
     """Read the answers of a lot once and keep what one page shows; `marker` knows what is missing.
 
-    `only` shows the pins of one group; `edits` tells by key how many changes of a picture can be taken back.
+    `only` shows the pins of one group.
     """
     view = LotView(page, only, marker is not None)
     held = 0
     for task, answer in answers:
         if "error" in answer:
-            view.failed.append((task.listing.title, answer["error"]))
+            view.failed.append((answer["photo"], answer["error"]))
             continue
         pins = answer["recognitions"]
         _mark(pins, marker, task)
@@ -101,7 +103,7 @@ def lot_view(
             view.pages, held = view.pages + 1, 0
         held += len(pins)
         if view.pages == page:
-            view.boards.append(_board(task, answer, marker, only, (edits or {}).get(task.key, 0)))
+            view.boards.append(_board(task, answer, marker, only))
     return view
 
 
@@ -133,7 +135,7 @@ def buy_list(answers: Iterable[tuple[Task, dict[str, Any]]], marker: Marker | No
                 wished = marker is not None and marker.wishes(entry_id)
                 number, title = best["number"] or entry_id, best["title"] or best["title_en"]
                 found[entry_id] = Wanted(entry_id, number, title, wished, pin["verdict"] != Verdict.MATCH)
-            found[entry_id].places.append((task.listing.title, pin["pin"]))
+            found[entry_id].places.append((answer["photo"], pin["pin"]))
             found[entry_id].unsure &= pin["verdict"] != Verdict.MATCH
     return sorted(found.values(), key=lambda one: not one.wished)
 
@@ -160,13 +162,16 @@ def _count(view: LotView, pins: Sequence[Mapping[str, Any]], marker: Marker | No
     view.copies += sum(count - 1 for count in known.values())
 
 
-def _board(task: Task, answer: Mapping[str, Any], marker: Marker | None, only: Group | None, edits: int) -> Board:
+def _board(task: Task, answer: Mapping[str, Any], marker: Marker | None, only: Group | None) -> Board:
     pins = [pin for pin in answer["recognitions"] if only is None or group_of(pin) is only]
     wished = {entry_id for pin in pins for entry_id in _wished(pin, marker)}
     width, height = answer["width"], answer["height"]
     label = label_size(answer["recognitions"], width)
     groups = grouped(pins, wished)
-    return Board(task.key, task.listing.title, answer["sha256"], width, height, label, pins, groups, edits)
+    undo = last_undoable(answer)
+    return Board(
+        task.key, answer["photo"], answer["sha256"], width, height, label, pins, groups, undo, answer.get("whole", "")
+    )
 
 
 def _wished(pin: Mapping[str, Any], marker: Marker | None) -> list[str]:

@@ -1,57 +1,51 @@
 """Lots on the page: pictures of many pins, worked through in job folders that a reload, a restart and a kill outlive.
 
-    web/lots/<job_id>/uploads/   the pictures as they were sent, until the job has ended, and about.json
-    web/lots/<job_id>/           a job of `recognizer.collecting.jobs`, its answers and small pictures, and in the end
-    report.html
+    web/lots/<job_id>/uploads/   the pictures as they were sent, until each is answered, and about.json
+    web/lots/<job_id>/           a job of `recognizer.collecting.jobs`, its answers and pictures, and once it has ended
+                                 a file `ended`
 
-A job_id cannot be guessed: whoever has it may see the job and delete it.
+Of a picture that is larger than its answer's places the job keeps a whole one, encoded anew so that nothing but the
+picture is in it: pins that a person draws or parts are cut from that. A job_id cannot be guessed: whoever has it may
+see the job, change its pins and delete it.
 """
 
 from __future__ import annotations
 
-import json
+import hashlib
 import logging
-import os
 import secrets
 import shutil
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import CancelledError
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
 
-from recognizer.catalogue.store import Catalogue
+from recognizer.collecting.holdings import Collection
 from recognizer.collecting.jobs import Job, Task
-from recognizer.collecting.listings import Listing
+from recognizer.collecting.lot_edits import Change, Edited
 from recognizer.collecting.lot_groups import number_pins
+from recognizer.collecting.lot_marks import Mark, Marker
+from recognizer.collecting.lot_totals import Tally, Totals, totals_json
 from recognizer.errors import EntryNotFound, PhotoError, ZnachkiError
-from recognizer.files import beside
-from recognizer.reports import lot_report
-from recognizer.reports.answers import MEASURED, Answer
-from recognizer.reports.photo_report import write_report
-from recognizer.types import Box, CatalogueEntry, Hit, Match, Photo, Recognition, Verdict
-from recognizer.vision.photos import open_photo
+from recognizer.files import write_whole
+from recognizer.reports import lot_page, lot_report
+from recognizer.reports.answers import Answer
 from recognizer.web.engine import Ask, Engine
+from recognizer.web.lots import recutting, sent
+from recognizer.web.lots.sent import About
 from recognizer.web.problems import Busy
 from recognizer.web.settings import Settings
 from recognizer.web.uploads import decode, folder_size, is_id
 
 _LOG: Final = logging.getLogger("znachki.web")
 _IDLE_SECONDS: Final = 30.0
-
-
-@dataclass(frozen=True, slots=True)
-class About:
-    """What a job was asked: when, whether it is to be kept for good, and entries a pin."""
-
-    job_id: str
-    made: str
-    kept: bool
-    k: int
+_ENDED: Final = "ended"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +73,7 @@ class LotJobs:
         self._jobs: dict[str, tuple[Job, About]] = {}
         self._at_work: dict[str, Ask] = {}
         self._lock = threading.Lock()
+        self._changing = threading.Lock()
         self._more = threading.Event()
         self._ended = False
         self._thread = threading.Thread(target=self._work, name="znachki-lots", daemon=True)
@@ -90,12 +85,14 @@ class LotJobs:
                 shutil.rmtree(folder, ignore_errors=True)  # deleted half way, or never sent to its end
                 continue
             try:
-                self._jobs[folder.name] = (Job.resume(folder), _about(folder))
+                self._jobs[folder.name] = (Job.resume(folder), sent.read(folder))
             except ZnachkiError as error:
                 _LOG.warning("a lot is left out: %s", error)
                 continue
-            if (folder / "report.html").exists():
-                _forget_uploads(self._jobs[folder.name][0])
+            job = self._jobs[folder.name][0]
+            for task in job.tasks:  # answered, and then killed before its upload was forgotten
+                if job.answer(task) is not None:
+                    sent.forget(task)
         self._thread.start()
 
     def end(self) -> None:
@@ -110,7 +107,9 @@ class LotJobs:
     def create(self, photos: Sequence[tuple[str, bytes]], *, k: int, kept: bool) -> State:
         """Begin a job on pictures, each with its name.
 
-        Raises Busy, and leaves nothing of them, where there is no room for it or no index yet.
+        Files of ItemSummaries among them tell title and price of those that are named by their itemId. Raises Busy, and
+        leaves nothing of them, where there is no room for it or no index yet, and ZnachkiError where no file of
+        ItemSummaries has a picture.
         """
         made_with = self._engine.recognizer().made_with
         size = sum(len(data) for _, data in photos)
@@ -120,7 +119,8 @@ class LotJobs:
         about = About(secrets.token_urlsafe(16), made, kept, k)
         folder = self._folder / about.job_id
         try:
-            job = self._begun(folder, about, photos, made_with)
+            lots, about = sent.take(folder, about, photos)
+            job = Job.open(folder, lots, made_with)
         except BaseException:  # a full disk: what was sent must not stay where nobody can delete it
             shutil.rmtree(folder, ignore_errors=True)
             raise
@@ -129,17 +129,6 @@ class LotJobs:
         self._more.set()
         return self.state(about.job_id)
 
-    def _begun(self, folder: Path, about: About, photos: Sequence[tuple[str, bytes]], made_with: str) -> Job:
-        uploads = folder / "uploads"
-        uploads.mkdir(parents=True)
-        listings = []
-        for number, (name, data) in enumerate(photos, 1):
-            path = uploads / f"{number:04d}.upload"
-            path.write_bytes(data)
-            listings.append(Listing(f"{number}. {name}", (path,), name))
-        (uploads / "about.json").write_text(json.dumps(asdict(about)), encoding="utf-8")
-        return Job.open(folder, listings, made_with)
-
     def state(self, job_id: str) -> State:
         """Say how far a job is; raises EntryNotFound."""
         job, about = self._held(job_id)
@@ -147,7 +136,7 @@ class LotJobs:
         failed = sum("error" in (job.answer(task) or {}) for task in job.tasks) if waiting < len(job.tasks) else 0
         ask = self._at_work.get(job_id)
         done, pins = ask.pins if ask else (0, 0)
-        ended = waiting == 0 and (job.folder / "report.html").exists()
+        ended = waiting == 0 and _has_ended(job)
         state = "done" if ended else "working" if ask or waiting < len(job.tasks) else "waiting"
         return State(
             job_id, state, len(job.tasks), len(job.tasks) - waiting, failed, done, pins, about.made, about.kept
@@ -162,40 +151,126 @@ class LotJobs:
                     found.append(self.state(job_id))
         return sorted(found, key=lambda state: state.made, reverse=True)
 
-    def result(self, job_id: str) -> dict[str, Any]:
+    def result(self, job_id: str, marker: Marker | None = None) -> dict[str, Any]:
         """What a job found so far, as `znachki lot --json` says it, pictures by the names that they were sent under."""
-        job, _ = self._held(job_id)
+        job, about = self._held(job_id)
         found = lot_report.as_json(job)
-        names = {str(task.picture): task.listing.title for task in job.tasks}
+        lot_report.mark(found, marker)
+        names = {str(task.picture): sent.name_of(task, about) for task in job.tasks}
         for lot in found["lots"]:
             for picture in lot["pictures"]:
                 picture["photo"] = picture["picture"] = names[picture["picture"]]
         for error in found["errors"]:
             error["picture"] = names[error["picture"]]
+        found["totals"] = totals_json(self.totals(job_id, marker))
         return found
+
+    def totals(self, job_id: str, marker: Marker | None) -> Totals:
+        """What a job comes to so far; raises EntryNotFound."""
+        job, about = self._held(job_id)
+        tally = Tally(marker)
+        for task, answer in self.answers(job_id):
+            if about.price:
+                tally.add(job.folder.name, answer.get("recognitions", ()), Decimal(about.price), about.currency)
+            else:
+                listing = task.listing
+                tally.add(listing.key, answer.get("recognitions", ()), listing.price, listing.currency)
+        return tally.totals
+
+    def about(self, job_id: str) -> About:
+        """What a job was asked; raises EntryNotFound."""
+        return self._held(job_id)[1]
+
+    def say_price(self, job_id: str, price: Decimal | None, currency: str) -> None:
+        """Note what a lot costs, None for nothing said; raises EntryNotFound."""
+        with self._changing:
+            job, about = self._held(job_id)
+            self._say(job, replace(about, price="" if price is None else str(price), currency=currency))
+
+    def own(self, job_id: str, collection: Collection, jar: str | None, *, missing: bool) -> int:
+        """Count the pins with the verdict match to those that a collector owns, with `missing` those alone that he
+        lacks; returns how many.
+
+        A pin of a lot is counted once, however often this is asked for. Raises EntryNotFound where there is no such
+        lot, and CatalogueError where a pin cannot be owned.
+        """
+        with self._changing:
+            job, about = self._held(job_id)
+            marker = Marker(collection)
+            rows: dict[str, dict[str, str]] = {}
+            for lot in self.result(job_id, marker)["lots"]:
+                for picture in lot["pictures"]:
+                    for pin in picture.get("recognitions", ()):
+                        lacking = pin["mark"] in (Mark.MISSING, Mark.AGAIN)
+                        name = f"{picture['key']}-{pin['pin']}"
+                        if pin["own"] and (lacking or not missing) and name not in about.owned:
+                            rows[name] = {"entry_id": pin["matches"][0]["entry_id"], "own": "1"}
+            if not rows:
+                return 0
+            content = hashlib.sha256(" ".join(rows).encode()).hexdigest()[:12]
+            taken = collection.take_rows(enumerate(rows.values(), 1), job_id, content, jar)
+            self._say(job, replace(about, owned=[*about.owned, *rows]))
+            return taken
+
+    def _say(self, job: Job, about: About) -> None:
+        sent.keep(job.folder, about)
+        with self._lock:
+            self._jobs[about.job_id] = (job, about)
+
+    def report(self, job_id: str, marker: Marker | None) -> str:
+        """The report of a lot as it is now, a page that needs nothing else; raises EntryNotFound."""
+        job, _ = self._held(job_id)
+        with self._changing:
+            for task, answer in self.answers(job_id):
+                if "error" not in answer:
+                    lot_report.draw_again(job, task, answer)
+            return lot_page.page_of(job, self.result(job_id, marker), whole=True)
+
+    # Changing
+
+    def change(self, job_id: str, key: str, change: Change, who: str) -> Edited:
+        """Split, join, delete or draw pins of a picture, and identify what comes of it; returns what went and came.
+
+        Raises EntryNotFound where there is no such picture, LotChanged where somebody else changed these pins
+        meanwhile, ZnachkiError where it cannot be done, and Busy.
+        """
+        job, about = self._held(job_id)
+        task, answer = self.answer(job_id, key)
+        found = recutting.recognized(self._engine, job, task, answer, change, about.k)
+        with self._changing:
+            self._held(job_id)
+            return recutting.keep(job, task, change, found, self._engine.catalogue, who)
+
+    def undo(self, job_id: str, key: str, edit: int) -> Edited:
+        """Take a change of a picture's pins back; raises EntryNotFound, and LotChanged where it cannot be."""
+        job, _ = self._held(job_id)
+        task, _ = self.answer(job_id, key)
+        with self._changing:
+            return recutting.undo(job, task, edit)
 
     def answers(self, job_id: str) -> Iterator[tuple[Task, dict[str, Any]]]:
         """Read the answers of a job one at a time, in the order of its pictures; raises EntryNotFound."""
-        job, _ = self._held(job_id)
-        return ((task, number_pins(answer)) for task in job.tasks if (answer := job.answer(task)) is not None)
+        job, about = self._held(job_id)
+        return (
+            (task, number_pins(answer) | {"photo": sent.name_of(task, about), "whole": recutting.whole_of(job, task)})
+            for task in job.tasks
+            if (answer := job.answer(task)) is not None
+        )
 
     def answer(self, job_id: str, key: str) -> tuple[Task, dict[str, Any]]:
         """Read the answer to one picture; raises EntryNotFound where there is no such picture, or no answer."""
-        job, _ = self._held(job_id)
+        job, about = self._held(job_id)
         for task in job.tasks:
             answer = job.answer(task) if task.key == key else None
             if answer is not None and "error" not in answer:
-                return task, number_pins(answer)
+                return task, number_pins(answer) | {"photo": sent.name_of(task, about)}
         raise EntryNotFound("no such picture in this lot")
 
     def file(self, job_id: str, name: str) -> Path:
-        """Where a file of a job lies that may be shown: a small picture, or the report; raises EntryNotFound."""
+        """Where a small picture of a job lies; raises EntryNotFound."""
         job, _ = self._held(job_id)
-        path = job.folder / "report.html" if name == "report.html" else job.picture(name)
-        if not path.is_file() or path.resolve().parent not in (
-            job.folder.resolve(),
-            (job.folder / "pictures").resolve(),
-        ):
+        path = job.picture(name)
+        if not path.is_file() or path.resolve().parent != (job.folder / "pictures").resolve():
             raise EntryNotFound(f"no file {name[:60]!r} in this lot")
         return path
 
@@ -243,15 +318,17 @@ class LotJobs:
         """Answer one picture of a job, or end a job that has none left; False where it has ended already."""
         waiting = job.pending()
         if not waiting:
-            if (job.folder / "report.html").exists():
+            if _has_ended(job):
                 return False
-            self._finish(job)
+            write_whole(job.folder / _ENDED, b"")
             return True
         task = waiting[0]
+        name = sent.name_of(task, about)
         try:
-            photo = decode(task.picture.read_bytes(), task.listing.title, self._settings.max_pixels)
+            photo = decode(task.picture.read_bytes(), name, self._settings.max_pixels)
         except PhotoError as error:
             lot_report.refuse(job, task, str(error))
+            sent.forget(task)
             return True
         ask = self._engine.ask_lot(photo, about.k)
         self._at_work[about.job_id] = ask
@@ -260,28 +337,20 @@ class LotJobs:
         except CancelledError:
             return True
         except Exception:  # whatever it was, this picture must not stop the others
-            lot_report.refuse(job, task, f"{task.listing.title}: could not be answered; the service's log says why")
+            lot_report.refuse(job, task, f"{name}: could not be answered; the service's log says why")
             return True
         finally:
             self._at_work.pop(about.job_id, None)
         if self._is_held(about.job_id):
+            recutting.keep_whole(job, task, photo)
             lot_report.keep(job, task, Answer(photo, tuple(found)), self._engine.catalogue)
+            sent.forget(task)
         return True
-
-    def _finish(self, job: Job) -> None:
-        """Write the report, and delete the pictures that were sent."""
-        catalogue = self._engine.catalogue
-        answered = ((task, answer) for task in job.tasks if (answer := job.answer(task)) is not None)
-        pages = ((_photo(task), _recognitions(answer, catalogue)) for task, answer in answered if "error" not in answer)
-        refused = [PhotoError(held["error"]) for task in job.tasks if (held := job.answer(task)) and "error" in held]
-        write_report(job.folder / "report.html", pages, catalogue, refused=refused)
-        _forget_uploads(job)
 
     def _drop_old(self) -> None:
         oldest = time.time() - self._settings.lot_hours * 3600
         for job_id, (job, about) in self._listed():
-            report = job.folder / "report.html"
-            if not about.kept and report.exists() and report.stat().st_mtime < oldest:
+            if not about.kept and _has_ended(job) and _last_changed(job) < oldest:
                 self.delete(job_id)
 
     def _listed(self) -> list[tuple[str, tuple[Job, About]]]:
@@ -293,52 +362,14 @@ class LotJobs:
             return job_id in self._jobs
 
     def _unfinished(self) -> bool:
-        return any(not (job.folder / "report.html").exists() for _, (job, _) in self._listed())
+        return any(not _has_ended(job) for _, (job, _) in self._listed())
 
 
-def _forget_uploads(job: Job) -> None:
-    """Put nothing in the place of the pictures that were sent: files of their size and time, for a job knows its
-    pictures by these, that hold no byte of them."""
-    for task in job.tasks:
-        try:
-            state = task.picture.stat()
-            if state.st_blocks == 0:
-                continue
-            with beside(task.picture, None) as draft:
-                with draft.open("wb") as file:
-                    file.truncate(state.st_size)
-                os.utime(draft, ns=(state.st_atime_ns, state.st_mtime_ns))
-        except FileNotFoundError:
-            continue
+def _has_ended(job: Job) -> bool:
+    return any((job.folder / name).exists() for name in (_ENDED, "report.html"))  # of before: its report
 
 
-def _about(folder: Path) -> About:
-    try:
-        return About(**json.loads((folder / "uploads" / "about.json").read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError) as error:
-        raise ZnachkiError(f"{folder}: {error}; delete this folder") from error
-
-
-def _photo(task: Task) -> Photo:
-    return open_photo(task.picture, task.listing.title)
-
-
-def _recognitions(answer: Mapping[str, Any], catalogue: Catalogue) -> list[Recognition]:
-    """The recognitions that an answer tells of, entries that are gone left out."""
-    ids = [match["entry_id"] for pin in answer["recognitions"] for match in pin["matches"]]
-    entries = catalogue.known(dict.fromkeys(ids))
-    return [
-        Recognition(
-            Box(*pin["box"]),
-            tuple(_match(match, entries) for match in pin["matches"] if match["entry_id"] in entries),
-            Verdict(pin["verdict"]),
-            tuple(pin["checks"]),
-            members=tuple(pin["members"]),
-        )
-        for pin in answer["recognitions"]
-    ]
-
-
-def _match(held: Mapping[str, Any], entries: Mapping[str, CatalogueEntry]) -> Match:
-    evidence = {name: held.get(name, 0.0) for name in MEASURED}
-    return Match(entries[held["entry_id"]], held["image_id"], held["probability"], Hit(held["image_id"], **evidence))
+def _last_changed(job: Job) -> float:
+    """When a job that has ended did, or had its pins changed, in seconds."""
+    paths = [job.folder / _ENDED, job.folder / "report.html", job.folder / "answers"]
+    return max(path.stat().st_mtime for path in paths if path.exists())

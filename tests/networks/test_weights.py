@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from recognizer.errors import ModelError
-from recognizer.vision import weights
+from recognizer.networks import weights
 
 
 def network(width: int = 4) -> nn.Sequential:
