@@ -80,6 +80,14 @@ def test_an_index_made_with_pytorch_answers_the_same_without_it(
         assert entry_id in (None, found["matches"][0]["entry_id"])
 
 
+def test_words_of_another_language_find_titles_without_pytorch(data: Path) -> None:
+    done = without_torch(ZNACHKI, "search", "päike", "--data", data, "--json")
+    assert (done.returncode, done.stderr) == (0, "")
+    first, *_ = json.loads(done.stdout)
+    assert first["title"].startswith("Солнце")
+    assert (first["place_by_text"], first["place_by_meaning"]) == (None, 1)
+
+
 def test_what_needs_pytorch_says_so_with_the_cure(data: Path) -> None:
     done = without_torch(ZNACHKI, "train", "mine", "--data", data)
     assert done.returncode == 1

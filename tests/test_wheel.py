@@ -70,6 +70,7 @@ def test_the_wheel_has_what_is_read_at_run_time(wheel: Path) -> None:
         assert f"recognizer/{part}" in inside
     for model in ("outlines", "outlines-closer"):
         assert f"recognizer/models/{model}/weights.safetensors" in inside
+    assert "recognizer/models/base/words.safetensors" in inside
     assert "recognizer/py.typed" in inside
     assert [name for name in inside if name.startswith("recognizer/") and name.endswith(".json")], "no ranking"
     assert [name for name in inside if name.endswith(".dist-info/licenses/LICENSE")]

@@ -12,7 +12,7 @@ import re
 import subprocess
 import sys
 import tarfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -161,17 +161,23 @@ def likeness_key(design: UInt8Image) -> str:
     return hashlib.sha256((small // 32).astype(np.uint8).tobytes()).hexdigest()[:20]
 
 
-def build(folder: Path, sources: Sequence[Source] = SOURCES, workers: int = 2) -> list[Design]:
+def build(
+    folder: Path,
+    sources: Sequence[Source] = SOURCES,
+    workers: int = 2,
+    keep: Callable[[Source, str], bool] = lambda _source, _name: True,
+) -> list[Design]:
     """Fetch, draw and filter all designs into `folder`, or read what an earlier run left there.
 
-    `folder` gets `png/<key>.png` and `designs.json`; empty, flat and twice occurring drawings are left out.
+    `folder` gets `png/<key>.png` and `designs.json`; empty, flat and twice occurring drawings are left out, and those
+    of names that `keep` says no to.
     """
     listing = folder / "designs.json"
     if not listing.exists():
         (folder / "png").mkdir(parents=True, exist_ok=True)
         found: dict[str, dict[str, str]] = {}
         for source in sources:
-            named = list(drawings(fetch(source, folder)))
+            named = [one for one in drawings(fetch(source, folder)) if keep(source, one[0])]
             with ProcessPoolExecutor(workers) as pool:
                 for (name, _), data in zip(
                     named, pool.map(_drawn, [svg for _, svg in named], chunksize=16), strict=True

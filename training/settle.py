@@ -20,6 +20,7 @@ from torch import Tensor, distributed
 from torch.utils.data import DataLoader
 
 from recognizer.files import HERE, beside
+from recognizer.search.text_tower import TextTower
 from recognizer.search.trunks import LastMap, rooted
 from training.data import Views
 
@@ -27,6 +28,8 @@ SHRUNK: Final = 3.0
 """How much of an even scatter is added, as a multiple of the mean over all directions. On drawn photographs of 38
 entries of `pins/` that were held out recall at 1 was .74 for roots alone, and with a map .75 for 3, .72 for 1 and .67
 for .3."""
+
+_RIDGE: Final = 0.1  # of the mean square of a row
 
 
 def evening(scatter: Tensor, shrunk: float = SHRUNK) -> Tensor:
@@ -57,6 +60,21 @@ def scatter_of(
     if distributed.is_initialized() and distributed.get_world_size() > 1:
         distributed.all_reduce(total)
     return total
+
+
+def realigned(text: TextTower, before: Tensor, after: Tensor) -> TextTower:
+    """Return a text tower that says of pictures after a change of their rows what `text` said of them before.
+
+    `before` and `after` (n, dim) are unit rows of the same pictures. The last layer is brought along by ridge
+    regression: its products with the rows before are what those with the rows after are to be.
+    """
+    same = after @ after.T
+    ridge = _RIDGE * same.diagonal().mean() * torch.eye(len(same))
+    brought = after.T @ torch.linalg.solve(same + ridge, before)  # (dim after, dim before)
+    found = TextTower(**{**text.form, "dim": after.shape[1]})  # type: ignore[arg-type]
+    weights = text.state_dict()
+    found.load_state_dict(weights | {name: brought @ weights[name] for name in ("out.weight", "out.bias")})
+    return found
 
 
 def last_map(

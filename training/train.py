@@ -44,7 +44,7 @@ from recognizer.types import Role, Status, UInt8Image
 from training import descent, loss
 from training.data import CatalogueSource, DesignSource, Source, Views, cutout, parted, photos_of
 from training.designs import SOURCES, Design
-from training.settle import last_map
+from training.settle import last_map, realigned
 
 ALPHAS: Final = (0.0, 0.25, 0.5, 0.75, 1.0)
 """Shares of the trained weights, the rest being the base's, that are tried on the held-out things."""
@@ -194,6 +194,14 @@ def recall(trunk: Trunk, pairs: Tensor) -> float:
     cosines = rows[:, 0] @ rows[:, 1].T
     own = torch.arange(len(cosines), device=cosines.device)
     return float((cosines.argmax(dim=1) == own).float().mean())
+
+
+def _rows_of(trunk: Trunk, pairs: Tensor) -> Tensor:
+    """Return the rows (2 n, dim) of pairs of views (n, 2, size, size, 3), on the processor."""
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    trunk.pictures.eval().to(device)
+    with torch.no_grad():
+        return torch.cat([_rows(trunk, chunk).cpu() for chunk in torch.split(pairs.flatten(0, 1), 64)])
 
 
 def held_out(source: Source, size: int, seed: int, prints: Sequence[UInt8Image] = (), most: int = 400) -> Tensor:
@@ -481,7 +489,6 @@ def on_catalogue(
         raise ModelError(f"{target}: exists already; choose another name")
     run = run or data / "runs" / name
     spec = _current(data) if base == "current" else base or model_folder.BASE
-    trunk = with_text(trunks.trunk(spec, data / "models"), plan.seed)
     known = set(_card_of(spec, data).get("trained_on", ()))
     with Catalogue.open(data) as catalogue:
         entries = [entry for entry in catalogue.entries() if entry.status is Status.ACTIVE]
@@ -490,12 +497,16 @@ def on_catalogue(
     training, validation = parted([entry for entry in entries if photos.get(entry.entry_id)])
     if len(training) < 2:
         raise CatalogueError(f"{data}: {len(training)} entries with readable photos; training needs 2 or more")
+    trunk = trunks.trunk(spec, data / "models")
     fresh = {entry.entry_id for entry in training} - known if known else set()
     sources = [CatalogueSource(part, photos, data / "runs" / "cutouts") for part in (training, validation)]
     sources[0] = CatalogueSource(training, photos, data / "runs" / "cutouts", fresh)
     plan = _complete(plan, trunk, spec)
     found: dict[str, Any] = {}
     words = plan
+    shown = held_out(sources[0], plan.size, plan.seed + 3)
+    before = _rows_of(trunk, shown) if trunk.text is not None else None
+    trunk = with_text(trunk, plan.seed)
     if plan.settle and plan.deep:
         pictures = replace(trunk, text=None, last=None)
         found = train(pictures, sources[0], sources[1], plan, run / "pictures", progress=progress)
@@ -503,6 +514,8 @@ def on_catalogue(
     if plan.settle:
         everything = CatalogueSource(training, photos, data / "runs" / "cutouts")
         trunk = settled(trunk, everything, plan, run, progress)
+    if before is not None and trunk.text is not None:
+        trunk = replace(trunk, text=realigned(trunk.text, before, _rows_of(trunk, shown)))
     found = train(trunk, sources[0], sources[1], words, run, progress=progress) | found
     about = {
         "name": name,

@@ -265,10 +265,11 @@ class _Json(_Text):
 @data_option
 @json_option
 def search(words: tuple[str, ...], k: int, data: Path, as_json: bool) -> None:
-    """Find entries by words, in Russian or English: in their texts, and in what their pictures show.
+    """Find entries by words: in their texts, by what their titles mean, and in what their pictures show.
 
-    Pictures are searched by the text tower of the model that the index was made with; where it has none, that is said
-    on standard error and the texts alone are searched.
+    Words of sixteen languages find titles of any other, "rocket" and "raketa" a "Ракета". Meanings and pictures are
+    searched by the text tower of the model that the index was made with; where it has none, that is said on standard
+    error and the texts alone are searched.
     """
     from recognizer.catalogue.store import Catalogue
     from recognizer.curating.word_search import search as find
@@ -294,6 +295,7 @@ def search(words: tuple[str, ...], k: int, data: Path, as_json: bool) -> None:
                     "title": one.entry.title,
                     "title_en": one.entry.title_en,
                     "place_by_text": one.by_text or None,
+                    "place_by_meaning": one.by_meaning or None,
                     "place_by_picture": one.by_picture or None,
                 }
                 for one in found
@@ -303,5 +305,6 @@ def search(words: tuple[str, ...], k: int, data: Path, as_json: bool) -> None:
     if not found:
         click.echo("nothing found")
     for one in found:
-        by = " and ".join(name for name, place in (("text", one.by_text), ("picture", one.by_picture)) if place)
+        places = (("text", one.by_text), ("meaning", one.by_meaning), ("picture", one.by_picture))
+        by = " and ".join(name for name, place in places if place)
         click.echo(f"  {one.entry.number}  {one.entry.title or one.entry.title_en}  (by {by})")

@@ -2,7 +2,8 @@
 
 A model is one of four things, and `load` takes any of them:
 
-- a model folder: `weights.safetensors` beside `model.json`, as `znachki train` writes it;
+- a model folder: `weights.safetensors` beside `model.json`, as `znachki train` writes it, and where its words were
+  trained after its pictures `words.safetensors`, which no fingerprint depends on;
 - `base`, the model folder that comes with this package, trained on rendered designs;
 - `open_clip:NAME/TAG`, any architecture of open_clip with a pretrained tag of its zoo or the path of a checkpoint,
   `open_clip:ViT-B-32/laion2b_s34b_b79k` or `open_clip:ViT-B-32//home/me/epoch_9.pt`; only this form may ask a model
@@ -88,6 +89,17 @@ class Embedder:
         if self._towers.texts is None:
             raise ModelError(f"{self.name}: this model has no text tower; train one with `znachki train`")
         return _unit(self._towers.texts(texts))
+
+    @property
+    def reads_meaning(self) -> bool:
+        """Whether the model has a text tower that says the same of the same in many languages, for `meanings`."""
+        return self._towers.meanings is not None
+
+    def meanings(self, texts: Sequence[str]) -> Float32:
+        """Return texts as (n, k) float32 unit rows to compare with each other; ModelError without such a tower."""
+        if self._towers.meanings is None:
+            raise ModelError(f"{self.name}: this model has no words of many languages; the base that ships has them")
+        return _unit(self._towers.meanings(texts))
 
     def _forward(self, images: Sequence[UInt8Image]) -> Float32:
         return _unit(self._towers.pictures(np.stack([padded(image, self.preprocessing.size) for image in images])))

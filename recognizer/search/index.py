@@ -55,6 +55,9 @@ _ROWS_A_LIST: Final = 40  # that k-means asks for
 
 _LISTS: Final = 128  # of a search by lists of what is else searched exactly
 _ZOOMS: Final = 8
+LIFTED: Final = 1
+"""Which of `embedder.ZOOMS` is the pin lifted from its ground."""
+
 _KEYPOINTS: Final = 1024
 _CACHED: Final = 2048  # references held in memory, about 200 KB each
 
@@ -158,6 +161,23 @@ class Index:
             return []
         stored = self._zooms_of(np.asarray(image_ids, np.int64), len(zooms))
         return [float(value) for value in similarities(zooms, stored, self.manifest.scale)]
+
+    def shows(self, row: Float32, most: int) -> list[tuple[int, float]]:
+        """Return (image_id, likeness), best first, at most `most`, for the row (dim,) of a text.
+
+        A text is held against the pin lifted from its ground, which is what text towers learn from; the whole photo,
+        where the model has no such zoom.
+        """
+        total = int(self._vectors.ntotal)
+        if total == 0:
+            return []
+        flat: Any = faiss.downcast_index(self._vectors.index)
+        rows = faiss.rev_swig_ptr(flat.get_xb(), total * flat.d).reshape(total, flat.d)
+        keys = faiss.vector_to_array(self._vectors.id_map)
+        lifted = keys % _ZOOMS == min(LIFTED, int(keys.max() % _ZOOMS))
+        likeness, images = (rows @ row)[lifted], keys[lifted] // _ZOOMS
+        order = np.lexsort((images, -likeness))[:most]
+        return [(int(images[at]), float(likeness[at])) for at in order]
 
     def zooms(self, image_ids: Sequence[int]) -> Float32:
         """Return the embeddings (n, zooms, dim) of photos that the index holds, in their order."""

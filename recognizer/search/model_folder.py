@@ -1,4 +1,7 @@
-"""A model folder, `weights.safetensors` beside `model.json`: where it lies, what its card says and what it holds."""
+"""A model folder, `weights.safetensors` beside `model.json`: where it lies, what its card says and what it holds.
+
+Where its words were trained after its pictures, they lie beside them in `words.safetensors`.
+"""
 
 from __future__ import annotations
 
@@ -20,6 +23,7 @@ from recognizer.types import Float32
 IMAGENET: Final = "imagenet"
 BASE: Final = "base"
 OPEN_CLIP: Final = "open_clip:"
+WORDS: Final = "words.safetensors"  # the text tower of a model whose pictures were trained before it
 TEXT: Final = "text_tower."  # what the names of the text tower's tensors begin with
 LAST: Final = "last_map."  # and those of the last map's
 ROOTED: Final = 1e-6  # squares below are no steeper for a gradient than this, see `trunks.rooted`
@@ -46,13 +50,17 @@ def folder_of(model: str, models: Path | None) -> tuple[Path, str] | None:
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """What a model folder holds: its card, the architecture and the form of the input in it, and tensors by name."""
+    """What a model folder holds: its card, the architecture and the form of the input in it, and tensors by name.
+
+    `words` are those of the text tower where they lie in a file of their own, packed; no picture depends on them.
+    """
 
     folder: Path
     card: dict[str, Any]
     architecture: dict[str, Any]
     form: Preprocessing
     tensors: dict[str, NDArray[Any]]
+    words: dict[str, NDArray[Any]]
 
     @property
     def digest(self) -> str:
@@ -67,11 +75,13 @@ def read(folder: Path) -> Stored:
         architecture, form = card["architecture"], preprocessing(card["preprocessing"])
         kind = architecture["kind"]
         tensors = load_file(folder / weights.FILE)
+        beside = "text" in card and not any(name.startswith(TEXT) for name in tensors)
+        words = load_file(folder / WORDS) if beside else {}
     except UNFIT as error:
         raise unfit(folder, error) from error
     if kind not in ("timm", "open_clip"):
         raise ModelError(f"{folder / weights.CARD}: architecture kind {kind!r} is not one of timm, open_clip")
-    return Stored(folder, card, architecture, form, tensors)
+    return Stored(folder, card, architecture, form, tensors, words)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +89,8 @@ class Towers:
     """A model that is ready to be asked.
 
     `pictures` turns (n, size, size, 3) uint8 into rows (n, dim) float32; `texts` turns texts into rows beside them, and
-    is None without a text tower. Neither are normalised. `digest` changes with what they compute.
+    is None without a text tower; `meanings` turns texts into rows (n, k) to compare with each other, and is None
+    without a tower of many languages. None are normalised. `digest` changes with what `pictures` computes.
     """
 
     pictures: Callable[[NDArray[Any]], Float32]
@@ -87,6 +98,7 @@ class Towers:
     dim: int
     form: Preprocessing
     digest: str
+    meanings: Callable[[Sequence[str]], Float32] | None = None
 
 
 def unfit(folder: Path, error: Exception) -> ModelError:

@@ -22,7 +22,7 @@ from recognizer.networks.form import Preprocessing
 from recognizer.networks.processor import computes_bfloat16
 from recognizer.search import model_folder
 from recognizer.search.model_folder import IMAGENET, LAST, OPEN_CLIP, ROOTED, TEXT, Stored, Towers, taken
-from recognizer.search.text_tower import TextTower
+from recognizer.search.text_tower import TextTower, fill
 from recognizer.types import Float32
 
 _TIMM_LITE: Final = Preprocessing(224, (127 / 255,) * 3, (128 / 255,) * 3)
@@ -150,16 +150,16 @@ def of_folder(stored: Stored) -> Trunk:
     """Make the network of a model folder; raises ModelError where its weights are of another one."""
     architecture, card, form = stored.architecture, stored.card, stored.form
     try:
-        tensors = {key: torch.from_numpy(value).float() for key, value in stored.tensors.items()}
+        held = dict(stored.tensors)
         if architecture["kind"] == "timm":
             network: Any = timm.create_model(architecture["name"], pretrained=False, num_classes=0)
         else:
             network = open_clip.CLIP(**architecture["config"])
         text = None
         if "text" in card:
-            text = TextTower(**card["text"])
-            text.load_state_dict(taken(tensors, TEXT))
+            text = fill(TextTower(**card["text"]), taken(held, TEXT) or stored.words)
             text.eval().requires_grad_(False)
+        tensors = {key: torch.from_numpy(value).float() for key, value in held.items()}
         last = None
         if "last_map" in card:
             last = LastMap(int(card["last_map"]["dim"]))
@@ -177,7 +177,9 @@ def of_folder(stored: Stored) -> Trunk:
 def stored_towers(stored: Stored) -> Towers:
     """Return the towers of a model folder; raises ModelError where its weights are of another network."""
     found = of_folder(stored)
-    return Towers(pictured(found.pictures, found.form), _numbers(found.reads), found.dim, found.form, stored.digest)
+    pictures, texts = pictured(found.pictures, found.form), _numbers(found.reads)
+    meanings = _numbers(found.text.meanings) if found.text is not None and found.text.one_spelling else None
+    return Towers(pictures, texts, found.dim, found.form, stored.digest, meanings)
 
 
 def general_towers(spec: str) -> Towers:
@@ -263,7 +265,7 @@ def save(
     (draft / weights.FILE).chmod(0o644)  # safetensors keeps it to its owner
     card = {"format": 1, "architecture": architecture, "preprocessing": asdict(form), **about}
     if text is not None:
-        card["text"] = {"dim": text.dim, "buckets": text.buckets, "width": text.width}
+        card["text"] = text.form
     if last is not None:
         card["last_map"] = {"dim": last.map.in_features}
     (draft / weights.CARD).write_text(json.dumps(card, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")

@@ -16,6 +16,7 @@ from fastapi.responses import JSONResponse
 from recognizer.catalogue.corrections import listed
 from recognizer.catalogue.numbers import systems_in
 from recognizer.catalogue.store import Catalogue
+from recognizer.curating import word_search
 from recognizer.errors import CatalogueError, PhotoError
 from recognizer.types import CatalogueEntry, CatalogueImage, Photo, Recognition, Role
 from recognizer.vision.photos import check_photo
@@ -268,7 +269,12 @@ def _lot(state: Mapping[str, Any]) -> dict[str, Any]:
 async def entries(
     service: Reads,
     q: Annotated[
-        str, Query(max_length=200, description="words, each of which begins a word of the entry, or any number")
+        str,
+        Query(
+            max_length=200,
+            description="words, each of which begins a word of the entry, or any number; where no entry has them, "
+            "words that say the same as titles",
+        ),
     ] = "",
     theme: Annotated[list[str] | None, Query(description="theme, outermost first; again for each step")] = None,
     series: Annotated[str, Query(max_length=500)] = "",
@@ -290,7 +296,10 @@ async def entries(
 async def chosen_entries(
     service: Service, words: str, theme: tuple[str, ...], series: str, decade: int | None, family: str
 ) -> list[str]:
-    """The entry_ids of all that is asked: by words best first, the entry of that very number before them."""
+    """The entry_ids of all that is asked: by words best first, the entry of that very number before them.
+
+    Where no entry has the words, those whose titles say the same, in whatever language they were asked for.
+    """
     ids = service.engine.loaded.shelf.chosen(theme, series, decade, family)
     words = words.replace("\x00", " ").strip()
     if not words:
@@ -301,6 +310,10 @@ async def chosen_entries(
         hits = [entry.entry_id for entry in catalogue.search(words, _FOUND)]
         with suppress(CatalogueError):  # no number, or one of several entries, which the words find
             hits.insert(0, catalogue.lookup(words).entry.entry_id)
+        ready = service.engine.loaded.recognizer
+        if not hits and ready is not None:
+            like = word_search.search(catalogue, words, index=ready.index, model=ready.model, limit=_PAGE)
+            hits = [one.entry.entry_id for one in like if one.by_meaning]
         return list(dict.fromkeys(hits))
 
     hits = await asyncio.to_thread(found)

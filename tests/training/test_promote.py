@@ -126,7 +126,12 @@ def test_a_model_trained_on_noise_is_refused_and_forced_with_a_record(own: Path,
     assert by_words.stderr == ""
     assert run(own, "promote", "--rollback").exit_code == 0
     assert model_of(own) == "base"
-    without = run(own, "search", "герб")
+    by_meaning = run(own, "search", "gerb")
+    assert "Герб" in by_meaning.stdout.splitlines()[0]
+    assert by_meaning.stderr == ""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(embedder.Embedder, "reads_text", False)
+        without = run(own, "search", "герб")
     assert "no text tower" in without.stderr
     assert "by text)" in without.stdout
 

@@ -483,6 +483,12 @@ def test_pages_of_entries_lead_to_the_next(served: Served) -> None:
     problem(served.get("/api/v1/entries/no-such-entry"), 404)
 
 
+def test_a_word_that_no_entry_has_finds_titles_that_say_the_same(served: Served) -> None:
+    found = served.get("/api/v1/entries?q=päike").json()
+    assert found["entries"][0]["title"].startswith("Солнце")
+    assert served.get("/api/v1/entries?q=xyzzy").json()["total"] == 0
+
+
 def test_a_bad_photo_changes_nothing(served: Served) -> None:
     entry_id = sample.entries(2)[1].entry_id
     before = served.get(f"/api/v1/entries/{entry_id}").json()
