@@ -29,6 +29,7 @@ _CENTRAL: Final = 0.6  # of half the photo: how fast a part loses weight away fr
 _LEAST: Final = 0.015  # of the photo: with less pin than this the whole photo is the crop
 _MARGIN: Final = 0.04  # of the pin's long side, around it
 _DEEP: Final = 0.3  # of the valley between two pins, to tell one pin of many cells from many pins
+_BOARD: Final = 5  # pins at least on what looked like one pin from afar: a board; one pin in pieces has fewer
 _DOMINANT: Final = 0.6  # of all that is pin: with one pin as large as this the photo is of that pin
 _SURE: Final = 0.8  # score of the surest part of a lot: real lots have one over .84, a pin that is seen in pieces none
 _SOLID: Final = 0.8  # of its hull: a pin that fills less may be a heap of pins, which takes a closer look
@@ -97,9 +98,10 @@ def parted(sheet: Sheet, outliner: outlines.Outliner | None = None, *, pin: floa
         return _cut(sheet, outliner.find(image, pin=pin, larger=sheet.larger, full=sheet.photo.full))
     first = outliner.first_look(image)
     near = outliner.nearer_look(image, first)
-    if not all(_dominated(look.of(image), look.maps, outliner) for look in dict.fromkeys((first, near))):
+    alone = _dominated(image, first.maps, outliner)
+    if not alone or (near is not first and not _dominated(near.of(image), near.maps, outliner)):
         found = outliner.find(image, first=near, larger=sheet.larger, full=sheet.photo.full)
-        if len(found) > 1 and max(one.score for one in found) >= _SURE:
+        if len(found) >= (_BOARD if alone else 2) and max(one.score for one in found) >= _SURE:
             return _cut(sheet, found)
     return [_single(image, first.maps)]
 

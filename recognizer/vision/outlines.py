@@ -184,7 +184,7 @@ class Outliner:
             closer, crowd = closely(wanted)
             if not closer and (not crowd or parts < 1):
                 break
-            if closer and typical_area(closer) > parts * typical_area(found) * (wanted / scale) ** 2:
+            if parts < 1 and typical_area(closer) > parts * typical_area(found) * (wanted / scale) ** 2:
                 break
             seen += found
             found, scale = closer, wanted

@@ -11,7 +11,7 @@ from safetensors.torch import save_file
 from recognizer.errors import ModelError
 from recognizer.networks.loading import Looks
 from recognizer.networks.outline_net import OutlineNet
-from recognizer.types import Box
+from recognizer.types import Box, Float32
 from recognizer.vision import outlines
 from training import descent, segment
 from training.segment import targets
@@ -195,3 +195,26 @@ def test_many_small_pins_are_told_from_one_large_pin_by_their_outlines() -> None
             disc(ids, x, y, 6)
     assert outlines.crowded(ideal(ids))
     assert not outlines.crowded(np.zeros((3, 64, 64), np.float32))
+
+
+def test_pins_are_found_where_the_first_look_shows_nothing_but_outlines(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So many and so small that they are lace from afar."""
+    scales = []
+
+    def looked(_self: outlines.Outliner, image: Float32, scale: float, _network: object = None) -> Float32:
+        scales.append(scale)
+        height, width = (max(8, round(side * scale)) // 2 for side in image.shape[:2])
+        maps = np.zeros((3, height, width), np.float32)
+        maps[1] = len(scales) == 1
+        if len(scales) > 1:
+            y, x = np.mgrid[:height, :width]
+            for middle in (0.3, 0.7):
+                away = np.hypot(x - middle * width, y - middle * height) / 30
+                maps[0] = np.maximum(maps[0], away < 1)
+                maps[2] = np.maximum(maps[2], 1 - away)
+        return maps
+
+    monkeypatch.setattr(outlines.Outliner, "maps", looked)
+    found = outlines.Outliner.load().find(np.zeros((600, 800, 3), np.uint8))
+    assert len(found) == 2
+    assert len(scales) > 1
