@@ -24,6 +24,13 @@ from recognizer.vision.photos import encode_jpeg
 SIZES = {"wide": {"width": 1280, "height": 900}, "phone": {"width": 390, "height": 844}}
 PINS = (0, 5, 9, 12)
 
+sync_api = pytest.importorskip("playwright.sync_api", reason="no Playwright: pip install 'znachki[dev]'")
+
+
+def seen(page: Any, selector: str) -> None:
+    """Wait until an element is on the page, asking from outside: a page that just came may draw no frame yet."""
+    sync_api.expect(page.locator(selector).first).to_be_visible(timeout=60_000)
+
 
 @pytest.fixture
 def empty(tmp_path: Path, _base_read_once: None) -> Iterator[Served]:
@@ -83,30 +90,30 @@ def test_from_an_empty_folder_to_a_pin_that_is_known_and_owned(
     page.wait_for_url("**/start/sources/*")
     shoot(page, f"{name}-2-columns")
     page.click("form[action$='/look'] button")
-    page.wait_for_selector("table.errors")
+    seen(page, "table.errors")
     line = "line" if size == "wide" else "строка"
     assert page.locator("table.errors tbody th").all_inner_texts() == [f"{line} 3", f"{line} 7"]
     shoot(page, f"{name}-3-broken")
     page.click("form[action$='/leave-out'] button")
-    page.wait_for_selector("form[action$='/import']")
+    seen(page, "form[action$='/import']")
     shoot(page, f"{name}-4-look")
     page.click("form[action$='/import'] button")
-    page.wait_for_selector("main a[href='/']")
+    seen(page, "main a[href='/']")
     shoot(page, f"{name}-5-done")
     page.click("main a[href='/']")
     (tmp_path / "pin.jpg").write_bytes(encode_jpeg(sample.phone_view(9)))
     page.set_input_files("#photo", tmp_path / "pin.jpg")
-    page.wait_for_selector("section.answer .badge.match")
+    seen(page, "section.answer .badge.match")
     assert "12-9" in page.inner_text("section.answer h1")
-    page.wait_for_selector(".stall .lack")
+    seen(page, ".stall .lack")
     page.click(".stall button >> nth=0")
-    page.wait_for_selector(".stall .have")
+    seen(page, ".stall .have")
     shoot(page, f"{name}-6-owned")
     page.click("section.answer h1 a")
     page.click("#mine summary")
     page.fill("#mine [name=jar] >> nth=0", "Космос")
     page.click("#mine .row button >> nth=0")
-    page.wait_for_selector("#mine .have")
+    seen(page, "#mine .have")
     assert "Космос" in page.inner_text("#mine .have")
     shoot(page, f"{name}-7-entry")
     page.click("nav a[href='/collection']")
@@ -116,7 +123,7 @@ def test_from_an_empty_folder_to_a_pin_that_is_known_and_owned(
     page.goto(page.url.split("/collection")[0] + "/collection/progress")
     shoot(page, f"{name}-10-progress")
     page.click(".progress a >> nth=0")
-    page.wait_for_selector(".lacking")
+    seen(page, ".lacking")
     missing = page.locator(".lacking b").all_inner_texts()
     assert missing == [f"12-{at}" for at in PINS if at != 9]
     filtered = page.locator(".lacking img").first.evaluate("image => getComputedStyle(image).filter")
@@ -134,12 +141,12 @@ def test_without_a_script_a_catalogue_is_brought_and_a_pin_said_to_be_owned(
     page.set_input_files("#file", table)
     page.click("form[action='/start/sources'] button")
     page.click("form[action$='/look'] button")
-    page.wait_for_selector("form[action$='/import']")  # the page of the work asks for itself again
+    seen(page, "form[action$='/import']")  # the page of the work asks for itself again
     page.click("form[action$='/import'] button")
-    page.wait_for_selector("main a[href='/']")
+    seen(page, "main a[href='/']")
     page.goto(f"{empty.address}/entries/7")
     page.click("#mine form[action='/collection/say'] button >> nth=0")
-    page.wait_for_selector("#mine .have")
+    seen(page, "#mine .have")
     assert re.search("You have 1", page.inner_text("#mine"))
     page.click("details.edit summary >> nth=0")
     page.fill("[name=title]", "Маяк Северный")
