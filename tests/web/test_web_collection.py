@@ -151,7 +151,7 @@ def test_every_page_of_the_collection_speaks_both_languages(home: Served, langua
     headers = HTML | {"Accept-Language": language}
     pages = ["/collection", "/collection/jar?name=Box", "/collection/wishes", "/collection/swaps", "/entries/g%2F0"]
     pages += [f"/collection/progress?by={by}" for by in ("series", "theme")]
-    pages += ["/collection/missing?series=Гербы", "/collection/sheet.html?kind=swap", "/start", "/start/work"]
+    pages += ["/collection/missing?series=Гербы", "/collection/sheet.html?kind=swap", "/start", "/start/progress"]
     for path in pages:
         page = home.get(path, headers=headers)
         assert page.status_code == 200, path

@@ -28,7 +28,7 @@ sync_api = pytest.importorskip("playwright.sync_api", reason="no Playwright: pip
 
 
 def seen(page: Any, selector: str) -> None:
-    """Wait until an element is on the page, asking from outside: a page that just came may draw no frame yet."""
+    """Wait until an element is on the page."""
     sync_api.expect(page.locator(selector).first).to_be_visible(timeout=60_000)
 
 

@@ -59,7 +59,7 @@ def send(served: Served, name: str, data: bytes) -> str:
 
 def ended(served: Served) -> None:
     ends = time.monotonic() + 60
-    while not served.get("/start/work/state").json()["ended"]:
+    while not served.get("/start/progress/state").json()["ended"]:
         assert time.monotonic() < ends
         time.sleep(0.05)
 
@@ -109,7 +109,7 @@ def test_a_table_with_two_broken_rows_is_told_by_row_left_out_imported_and_index
     assert "2 entries: new" in told
     assert empty.get("/api/v1/entries").json()["total"] == 0
     act(empty, f"{source}/import")
-    assert "2 photos: can be recognised" in empty.get("/start/work", headers=HTML).text
+    assert "2 photos: can be recognised" in empty.get("/start/progress", headers=HTML).text
     assert empty.get("/api/v1/ready").status_code == 200
     assert empty.get(source, headers=HTML).status_code == 404
     assert not list((empty.data / "web" / "imports").iterdir())

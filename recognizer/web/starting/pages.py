@@ -17,6 +17,7 @@ from recognizer.catalogue.wanted import State as Wanted
 from recognizer.catalogue.wanted import wanted as wanted_pictures
 from recognizer.errors import CatalogueError
 from recognizer.types import Role
+from recognizer.web.browsing.changing import EDITED
 from recognizer.web.language import said, time_left
 from recognizer.web.pages import (
     Reads,
@@ -43,27 +44,11 @@ MOST_FILES: Final = 5000
 
 CHOICES: Final = {
     "entry_id": "Number of the entry (each its own)",
+    **EDITED,
     "number": "Number as shown",
-    "title": "Title",
-    "title_en": "Title in English",
-    "theme": "Theme",
-    "series": "Series",
-    "years": "Years",
-    "country": "Country",
-    "place": "Place",
-    "maker": "Maker",
-    "hallmark": "Hallmark",
-    "material": "Material",
-    "technique": "Technique",
-    "size_mm": "Size, mm",
-    "inscriptions": "Inscriptions",
     "languages": "Languages",
-    "price_mark": "Price mark",
-    "rarity": "Rarity",
     "status": "Status",
     "merged_into": "Taken over by",
-    "family": "Variants of one drawing",
-    "identifiers": "Other numbers",
     "image": "Picture",
     "role": "What the picture shows",
     "licence": "Licence",
@@ -122,13 +107,13 @@ async def fetch(service: Reads, form: Written) -> Response:
 
 async def _begin(service: Service, order: Order) -> Response:
     await asyncio.to_thread(service.works.begin, order)
-    return RedirectResponse("/start/work", 303)
+    return RedirectResponse("/start/progress", 303)
 
 
 # Work
 
 
-@router.get("/start/work")
+@router.get("/start/progress")
 async def work(request: Request, service: Reads, who: Writer) -> Response:
     """How far the work is, and what came of it."""
     state = service.works.state
@@ -147,7 +132,7 @@ async def work(request: Request, service: Reads, who: Writer) -> Response:
     )
 
 
-@router.get("/start/work/state")
+@router.get("/start/progress/state")
 async def work_state(request: Request, service: Reads, who: Writer) -> Response:
     """How far the work is, for the page that follows it."""
     state = service.works.state or State(Order(Kind.INDEX), ended=True)
@@ -253,7 +238,7 @@ async def look_page(request: Request, service: Reads, who: Writer, source_id: st
     source = await asyncio.to_thread(service.sources.find, source_id)
     look = source.look
     if look is None:
-        return RedirectResponse("/start/work" if service.works.at_work else f"/start/sources/{source_id}", 303)
+        return RedirectResponse("/start/progress" if service.works.at_work else f"/start/sources/{source_id}", 303)
     here = f"{source.files}/"
     return page(
         request,
