@@ -110,7 +110,7 @@ def ask(data: Path, queries: Path, out: Path) -> None:
                 answered = time.time() - float(os.environ["BEGUN"])
             first.append(answer.matches[0].entry.entry_id if answer.matches else "")
             verdicts.append(str(answer.verdict))
-            crop = recognizer.split(photo)[0]
+            crop = recognizer.find(photo)[0]
             embeddings.append(recognizer.model.embed_zooms([crop.whole], [lifted(crop)])[0])
     np.savez(
         out,
