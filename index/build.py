@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-import numpy as np
 from filelock import FileLock, Timeout
 
-from index.spread import of_model
+from index.assembling import LARGE, assemble
+from index.packing import TOGETHER, pack, pack_fresh
 from recognizer.catalogue.store import Catalogue
 from recognizer.decision import same_drawing
 from recognizer.errors import IndexBusy, IndexError_, IndexMismatch, PhotoError
-from recognizer.files import DRAFT
 from recognizer.running import workers
 from recognizer.search import embedder, index
 from recognizer.search.embedder import Embedder
@@ -80,9 +79,9 @@ def build(
         gone = {image_id for image_id, sha256 in held.items() if wanted.get(image_id) != sha256}
         renamed = old is not None and old.model != loaded.name  # the same weights under another name
         if rebuild or not reusable or fresh or gone or renamed:
-            _assemble(folder, old if reusable and not rebuild else None, loaded, wanted, fresh, gone)
+            assemble(folder, old if reusable and not rebuild else None, loaded, wanted, fresh, gone)
         _find_kin(folder, {image.image_id: image.entry_id for image in images}, rebuild, progress)
-        _drop_unused(folder, set(wanted.values()))
+        _pack(folder, loaded, set(wanted.values()))
     files = {image.sha256: image.file for image in images}
     return IndexReport(
         added=len(fresh),
@@ -93,6 +92,13 @@ def build(
         fingerprint=loaded.fingerprint,
         failed=tuple((files[sha256], reason) for sha256, reason in failed.items()),
     )
+
+
+def _pack(folder: Path, model: Embedder, wanted: set[str]) -> None:
+    """Put what was taken of single photos together, and let go of that of photos which the catalogue no longer has."""
+    manifest = index.read_manifest(folder)
+    assert manifest is not None
+    pack(folder, SETTINGS, embedding_settings(model.fingerprint), wanted, large=manifest.keypoints > 0)
 
 
 def _old_manifest(folder: Path, rebuild: bool) -> Manifest | None:
@@ -129,12 +135,10 @@ class Place:
     model: Embedder
     rebuild: bool
 
-    def complete(self, sha256: str) -> bool:
-        """Whether all is there that is kept of a picture."""
-        return (
-            index.features_path(self.folder, SETTINGS, sha256).exists()
-            and index.embeddings_path(self.folder, embedding_settings(self.model.fingerprint), sha256).exists()
-        )
+    def complete(self) -> set[str]:
+        """The pictures of which all is there that is kept of one."""
+        described = index.held(self.folder, index.FEATURES, index.short(SETTINGS))
+        return described & index.held(self.folder, index.EMBEDDINGS, embedding_settings(self.model.fingerprint))
 
     def take(self, pictures: Batch) -> dict[str, str]:
         """Write the features and embeddings of pictures; return sha256 and reason of those that failed."""
@@ -147,7 +151,7 @@ class Place:
                 failed[sha256] = str(error)
         embedded = self.model.embed_zooms([crop.whole for _, crop in crops], [lifted(crop) for _, crop in crops])
         for (sha256, crop), zooms in zip(crops, embedded, strict=True):
-            if self.rebuild or not index.features_path(self.folder, SETTINGS, sha256).exists():
+            if self.rebuild or not index.holds(self.folder, index.FEATURES, index.short(SETTINGS), sha256):
                 index.write_features(self.folder, SETTINGS, sha256, reference_of(crop))
             index.write_embeddings(self.folder, embedding_settings(self.model.fingerprint), sha256, zooms)
         return failed
@@ -162,15 +166,22 @@ def _take_features(
     progress: Callable[[int, int], None] | None,
 ) -> dict[str, str]:
     """Write the features and embeddings that are missing; return sha256 and reason of the pictures that failed."""
-    missing = {image.sha256: image for image in images if place.rebuild or not place.complete(image.sha256)}
+    complete = set() if place.rebuild else place.complete()
+    missing = {image.sha256: image for image in images if image.sha256 not in complete}
     waiting = [(image.sha256, catalogue.picture_path(image), image.file) for image in missing.values()]
     batches = [tuple(waiting[at : at + BATCH]) for at in range(0, len(waiting), BATCH)]
     jobs = min(jobs, len(batches) // WORTH)
-    done = 0
+    done = loose = 0
+    large = len(images) > LARGE
     failed: dict[str, str] = {}
     for count, refused in _taken(batches, place, models, jobs):
         failed |= refused
         done += count
+        loose += count
+        if loose >= TOGETHER:
+            wanted = {image.sha256 for image in images}
+            pack_fresh(place.folder, SETTINGS, embedding_settings(place.model.fingerprint), wanted, large=large)
+            loose = 0
         if progress:
             progress(done, len(waiting))
     return {sha256: failed[sha256] for sha256 in missing if sha256 in failed}
@@ -195,47 +206,6 @@ def _take(batch: Batch) -> tuple[int, dict[str, str]]:
     return len(batch), _place[0].take(batch)
 
 
-def _assemble(
-    folder: Path,
-    old: Manifest | None,
-    model: Embedder,
-    wanted: Mapping[int, str],
-    fresh: Mapping[int, str],
-    gone: set[int],
-) -> None:
-    """Write both FAISS indexes: from the old ones by adding and removing, or from the features of all photos."""
-    held, trained_on = _opened(folder, old, gone)
-    if held is not None:
-        embeddings, descriptors = held
-        added = dict(fresh)
-        total = int(descriptors.ntotal) + _count(folder, added.values())
-        outgrown = total > (index.REGROWN * trained_on if trained_on else index.FLAT_UP_TO)
-    if held is None or outgrown:
-        added = dict(wanted)
-        total = _count(folder, added.values())
-        embeddings = index.new_vectors(model.dim)
-        descriptors, trained_on = _new_descriptors(folder, list(added.values()), total)
-    for image_id, sha256 in added.items():
-        zooms = index.read_embeddings(folder, embedding_settings(model.fingerprint), sha256)
-        keypoints = index.read_features(folder, SETTINGS, sha256).keypoints
-        index.add_image(embeddings, descriptors, image_id, zooms, keypoints)
-    generation = _next_generation(folder)
-    scale = old.scale if old is not None else of_model(model)
-    manifest = Manifest(
-        model=model.name,
-        fingerprint=model.fingerprint,
-        settings=SETTINGS,
-        generation=generation,
-        dim=model.dim,
-        images=tuple(sorted(wanted.items())),
-        vectors=f"vectors-{generation}.faiss",
-        descriptors=f"descriptors-{generation}.faiss",
-        trained_on=trained_on,
-        scale=scale,
-    )
-    index.write(folder, manifest, embeddings, descriptors)
-
-
 def _find_kin(
     folder: Path, owners: Mapping[int, str], rebuild: bool, progress: Callable[[int, int], None] | None
 ) -> None:
@@ -257,45 +227,3 @@ def _find_kin(
         save(known.among(held))
         return
     same_drawing.completed(Index.open(folder), owners, known, progress, save)
-
-
-def _opened(folder: Path, old: Manifest | None, gone: set[int]) -> tuple[tuple[Any, Any] | None, int]:
-    """The old FAISS indexes without the photos that are gone, and what they were trained on; None when unusable."""
-    if old is None:
-        return None, 0
-    try:
-        parts = Index.open(folder).parts
-    except IndexError_:
-        return None, 0  # damaged: the features are still there, and the index is made of them anew
-    index.remove_images(*parts, gone)
-    return parts, old.trained_on
-
-
-def _count(folder: Path, sums: Iterable[str]) -> int:
-    """How many descriptors these photos have."""
-    return sum(index.count_features(folder, SETTINGS, sha256) for sha256 in sums)
-
-
-def _new_descriptors(folder: Path, sums: Sequence[str], total: int) -> tuple[Any, int]:
-    """An empty descriptor index, trained where it is to hold lists: on rows of photos that lie evenly over the
-    catalogue, for one photo's features are all that is held in memory beside the rows."""
-    rows = index.training_rows(total)
-    if not rows:
-        return index.new_descriptors(np.zeros((0, 128), np.float32), total), 0
-    step = max(1, total // rows)
-    sample = [index.read_features(folder, SETTINGS, sha256).keypoints.descriptors[::step] for sha256 in sums]
-    return index.new_descriptors(np.concatenate(sample), total), total
-
-
-def _next_generation(folder: Path) -> int:
-    taken = [int(path.stem.rsplit("-", 1)[1]) for path in folder.glob("vectors-*.faiss")]
-    return max(taken, default=0) + 1
-
-
-def _drop_unused(folder: Path, wanted: set[str]) -> None:
-    """Remove features and embeddings of photos that the catalogue no longer has, and what a killed run left."""
-    for path in [*folder.glob("features/*/*"), *folder.glob("embeddings/*/*")]:
-        if path.stem not in wanted:
-            path.unlink(missing_ok=True)
-    for path in folder.glob(f"*{DRAFT}"):
-        path.unlink(missing_ok=True)

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from recognizer.catalogue.store import Catalogue
 from recognizer.search.features import SETTINGS
-from recognizer.search.index import Index, features_path, read_manifest
+from recognizer.search.index import FEATURES, Index, read_manifest, short
+from recognizer.search.index import held as kept
 from recognizer.types import Role
 
 
@@ -35,11 +36,8 @@ def check(data: Path) -> IndexState:
         return IndexState(True, tuple(sorted(image_id for image_id, _ in wanted)), (), "no index; run `znachki index`")
     index = Index.open(folder)
     held = set(manifest.images)
-    bare = {
-        (image_id, sha256)
-        for image_id, sha256 in held & wanted
-        if not features_path(folder, manifest.settings, sha256).exists()
-    }
+    described = kept(folder, FEATURES, short(manifest.settings))
+    bare = {(image_id, sha256) for image_id, sha256 in held & wanted if sha256 not in described}
     missing = tuple(sorted(image_id for image_id, _ in (wanted - held) | bare))
     orphaned = tuple(sorted(image_id for image_id, _ in held - wanted))
     faults = []

@@ -12,13 +12,16 @@ from recognizer.errors import IndexError_, ModelError
 from recognizer.exchange import archive
 from recognizer.search.features import embedding_settings
 from recognizer.search.index import (
+    EMBEDDINGS,
+    FEATURES,
     Index,
     Manifest,
-    embeddings_path,
-    features_path,
+    held,
+    packs,
     read_embeddings,
     read_features,
     read_manifest,
+    short,
 )
 from recognizer.types import Float32
 
@@ -69,7 +72,6 @@ def _of_models(data: Path, manifest: Manifest | None) -> Iterator[tuple[str, str
 
 def _of_index(data: Path, manifest: Manifest, progress: Progress | None) -> Iterator[tuple[str, str]]:
     folder = data / "index"
-    settings = embedding_settings(manifest.fingerprint)
     index: Index | None = None
     try:
         index = Index.open(folder)
@@ -86,33 +88,67 @@ def _of_index(data: Path, manifest: Manifest, progress: Progress | None) -> Iter
         same_drawing.read(folder, manifest.settings)
     except IndexError_ as error:
         yield _told(data, same_drawing.path_of(folder), error)
-    for done, (image_id, sha256) in enumerate(manifest.images, 1):
-        try:
-            read_features(folder, manifest.settings, sha256)
-        except IndexError_ as error:
-            yield _told(data, features_path(folder, manifest.settings, sha256), error)
-        path = embeddings_path(folder, settings, sha256)
-        if path.is_file():
+    yield from _of_photos(data, manifest, index, progress)
+
+
+def _of_photos(
+    data: Path, manifest: Manifest, index: Index | None, progress: Progress | None
+) -> Iterator[tuple[str, str]]:
+    """What is wrong with what is kept of single photos; a file is told once, however many photos it has."""
+    folder, settings = data / "index", embedding_settings(manifest.fingerprint)
+    told: set[str] = set()
+    for part, kind in ((FEATURES, short(manifest.settings)), (EMBEDDINGS, settings)):
+        for path in packs.of_kind(folder / part, kind):
             try:
-                rows = read_embeddings(folder, settings, sha256)
+                packs.opened(path)
             except IndexError_ as error:
+                told.add(path.relative_to(data).as_posix())
                 yield _told(data, path, error)
-            else:
-                if index is not None and not _holds(index, image_id, rows):
-                    what = f"other vectors of photo {image_id} than {path.name}; run `znachki index --rebuild`"
-                    yield f"index/{manifest.vectors}", what
-                    index = None  # one photo is enough to tell
+    described = held(folder, FEATURES, short(manifest.settings))
+    embedded = held(folder, EMBEDDINGS, settings)
+    lost = [sha256 for _, sha256 in manifest.images if sha256 not in described]
+    if lost and not told:
+        yield f"index/{FEATURES}", f"lacks the features of {len(lost)} photos; run `znachki index`"
+    for done, (image_id, sha256) in enumerate(manifest.images, 1):
+        for names, read in ((described, _read_features), (embedded, _read_embeddings)):
+            if sha256 not in names:
+                continue
+            try:
+                rows = read(folder, manifest, sha256)
+            except IndexError_ as error:
+                name, _, said = str(error).partition(": ")
+                name = Path(name).relative_to(data).as_posix()
+                if name not in told:
+                    told.add(name)
+                    yield name, said
+                continue
+            if index is not None and rows is not None and not _holds(index, image_id, rows):
+                what = f"other vectors of photo {image_id} than are kept of it; run `znachki index --rebuild`"
+                yield f"index/{manifest.vectors}", what
+                index = None  # one photo is enough to tell
         if progress is not None:
             progress(done, len(manifest.images))
+
+
+def _read_features(folder: Path, manifest: Manifest, sha256: str) -> None:
+    read_features(folder, manifest.settings, sha256)
+
+
+def _read_embeddings(folder: Path, manifest: Manifest, sha256: str) -> Float32:
+    return read_embeddings(folder, embedding_settings(manifest.fingerprint), sha256)
 
 
 def _holds(index: Index, image_id: int, rows: Float32) -> bool:
     """Whether the FAISS index has the embeddings of a photo that lie beside it, under the keys that `index` tells."""
     try:
-        held = [index.parts[0].reconstruct(image_id * 8 + zoom) for zoom in range(len(rows))]
+        rows_held = [index.parts[0].reconstruct(image_id * 8 + zoom) for zoom in range(len(rows))]
     except RuntimeError:
         return False
-    return np.array_equal(np.asarray(held, np.float32).reshape(rows.shape), rows)
+    stored = np.asarray(rows_held, np.float32).reshape(rows.shape)
+    half = rows.astype(np.float16)
+    return (
+        np.array_equal(stored.astype(np.float16), half) if np.array_equal(half, rows) else np.array_equal(stored, rows)
+    )
 
 
 def _told(data: Path, path: Path, error: Exception) -> tuple[str, str]:

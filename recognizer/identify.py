@@ -96,7 +96,7 @@ class Recognizer:
         self.ranking = ranking or verdict.ranking()
         self.uncalibrated = ""
         self.seconds: dict[str, float] = {}
-        self._damaged: set[int] = set()
+        self._damaged: set[str] = set()
         self._entries = _entries_of_images(catalogue)
         self._faces = {image.image_id for image in catalogue.images(Role.FACE)}
         self.families = self._families()
@@ -335,8 +335,8 @@ class Recognizer:
         try:
             return self.index.reference(image_id)
         except IndexError_ as error:
-            if image_id not in self._damaged and not self.index.replaced():
-                self._damaged.add(image_id)
+            if str(error) not in self._damaged and not self.index.replaced():
+                self._damaged.add(str(error))
                 _LOG.warning("%s", error)
             return None
 

@@ -31,7 +31,7 @@ from recognizer.exchange import archive
 from recognizer.exchange.archive import Progress
 from recognizer.exchange.copying import transfer
 from recognizer.files import write_whole
-from recognizer.search.index import Index, features_path, remove_images, write
+from recognizer.search.index import Index, copy_features, remove_images, write
 from recognizer.types import CatalogueEntry, CatalogueImage, Role
 from recognizer.vision.photos import encode_jpeg
 
@@ -242,10 +242,7 @@ def _write_index(index: Index, kept: Sequence[CatalogueImage], folder: Path, mod
     same_drawing.write(
         folder, own.settings, same_drawing.read(index.folder, manifest.settings).among(set(images.values()))
     )
-    for sha256 in set(images.values()):
-        target = features_path(folder, manifest.settings, sha256)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(features_path(index.folder, manifest.settings, sha256), target)
+    copy_features(index.folder, folder, manifest.settings, set(images.values()))
 
 
 def _write_catalogue(

@@ -63,6 +63,8 @@ def sight(
     for image_id, rows, numbers in _proposals(neighbours, least):
         held = reference(image_id)
         if held is not None:
+            there = numbers < len(held.keypoints)  # fewer of them are kept once there are many photos
+            rows, numbers = rows[there], numbers[there]
             copies = _copies(points, held.keypoints, rows, numbers, least)
             found += [Sighting(image_id, outline, inliers) for outline, inliers in copies]
     found.sort(key=lambda one: -one.inliers)

@@ -4,14 +4,17 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 
+from index.build import build
 from index.damage import damaged
 from recognizer.catalogue.store import Catalogue
 from recognizer.cli import main
 from recognizer.identify import Recognizer
 from recognizer.search import index
+from recognizer.search.index import Index
 from recognizer.vision.photos import open_photo
 
 
@@ -47,9 +50,9 @@ def test_a_folder_without_models_and_index_has_nothing_to_tell(tmp_path: Path) -
 @pytest.mark.parametrize(
     ("pattern", "damage", "cure"),
     [
-        ("index/features/*/*.npz", flip, "run `znachki index --rebuild`"),
-        ("index/features/*/*.npz", Path.unlink, "run `znachki index --rebuild`"),
-        ("index/embeddings/*/*.npy", cut, "run `znachki index --rebuild`"),
+        ("index/features/*.pack", flip, "run `znachki index --rebuild`"),
+        ("index/embeddings/*.pack", flip, "run `znachki index --rebuild`"),
+        ("index/embeddings/*.pack", cut, "run `znachki index --rebuild`"),
         ("images/*", flip, "import it again"),
     ],
 )
@@ -69,11 +72,29 @@ def test_a_damaged_file_is_named_and_photos_are_identified_all_the_same(
         assert recognizer.identify([open_photo(query(0)[0])])[0][0].matches
 
 
+def test_a_lost_pack_is_told_and_the_next_run_takes_what_it_held(own_data: Path) -> None:
+    first(own_data, "index/features/*.pack").unlink()
+    assert checked(own_data) == [["index/features", "lacks the features of 40 photos; run `znachki index`"]]
+
+
+@pytest.mark.parametrize("part", ["features", "embeddings"])
+def test_the_next_run_takes_anew_what_a_cut_pack_held(part: str, own_data: Path) -> None:
+    before = Index.open(own_data / "index")
+    cut(first(own_data, f"index/{part}/*.pack"))
+    build(own_data)
+    assert damaged(own_data) == []
+    after = Index.open(own_data / "index")
+    for image_id, _ in before.manifest.images[:3]:
+        assert np.array_equal(after.zooms([image_id]), before.zooms([image_id]))
+        assert len(after.reference(image_id).keypoints) > 0
+
+
 def test_photos_whose_features_are_damaged_are_told_once_and_left_out(
     own_data: Path, query: Callable[[int], tuple[Path, str | None]], caplog: pytest.LogCaptureFixture
 ) -> None:
-    for path in sorted((own_data / "index" / "features").rglob("*.npz"))[::2]:
-        flip(path)
+    path = first(own_data, "index/features/*.pack")
+    for place in np.linspace(0.01, 0.9, 60):
+        flip(path, place)
     photo = open_photo(query(0)[0])
     with Recognizer.open(own_data) as recognizer:
         answers = [recognizer.identify([photo])[0][0] for _ in range(2)]

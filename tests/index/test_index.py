@@ -29,7 +29,7 @@ from recognizer.errors import CatalogueError, IndexError_, ModelError
 from recognizer.search import embedder, features
 from recognizer.search import index as vectors
 from recognizer.search.embedder import ZOOMS, Embedder
-from recognizer.search.index import Index
+from recognizer.search.index import Index, Manifest, making
 from recognizer.search.similarity import REFERENCE
 from recognizer.types import Evidence, Float32, Photo, Role
 from recognizer.vision import crops, keypoints
@@ -116,6 +116,13 @@ def state(folder: Path) -> dict[str, tuple[int, bytes]]:
     }
 
 
+def embeddings(folder: Path, manifest: Manifest) -> dict[str, list[float]]:
+    """The embeddings that are kept of photos, packed or not, by the photos' content."""
+    kind = features.embedding_settings(manifest.fingerprint)
+    names = vectors.held(folder, vectors.EMBEDDINGS, kind)
+    return {name: vectors.read_embeddings(folder, kind, name).ravel().tolist() for name in names}
+
+
 @cache
 def asked(model: str) -> list[tuple[Float32, Float32]]:
     """Embeddings by a model and descriptors of three pins, the last of which is not in `small`."""
@@ -188,8 +195,9 @@ def test_only_a_new_photo_is_worked_on(own: Path, embedded: list[int]) -> None:
     assert gone not in ids
     assert new in ids
     after = state(own / "index" / "features") | state(own / "index" / "embeddings")
-    assert len(after) == len(before)
-    assert sum(before.get(name) != held for name, held in after.items()) == 2  # features and embeddings of the new one
+    assert len(after) == len(before) == 2  # a pack of features and one of embeddings
+    held = vectors.held(own / "index", vectors.FEATURES, vectors.short(features.SETTINGS))
+    assert held == {sha256 for _, sha256 in Index.open(own / "index").manifest.images}
 
 
 def test_adding_and_removing_answers_as_an_index_made_anew(own: Path, tmp_path: Path) -> None:
@@ -306,8 +314,8 @@ def test_an_index_that_grows_is_compressed_trained_anew_and_found_in(
     own: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     total = Index.open(own / "index").parts[1].ntotal
-    monkeypatch.setattr(vectors, "FLAT_UP_TO", total)  # the next photo is too much
-    monkeypatch.setattr(vectors, "REGROWN", 1.5)
+    monkeypatch.setattr(making, "FLAT_UP_TO", total)  # the next photo is too much
+    monkeypatch.setattr(making, "REGROWN", 1.5)
     change(own)
     with Catalogue.open(own) as catalogue:
         add(catalogue, 0)
@@ -350,7 +358,9 @@ def test_a_run_that_stops_at_any_step_leaves_the_old_index_or_the_new(
         except LookupError:
             break
         left = answers(data)
-        switched = Index.open(data / "index").manifest.generation > 1
+        index = Index.open(data / "index")
+        switched = index.manifest.generation > 1
+        assert all(len(index.reference(image_id).keypoints) for image_id, _ in index.manifest.images)
         assert_same(left, new if switched else old)
         news += switched
         build(data)  # the next run finishes
@@ -359,8 +369,10 @@ def test_a_run_that_stops_at_any_step_leaves_the_old_index_or_the_new(
         assert json.loads((data / "index" / "index.json").read_text())["images"] == named["images"]
         assert not [path for path in (data / "index").rglob("*") if ".part" in path.name]
         steps += 1
-    assert steps == 16  # 2 x 2 for the new photo, 3 x 2 for the index, 2 for the kin, 4 old files go
-    assert news == (7 if after else 6)
+    # 2 x 2 for the new photo, 3 x 2 for the index of which 2 old files go, 2 for the kin, then twice: a pack is put in
+    # its place, the old one and the photo's own file go.
+    assert steps == 20
+    assert news == (11 if after else 10)
 
 
 def test_what_a_stopped_run_finished_is_not_done_again(
@@ -376,7 +388,7 @@ def test_what_a_stopped_run_finished_is_not_done_again(
     with stop_at(10, True):  # of 4 changes a photo: while the third is written
         build(own)
     assert embedded == [2, 2]
-    finished = {name: file for name, file in state(folder / "embeddings").items() if name.endswith(".npy")}
+    finished = embeddings(folder, old)
     assert len(finished) == 6 + 2
     assert Index.open(folder).manifest == old
     assert answers(own) == before
@@ -384,8 +396,8 @@ def test_what_a_stopped_run_finished_is_not_done_again(
     embedded.clear()
     report = build(own)
     assert (report.added, report.kept, embedded) == (5, 6, [2, 1])
-    after = state(folder / "embeddings")
-    assert all(after[name] == file for name, file in finished.items())
+    after = embeddings(folder, old)
+    assert all(after[name] == rows for name, rows in finished.items())
     assert not [path for path in folder.rglob("*") if ".part" in path.name]
     assert not check(own).stale
 
@@ -405,7 +417,7 @@ def test_a_killed_run_leaves_the_old_index_and_the_next_finishes_what_is_left(ow
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         until = time.monotonic() + 60
-        while len(list(folder.glob("embeddings/*/*.npy"))) < 8:
+        while len(list(folder.glob("embeddings/*/*.npy"))) < 2:
             assert process.poll() is None, "the run ended before it was killed"
             assert time.monotonic() < until
             time.sleep(0.005)
@@ -413,7 +425,7 @@ def test_a_killed_run_leaves_the_old_index_and_the_next_finishes_what_is_left(ow
         os.kill(process.pid, signal.SIGKILL)
         process.wait()
     assert process.returncode == -signal.SIGKILL
-    finished = {name: file for name, file in state(folder / "embeddings").items() if name.endswith(".npy")}
+    finished = embeddings(folder, old)
     assert 8 <= len(finished) < 6 + new
     assert Index.open(folder).manifest == old
     assert answers(own) == before
@@ -422,8 +434,8 @@ def test_a_killed_run_leaves_the_old_index_and_the_next_finishes_what_is_left(ow
     report = build(own)
     assert (report.added, report.kept) == (new, 6)
     assert sum(embedded) == 6 + new - len(finished)
-    after = state(folder / "embeddings")
-    assert all(after[name] == file for name, file in finished.items())
+    after = embeddings(folder, old)
+    assert all(after[name] == rows for name, rows in finished.items())
     assert not [path for path in folder.rglob("*") if ".part" in path.name]
     assert len(Index.open(folder)) == 6 + new
     assert not check(own).stale
@@ -457,17 +469,17 @@ def test_check_says_that_there_is_no_index(own: Path) -> None:
 
 
 def test_features_that_are_gone_are_missing_and_the_next_run_takes_them_again(own: Path) -> None:
-    manifest = Index.open(own / "index").manifest
-    image_id, sha256 = manifest.images[2]
-    vectors.features_path(own / "index", manifest.settings, sha256).unlink()
-    assert check(own).missing == (image_id,)
+    (pack,) = (own / "index" / "features").glob("*.pack")
+    pack.unlink()
+    ids = [image_id for image_id, _ in Index.open(own / "index").manifest.images]
+    assert check(own).missing == tuple(ids)
     build(own)
     assert not check(own).stale
-    assert len(Index.open(own / "index").reference(image_id).keypoints) > 0
+    assert len(Index.open(own / "index").reference(ids[2]).keypoints) > 0
 
 
 def test_features_taken_in_another_way_are_stale_and_taken_anew(own: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in ("index.build", "index.check", "recognizer.identify"):
+    for module in ("index.build", "index.assembling", "index.check", "recognizer.identify"):
         monkeypatch.setattr(f"{module}.SETTINGS", "another way")
     found = check(own)
     assert found.stale

@@ -30,7 +30,8 @@ def catalogue(data: Path) -> Path:
 def sums(data: Path) -> dict[str, str]:
     """What is kept of the photos, and of which bytes."""
     index = data / "index"
-    files = [*index.glob("features/*/*"), *index.glob("embeddings/*/*")]
+    files = [*index.glob("features/*.pack"), *index.glob("embeddings/*.pack")]
+    assert len(files) == 2
     return {str(file.relative_to(index)): hashlib.sha256(file.read_bytes()).hexdigest() for file in files}
 
 

@@ -17,7 +17,7 @@ import pytest
 from recognizer.drawn import sample
 from recognizer.errors import IndexError_, IndexMismatch
 from recognizer.search import index as vectors
-from recognizer.search.index import Index, Manifest
+from recognizer.search.index import Index, Manifest, making
 from recognizer.search.similarity import REFERENCE, Scale
 from recognizer.types import Float32, Keypoints, Reference
 from recognizer.vision import keypoints
@@ -257,7 +257,7 @@ def drawn() -> Photos:
 def compressed(drawn: Photos, tmp_path_factory: pytest.TempPathFactory) -> Index:
     """The drawn pins in an index that is no longer exact."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(vectors, "FLAT_UP_TO", 1000)
+        patch.setattr(making, "FLAT_UP_TO", 1000)
         rows = np.concatenate([own.descriptors for _, own in drawn.values()])
         descriptors = vectors.new_descriptors(rows, len(rows))
     embeddings = vectors.new_vectors(DIM)

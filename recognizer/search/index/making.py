@@ -1,0 +1,106 @@
+"""Making an index: its two FAISS indexes, filled, emptied and written."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any, Final
+
+import faiss
+import numpy as np
+
+from recognizer.errors import IndexError_
+from recognizer.files import DRAFT, HERE, beside, make_folder, write_whole
+from recognizer.search.index.manifest import Manifest
+from recognizer.types import Float32, Keypoints
+
+FLAT_UP_TO: Final = 100_000
+"""Descriptors that are searched exactly; from there on IVF-PQ, which is faster and 16 times smaller."""
+
+PROBED: Final = 8
+"""Lists of the IVF that a search reads; 4, 8 and 24 gave recall at 5 of .98 on `pins/` in 37, 63 and 183 ms."""
+
+faiss.cvar.distance_compute_blas_threshold = 20 * 128
+"""From how many numbers of all queries on FAISS compares by matrix products: 20 descriptors. Its own 128,000 leaves the
+600 descriptors of a photo to its slower loop; among 69,000 others .078 s by products, .36 to .53 s by the loop."""
+
+REGROWN: Final = 4
+"""The IVF-PQ is trained anew when it holds this many times the descriptors that it was trained on."""
+
+MOST_LISTS: Final = 16_384
+_ROWS_A_LIST: Final = 40  # that k-means asks for
+
+ZOOMS: Final = 8
+"""Keys of embeddings a photo: key = image_id * ZOOMS + zoom."""
+
+KEYPOINTS: Final = 1024
+"""Keys of descriptors a photo: key = image_id * KEYPOINTS + keypoint."""
+
+
+def write(folder: Path, manifest: Manifest, vectors: Any, descriptors: Any) -> None:
+    """Put an index in the place of the one in `folder`: files beside it, then one rename of `index.json`.
+
+    A run that is killed leaves the old index. Files of former generations are removed at the end.
+    """
+    make_folder(folder, IndexError_, cure=HERE)
+    sums: dict[str, str] = {}
+    for name, part in ((manifest.vectors, vectors), (manifest.descriptors, descriptors)):
+        with beside(folder / name, IndexError_, cure=HERE) as draft:
+            faiss.write_index(part, str(draft))
+            with draft.open("rb") as file:
+                sums[name] = hashlib.file_digest(file, "sha256").hexdigest()
+    about = asdict(replace(manifest, sums=sums))
+    text = json.dumps(about, ensure_ascii=False) + "\n"
+    write_whole(folder / "index.json", text.encode(), IndexError_, cure=HERE)
+    for path in [*folder.glob("*.faiss"), *folder.glob(f"*{DRAFT}")]:
+        if path.name not in (manifest.vectors, manifest.descriptors):
+            path.unlink(missing_ok=True)
+
+
+def new_vectors(dim: int) -> Any:
+    """Return an empty exact inner-product index that keeps our keys."""
+    return faiss.IndexIDMap2(faiss.IndexFlatIP(dim))
+
+
+def lists_of(total: int) -> int:
+    """Return into how many lists `total` descriptors are parted, 0 where they are searched exactly."""
+    return 0 if total <= FLAT_UP_TO else min(int(1.2 * np.sqrt(total)), MOST_LISTS)
+
+
+def training_rows(total: int) -> int:
+    """Return how many of `total` descriptors the lists are to be trained on, 0 where there are none."""
+    return _ROWS_A_LIST * lists_of(total)
+
+
+def new_descriptors(sample: Float32, total: int) -> Any:
+    """Return an empty descriptor index for `total` rows, trained on `sample` (n, 128) when it is to be an IVF-PQ."""
+    if total <= FLAT_UP_TO:
+        return faiss.IndexIDMap2(faiss.IndexFlatL2(128))
+    lists = max(1, min(lists_of(total), len(sample) // _ROWS_A_LIST))
+    # "np": without FAISS's polysemous training, which takes a minute and serves a search that we do not use; and PQ's
+    # k-means in ten rounds over 40 rows a centroid, which gave the same recall of votes on `pins/` as its defaults.
+    index: Any = faiss.index_factory(128, f"IVF{lists},PQ32np")
+    index.pq.cp.niter = 10
+    index.pq.cp.max_points_per_centroid = 40
+    index.train(np.ascontiguousarray(sample))
+    return index
+
+
+def add_image(vectors: Any, descriptors: Any, image_id: int, zooms: Float32, keypoints: Keypoints) -> None:
+    """Add one photo to both FAISS indexes under its keys."""
+    vectors.add_with_ids(np.ascontiguousarray(zooms), image_id * ZOOMS + np.arange(len(zooms), dtype=np.int64))
+    if len(keypoints):
+        keys = image_id * KEYPOINTS + np.arange(len(keypoints), dtype=np.int64)
+        descriptors.add_with_ids(np.ascontiguousarray(keypoints.descriptors), keys)
+
+
+def remove_images(vectors: Any, descriptors: Any, image_ids: Iterable[int]) -> None:
+    """Remove photos from both FAISS indexes by their keys."""
+    gone = np.asarray(sorted(image_ids), np.int64)
+    if not len(gone):
+        return
+    for index, span in ((vectors, ZOOMS), (descriptors, KEYPOINTS)):
+        index.remove_ids((gone[:, None] * span + np.arange(span)).ravel())

@@ -1,0 +1,64 @@
+"""The manifest: what `index.json` says of an index."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Final
+
+from recognizer.errors import IndexError_, IndexMismatch
+from recognizer.search.similarity import REFERENCE, Scale
+
+FORMAT: Final = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """What `index.json` says: with what the index was made, from which photos, and where its files lie.
+
+    `images` are (image_id, sha256), by image_id. `sums` has the sha256 of each of the two files, by name; nothing reads
+    them but who looks for damage. `trained_on` is how many descriptors the IVF-PQ was trained on, 0 while exact.
+    `scale` is that of the model's similarities. Of each photo the index has the `keypoints` largest, 0 for all of them.
+    """
+
+    model: str
+    fingerprint: str
+    settings: str
+    generation: int
+    dim: int
+    images: tuple[tuple[int, str], ...]
+    vectors: str
+    descriptors: str
+    sums: Mapping[str, str] = field(default_factory=dict)
+    trained_on: int = 0
+    keypoints: int = 0
+    scale: Scale = REFERENCE
+    format: int = FORMAT
+
+    @property
+    def digest(self) -> str:
+        """Name this index in 16 hexadecimal digits: another model, other settings or other photos give another name."""
+        held = (self.fingerprint, self.settings, self.images)
+        return hashlib.sha256(json.dumps(held).encode()).hexdigest()[:16]
+
+
+def read_manifest(folder: Path) -> Manifest | None:
+    """Return what `index.json` of a folder says, None when there is none; IndexError_ when it is damaged."""
+    path = folder / "index.json"
+    try:
+        about = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as error:
+        raise IndexError_(f"{path}: not readable ({error}); run `znachki index --rebuild`") from error
+    if not isinstance(about, dict) or about.get("format") != FORMAT:
+        raise IndexMismatch(f"{path}: not of format {FORMAT}; run `znachki index --rebuild`")
+    try:
+        images = tuple((int(image_id), str(sha256)) for image_id, sha256 in about.pop("images"))
+        scale = Scale(**{name: float(value) for name, value in about.pop("scale", asdict(REFERENCE)).items()})
+        return Manifest(images=images, scale=scale, **about)
+    except (KeyError, TypeError, ValueError) as error:
+        raise IndexError_(f"{path}: incomplete ({error}); run `znachki index --rebuild`") from error
