@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,6 +21,12 @@ LARGE: Final = 2_500
 """Photos of a catalogue past which it is large: its index then has the largest keypoints of a photo, features are coded
 and embeddings kept in half precision. Up to here all is kept as it was taken: 250 MB are no burden."""
 
+BESIDE: Final = 20_000
+"""Photos at most of the small part beside a large index, with those that left the large one; past them, or past an
+eighth of all photos, the large part takes them in."""
+
+_SHARE: Final = 8
+
 
 def assemble(
     folder: Path,
@@ -29,24 +36,16 @@ def assemble(
     fresh: Mapping[int, str],
     gone: set[int],
 ) -> None:
-    """Write both FAISS indexes: from the old ones by adding and removing, or from the features of all photos."""
+    """Write both FAISS indexes: from the old ones by adding and removing, or from the features of all photos.
+
+    A large index stays as it is for some time: what is new goes into a small part beside it, and what left it is named.
+    """
     keypoints = records.KEPT if len(wanted) > LARGE or (old is not None and old.keypoints) else 0
-    held, trained_on = _opened(folder, old, gone)
-    if held is not None and old is not None and old.keypoints == keypoints:
-        embeddings, descriptors = held
-        added = dict(fresh)
-        total = int(descriptors.ntotal) + _count(folder, added.values(), keypoints)
-        outgrown = total > (making.REGROWN * trained_on if trained_on else making.FLAT_UP_TO)
-    if held is None or old is None or old.keypoints != keypoints or outgrown:
-        added = dict(wanted)
-        total = _count(folder, added.values(), keypoints)
-        embeddings = index.new_vectors(model.dim)
-        descriptors, trained_on = _new_descriptors(folder, list(added.values()), total, keypoints)
-    for image_id, sha256 in added.items():
-        zooms = index.read_embeddings(folder, embedding_settings(model.fingerprint), sha256)
-        index.add_image(embeddings, descriptors, image_id, zooms, _keypoints(folder, sha256, keypoints))
+    reusable = old if old is not None and old.keypoints == keypoints else None
+    if reusable is not None and not _opens(folder):
+        reusable = None  # damaged: the features are still there, and the index is made of them anew
     generation = _next_generation(folder)
-    scale = old.scale if old is not None else of_model(model)
+    names = f"vectors-{generation}.faiss", f"descriptors-{generation}.faiss"
     manifest = Manifest(
         model=model.name,
         fingerprint=model.fingerprint,
@@ -54,25 +53,92 @@ def assemble(
         generation=generation,
         dim=model.dim,
         images=tuple(sorted(wanted.items())),
-        vectors=f"vectors-{generation}.faiss",
-        descriptors=f"descriptors-{generation}.faiss",
-        trained_on=trained_on,
+        vectors=names[0],
+        descriptors=names[1],
         keypoints=keypoints,
-        scale=scale,
+        scale=old.scale if old is not None else of_model(model),
     )
-    index.write(folder, manifest, embeddings, descriptors)
+    if reusable is not None and keypoints and _fits_beside(reusable, wanted, fresh, gone):
+        _put_beside(folder, manifest, reusable, model, fresh, gone)
+        return
+    parts, trained_on = None, 0
+    if reusable is not None:
+        parts, trained_on = Index.open(folder, to_change=True).joined(), reusable.trained_on
+        index.remove_images(*parts, gone)
+    vectors, descriptors, trained_on = _filled(folder, parts, trained_on, model, wanted, fresh, keypoints)
+    index.write(folder, replace(manifest, trained_on=trained_on), vectors, descriptors)
 
 
-def _opened(folder: Path, old: Manifest | None, gone: set[int]) -> tuple[tuple[Any, Any] | None, int]:
-    """The old FAISS indexes without the photos that are gone, and what they were trained on; None when unusable."""
-    if old is None:
-        return None, 0
+def _fits_beside(old: Manifest, wanted: Mapping[int, str], fresh: Mapping[int, str], gone: set[int]) -> bool:
+    """Whether the large part need not be written anew."""
+    beside = len(set(old.fresh) - gone) + len(fresh)
+    left = len(set(old.gone) | (gone - set(old.fresh)))
+    return old.trained_on > 0 and beside + left <= min(BESIDE, len(wanted) // _SHARE)
+
+
+def _put_beside(
+    folder: Path, manifest: Manifest, old: Manifest, model: Embedder, fresh: Mapping[int, str], gone: set[int]
+) -> None:
+    """Write the small part alone: that of before without what is gone, and what is new."""
+    images = dict(manifest.images)
+    beside = {image_id: images[image_id] for image_id in sorted((set(old.fresh) - gone) | set(fresh))}
+    own = replace(
+        manifest,
+        vectors=old.vectors,
+        descriptors=old.descriptors,
+        trained_on=old.trained_on,
+        sums=old.sums,
+        fresh=tuple(beside),
+        gone=tuple(sorted(set(old.gone) | (gone - set(old.fresh)))),
+    )
+    if not beside:
+        index.put(folder, own, {})
+        return
+    parts = index.read_fresh(folder, old)
+    if parts is not None:
+        index.remove_images(*parts, gone)
+    vectors, descriptors, trained_on = _filled(
+        folder, parts, old.fresh_trained_on, model, beside, fresh, manifest.keypoints
+    )
+    own = replace(
+        own, fresh_vectors=manifest.vectors, fresh_descriptors=manifest.descriptors, fresh_trained_on=trained_on
+    )
+    index.put(folder, own, {own.fresh_vectors: vectors, own.fresh_descriptors: descriptors})
+
+
+def _filled(
+    folder: Path,
+    parts: tuple[Any, Any] | None,
+    trained_on: int,
+    model: Embedder,
+    wanted: Mapping[int, str],
+    fresh: Mapping[int, str],
+    keypoints: int,
+) -> tuple[Any, Any, int]:
+    """Both FAISS indexes with the `wanted` photos, and what they were trained on: `parts`, which have all but the
+    `fresh` ones, or new ones where these are none or have outgrown their lists."""
+    if parts is not None:
+        vectors, descriptors = parts
+        added = dict(fresh)
+        total = int(descriptors.ntotal) + _count(folder, added.values(), keypoints)
+        outgrown = total > (making.REGROWN * trained_on if trained_on else making.FLAT_UP_TO)
+    if parts is None or outgrown:
+        added = dict(wanted)
+        total = _count(folder, added.values(), keypoints)
+        vectors = index.new_vectors(model.dim)
+        descriptors, trained_on = _new_descriptors(folder, list(added.values()), total, keypoints)
+    for image_id, sha256 in added.items():
+        zooms = index.read_embeddings(folder, embedding_settings(model.fingerprint), sha256)
+        index.add_image(vectors, descriptors, image_id, zooms, _keypoints(folder, sha256, keypoints))
+    return vectors, descriptors, trained_on
+
+
+def _opens(folder: Path) -> bool:
     try:
-        parts = Index.open(folder).parts
+        Index.open(folder)
     except IndexError_:
-        return None, 0  # damaged: the features are still there, and the index is made of them anew
-    index.remove_images(*parts, gone)
-    return parts, old.trained_on
+        return False
+    return True
 
 
 def _keypoints(folder: Path, sha256: str, most: int) -> Keypoints:

@@ -76,7 +76,7 @@ def _of_index(data: Path, manifest: Manifest, progress: Progress | None) -> Iter
     try:
         index = Index.open(folder)
     except IndexError_ as error:
-        lost = [name for name in (manifest.vectors, manifest.descriptors) if name in str(error)]
+        lost = [name for name in manifest.files if name in str(error)]
         yield _told(data, folder / (lost[0] if lost else ""), error)
     else:
         changed = [name for name, known in manifest.sums.items() if archive.sha256_of(folder / name) != known]
@@ -139,12 +139,13 @@ def _read_embeddings(folder: Path, manifest: Manifest, sha256: str) -> Float32:
 
 
 def _holds(index: Index, image_id: int, rows: Float32) -> bool:
-    """Whether the FAISS index has the embeddings of a photo that lie beside it, under the keys that `index` tells."""
+    """Whether the FAISS index has the embeddings of a photo that lie beside it."""
     try:
-        rows_held = [index.parts[0].reconstruct(image_id * 8 + zoom) for zoom in range(len(rows))]
+        stored = index.zooms([image_id])[0]
     except RuntimeError:
         return False
-    stored = np.asarray(rows_held, np.float32).reshape(rows.shape)
+    if stored.shape != rows.shape:
+        return False
     half = rows.astype(np.float16)
     return (
         np.array_equal(stored.astype(np.float16), half) if np.array_equal(half, rows) else np.array_equal(stored, rows)

@@ -227,11 +227,11 @@ def _take_model(index: Index, data: Path, scratch: Path) -> str:
 def _write_index(index: Index, kept: Sequence[CatalogueImage], folder: Path, model: str) -> None:
     """Write the index of the photos that are kept, without those that are not."""
     manifest, images = index.manifest, {image.image_id: image.sha256 for image in kept}
-    parts = Index.open(index.folder).parts
+    parts = Index.open(index.folder, to_change=True).joined()
     remove_images(*parts, {image_id for image_id, _ in manifest.images if image_id not in images})
     folder.mkdir(parents=True)
     own = replace(
-        manifest,
+        manifest.of_one_part(),
         model=model,
         generation=1,
         images=tuple(sorted(images.items())),

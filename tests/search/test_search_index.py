@@ -302,7 +302,7 @@ def test_exact_descriptors_held_in_lists_give_the_first_photos_by_votes(
 
 def test_compressed_photos_are_added_and_removed(compressed: Index, drawn: Photos, tmp_path: Path) -> None:
     write(tmp_path, compressed)
-    copy = Index.open(tmp_path)
+    copy = Index.open(tmp_path, to_change=True)
     embeddings, descriptors = copy.parts
     total = descriptors.ntotal
     vectors.remove_images(embeddings, descriptors, [5])

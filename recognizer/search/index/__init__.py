@@ -9,6 +9,8 @@
       embeddings/<fingerprint>-<n>.pack   embeddings of many photos by one model
       embeddings/<fingerprint>/<sha256>.npy    the same of one photo, until it is packed
 
+A large index may have a second pair of FAISS files, of a later generation, for what came since it was made (`parts`).
+
 Keys travel with the vectors inside FAISS. What is kept of a photo is named by its content, so a photo is never worked
 on twice and a run that was killed goes on where it stopped.
 """
@@ -37,12 +39,13 @@ from recognizer.search.index.making import (
     lists_of,
     new_descriptors,
     new_vectors,
+    put,
     remove_images,
     training_rows,
     write,
 )
 from recognizer.search.index.manifest import FORMAT, Manifest, read_manifest
-from recognizer.search.index.opened import LIFTED, NEIGHBOURS, Index, tallied
+from recognizer.search.index.opened import LIFTED, NEIGHBOURS, Index, read_fresh, tallied
 
 THUMBNAIL = 256
 """Long side of the pictures kept for comparison after alignment, a little over what `alignment` compares at."""
@@ -70,8 +73,10 @@ __all__ = [
     "lists_of",
     "new_descriptors",
     "new_vectors",
+    "put",
     "read_embeddings",
     "read_features",
+    "read_fresh",
     "read_manifest",
     "remove_images",
     "short",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Final
@@ -41,13 +41,19 @@ KEYPOINTS: Final = 1024
 
 
 def write(folder: Path, manifest: Manifest, vectors: Any, descriptors: Any) -> None:
+    """Put an index of one part in the place of the one in `folder`, see `put`."""
+    put(folder, manifest, {manifest.vectors: vectors, manifest.descriptors: descriptors})
+
+
+def put(folder: Path, manifest: Manifest, written: Mapping[str, Any]) -> None:
     """Put an index in the place of the one in `folder`: files beside it, then one rename of `index.json`.
 
+    `written` are the FAISS indexes to write, by the name of their file; the others of the manifest's `files` are there.
     A run that is killed leaves the old index. Files of former generations are removed at the end.
     """
     make_folder(folder, IndexError_, cure=HERE)
-    sums: dict[str, str] = {}
-    for name, part in ((manifest.vectors, vectors), (manifest.descriptors, descriptors)):
+    sums = {name: told for name, told in manifest.sums.items() if name in manifest.files}
+    for name, part in written.items():
         with beside(folder / name, IndexError_, cure=HERE) as draft:
             faiss.write_index(part, str(draft))
             with draft.open("rb") as file:
@@ -56,7 +62,7 @@ def write(folder: Path, manifest: Manifest, vectors: Any, descriptors: Any) -> N
     text = json.dumps(about, ensure_ascii=False) + "\n"
     write_whole(folder / "index.json", text.encode(), IndexError_, cure=HERE)
     for path in [*folder.glob("*.faiss"), *folder.glob(f"*{DRAFT}")]:
-        if path.name not in (manifest.vectors, manifest.descriptors):
+        if path.name not in manifest.files:
             path.unlink(missing_ok=True)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
@@ -22,6 +22,9 @@ class Manifest:
     `images` are (image_id, sha256), by image_id. `sums` has the sha256 of each of the two files, by name; nothing reads
     them but who looks for damage. `trained_on` is how many descriptors the IVF-PQ was trained on, 0 while exact.
     `scale` is that of the model's similarities. Of each photo the index has the `keypoints` largest, 0 for all of them.
+
+    A large index may have a second, small part: `fresh` are the image_ids of its photos, in the two `fresh_` files, and
+    `gone` those whose photos in the large part count no more; an id may be in both, where its photo became another one.
     """
 
     model: str
@@ -35,8 +38,23 @@ class Manifest:
     sums: Mapping[str, str] = field(default_factory=dict)
     trained_on: int = 0
     keypoints: int = 0
+    fresh: tuple[int, ...] = ()
+    fresh_vectors: str = ""
+    fresh_descriptors: str = ""
+    fresh_trained_on: int = 0
+    gone: tuple[int, ...] = ()
     scale: Scale = REFERENCE
     format: int = FORMAT
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """The names of its FAISS files: of the large part, then of the fresh one where there is one."""
+        fresh = (self.fresh_vectors, self.fresh_descriptors) if self.fresh_vectors else ()
+        return (self.vectors, self.descriptors, *fresh)
+
+    def of_one_part(self) -> Manifest:
+        """Return it without a second part, for an index whose photos are all in the first one."""
+        return replace(self, fresh=(), fresh_vectors="", fresh_descriptors="", fresh_trained_on=0, gone=())
 
     @property
     def digest(self) -> str:
@@ -59,6 +77,7 @@ def read_manifest(folder: Path) -> Manifest | None:
     try:
         images = tuple((int(image_id), str(sha256)) for image_id, sha256 in about.pop("images"))
         scale = Scale(**{name: float(value) for name, value in about.pop("scale", asdict(REFERENCE)).items()})
-        return Manifest(images=images, scale=scale, **about)
+        fresh, gone = (tuple(map(int, about.pop(name, ()))) for name in ("fresh", "gone"))
+        return Manifest(images=images, scale=scale, fresh=fresh, gone=gone, **about)
     except (KeyError, TypeError, ValueError) as error:
         raise IndexError_(f"{path}: incomplete ({error}); run `znachki index --rebuild`") from error

@@ -1,0 +1,515 @@
+"""How search, memory and disk grow with a catalogue: its photos hidden among made ones, see `made_photos`.
+
+    python benchmarks/scale.py                     the 300 pins of ZNACHKI_REAL_DATA or ../shared/data, or drawn ones,
+                                                   among 10,000 made photos
+    python benchmarks/scale.py --photos 100000     among as many as you say; several numbers make several runs
+    python benchmarks/scale.py --keep DIR          keep what was looked at, and take it from there the next time
+    python benchmarks/scale.py --json              print JSON
+
+Every index is made, asked and changed by the functions that `znachki index` and `identify` call; the photos are not
+looked at again for each size. `wall` is the clock's time and `cpu` the processor's, which other work on the machine
+lengthens less; both are medians a photo. `R@1` is the whole way, votes and similarity, verification and ranking;
+`alone` is the same without made photos. `votes` is by how much of an exact search's nearest keypoint is found among the
+first five, and how often the first photo by votes is that of an exact search, for EXACT of the queries.
+
+Beside it, on the same photos and by the same clock:
+
+- `plain FAISS`: the descriptors of all keypoints in `IVF,PQ32`, 4 sqrt(n) lists as FAISS's guidelines have it, 16
+  probed, votes by nearest neighbour, no verification;
+- `flat embeddings`: one embedding a photo, searched exactly, no verification, as clip-retrieval does up to a size;
+- `HNSW32`: the same in a graph, as PP-ShiTu does.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import os
+import resource
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import faiss
+import made_photos
+import numpy as np
+from made_photos import BATCH, FIRST, Sources
+
+from index.build import build
+from recognizer.catalogue.imports import import_csv, read_queries
+from recognizer.catalogue.store import Catalogue
+from recognizer.drawn import sample
+from recognizer.identify import Recognizer
+from recognizer.measuring.machine import machine
+from recognizer.search import embedder, index
+from recognizer.search.embedder import Embedder
+from recognizer.search.features import SETTINGS
+from recognizer.search.index import Index, Manifest, coding, kept, packs, records
+from recognizer.types import Box, CatalogueEntry, Crop, Float32, Keypoints
+from recognizer.vision import keypoints
+from recognizer.vision.crops import lifted, single
+from recognizer.vision.photos import open_photo
+
+REAL = Path(os.environ.get("ZNACHKI_REAL_DATA") or Path(__file__).resolve().parent.parent.parent / "shared" / "data")
+EXACT = 12
+CHANGED = 100
+
+
+@dataclass(frozen=True)
+class Query:
+    """A photo that is asked: its crop with keypoints, its embeddings, and the entry that it shows."""
+
+    crop: Crop
+    zooms: Float32
+    entry_id: str
+
+
+@dataclass(frozen=True)
+class Looked:
+    """What was looked at once for all sizes: a data folder with the catalogue alone, the queries, what is mixed."""
+
+    data: Path
+    queries: Sequence[Query]
+    sources: Sources
+
+
+class Replayed:
+    """The model of a Recognizer, with the embeddings that it gave before."""
+
+    def __init__(self, model: Embedder) -> None:
+        self.fingerprint, self.name, self.dim = model.fingerprint, model.name, model.dim
+        self.asked = np.zeros((0, model.dim), np.float32)
+
+    def embed_zooms(self, images: Sequence[Any], pins: Sequence[Any]) -> Float32:
+        """Return the embeddings of the crop that is `asked`."""
+        return np.stack([self.asked for _ in images])
+
+
+class Offered(Mapping[int, CatalogueEntry]):
+    """The entries of a catalogue's photos, and of every made photo one of its own."""
+
+    def __init__(self, real: Mapping[int, CatalogueEntry], made: int) -> None:
+        self._real, self._made = real, made
+
+    def __getitem__(self, image_id: int) -> CatalogueEntry:
+        if image_id in self._real:
+            return self._real[image_id]
+        if FIRST <= image_id < FIRST + self._made:
+            return CatalogueEntry(f"made-{image_id}", f"made-{image_id}")
+        raise KeyError(image_id)
+
+    def __iter__(self) -> Iterator[int]:
+        yield from self._real
+        yield from range(FIRST, FIRST + self._made)
+
+    def __len__(self) -> int:
+        return len(self._real) + self._made
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--photos", type=int, nargs="+", default=[10_000], help="made photos (10,000)")
+    parser.add_argument("--keep", type=Path, help="keep what was looked at here; only what you made yourself is safe")
+    parser.add_argument("--queries", type=int, default=1000, help="most queries that are asked")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.add_argument("--opened", type=Path, help=argparse.SUPPRESS)
+    asked = parser.parse_args()
+    if asked.opened:
+        print(json.dumps(opened(asked.opened, asked.keep)))
+        return
+    found: dict[str, Any] = {"machine": machine(), "sizes": {}}
+    with tempfile.TemporaryDirectory(dir=asked.keep) as scratch:
+        looked = look(asked.keep or Path(scratch), asked.queries)
+        alone = index_of(looked, Path(scratch) / "alone", 0)
+        found["alone"] = answers(looked, alone, 0)
+        found["likeness"] = likeness(looked)
+        for photos in asked.photos:
+            start = time.perf_counter()
+            folder = index_of(looked, Path(scratch) / str(photos), photos)
+            one: dict[str, Any] = {"made_in_s": round(time.perf_counter() - start, 1)}
+            one |= sizes(folder, photos) | opening(folder, looked, asked.keep or Path(scratch))
+            one |= answers(looked, folder, photos) | {"votes": exactness(looked, folder, photos)}
+            one |= changing(looked, folder, photos)
+            one["beside"] = beside(looked, photos)
+            found["sizes"][photos] = one
+            print(json.dumps({photos: one}), file=sys.stderr, flush=True)
+            shutil.rmtree(folder.parent)
+    print(json.dumps(found, indent=2) if asked.json else table(found))
+
+
+# What is looked at once
+
+
+def look(folder: Path, most: int) -> Looked:
+    """Index the catalogue, look at the queries and at what is mixed; taken from `folder` where it is there."""
+    data, queries, mixed = folder / "data", folder / "queries.npz", folder / "sources.npz"
+    real = REAL if (REAL / "pins" / "catalogue.csv").is_file() else None
+    if real:
+        table_file, query_file = real / "pins" / "catalogue.csv", real / "pins" / "queries.csv"
+    else:
+        files = sample.write(folder / "sample", 150, known=40, lacking=0)
+        table_file, query_file = files.catalogue, files.queries
+    if not (data / "index" / "index.json").is_file():
+        with Catalogue.open(data, create=True) as catalogue:
+            import_csv(catalogue, table_file)
+        build(data)
+    model = embedder.load()
+    if not queries.is_file():
+        held = [_query(path, entry_id, model) for path, entry_id in read_queries(query_file) if entry_id]
+        keep_queries(queries, held)
+    if not mixed.is_file():
+        alone = Index.open(data / "index")
+        middle = alone.zooms([image_id for image_id, _ in alone.manifest.images]).mean(axis=0)
+        made_photos.sources(real, model, middle).save(mixed)
+    return Looked(data, read_queries_kept(queries)[:most], Sources.load(mixed))
+
+
+def keep_queries(path: Path, queries: Sequence[Query]) -> None:
+    """Keep queries for `read_queries_kept`."""
+    held: dict[str, Any] = {"entry_ids": np.array([query.entry_id for query in queries])}
+    for at, query in enumerate(queries):
+        points, crop = query.crop.keypoints, query.crop
+        assert points is not None
+        box = np.array([crop.box.left, crop.box.top, crop.box.right, crop.box.bottom])
+        outline = np.zeros((0, 2), np.float32) if crop.outline is None else crop.outline
+        parts = (crop.image, box, outline, query.zooms, points.places, points.scales, points.angles, points.descriptors)
+        held |= {f"{at}-{number}": part for number, part in enumerate(parts)}
+    np.savez(path, **held)
+
+
+def read_queries_kept(path: Path, most: int | None = None) -> list[Query]:
+    """Return what `keep_queries` kept, the first `most` of them."""
+    with np.load(path) as held:
+        found = []
+        for at, entry_id in enumerate(held["entry_ids"].tolist()[:most]):
+            image, box, outline, zooms, *points = (held[f"{at}-{number}"] for number in range(8))
+            crop = Crop(image, Box(*box.tolist()), outline if len(outline) else None, keypoints=Keypoints(*points))
+            found.append(Query(crop, zooms, entry_id))
+    return found
+
+
+def _query(path: Path, entry_id: str, model: Embedder) -> Query:
+    crop = single(open_photo(path))
+    crop = replace(crop, keypoints=keypoints.extract(crop.image, crop.outline))
+    return Query(crop, model.embed_zooms([crop.whole], [lifted(crop)])[0], entry_id)
+
+
+def likeness(looked: Looked) -> dict[str, float]:
+    """How alike to the model the queries are to other pins of the catalogue, and to made photos: mean and spread."""
+    held = Index.open(looked.data / "index")
+    made = made_photos.batch(looked.sources, 0, 1).zooms
+    real = held.zooms([image_id for image_id, _ in held.manifest.images])
+    told = {}
+    for name, rows in (("catalogue", real), ("made", made)):
+        found = np.array([rows[:, 0] @ query.zooms[0] for query in looked.queries])
+        told |= {f"{name}_mean": round(float(found.mean()), 3), f"{name}_spread": round(float(found.std()), 3)}
+    return told
+
+
+# Making an index
+
+
+def most_keypoints(photos: int) -> int:
+    """How many keypoints of a photo an index of so many has."""
+    return records.KEPT if photos else 1024
+
+
+def batches(looked: Looked, photos: int) -> Iterator[made_photos.Made]:
+    """Yield the made photos of a size."""
+    for number in range(photos // BATCH):
+        yield made_photos.batch(looked.sources, number, most_keypoints(photos))
+
+
+def index_of(looked: Looked, data: Path, photos: int) -> Path:
+    """Make the index of the catalogue and so many made photos, as `znachki index` would; returns its folder."""
+    alone = Index.open(looked.data / "index")
+    most, names = most_keypoints(photos), dict(alone.manifest.images)
+    true = {
+        image_id: records.largest(alone.reference(image_id).keypoints, most) for image_id, _ in alone.manifest.images
+    }
+    total = sum(map(len, true.values())) + sum(int(one.counts.sum()) for one in batches(looked, photos))
+    wanted = index.training_rows(total)
+    taught = [points.descriptors for points in true.values()]
+    for one in batches(looked, photos):
+        if sum(map(len, taught)) >= wanted:
+            break
+        taught.append(one.descriptors[:: max(1, total // max(1, wanted) // 2)])
+    descriptors = index.new_descriptors(np.concatenate(taught), total)
+    vectors = index.new_vectors(alone.manifest.dim)
+    for image_id, points in true.items():
+        index.add_image(vectors, descriptors, image_id, alone.zooms([image_id])[0], points)
+    for one in batches(looked, photos):
+        add(vectors, descriptors, one)
+        names |= {image_id: name_of(image_id) for image_id in one.image_ids.tolist()}
+    manifest = replace(
+        alone.manifest, images=tuple(sorted(names.items())), generation=1, vectors="vectors-1.faiss",
+        descriptors="descriptors-1.faiss", trained_on=total if wanted else 0, keypoints=most if photos else 0,
+    )  # fmt: skip
+    folder = data / "index"
+    index.write(folder, manifest, vectors, descriptors)
+    write_packs(looked, folder, photos, alone)
+    return folder
+
+
+def add(vectors: Any, descriptors: Any, one: made_photos.Made) -> None:
+    """Add made photos to both FAISS indexes under the keys of `index.add_image`."""
+    zooms = one.zooms.shape[1]
+    vectors.add_with_ids(
+        one.zooms.reshape(-1, one.zooms.shape[2]), (one.image_ids[:, None] * 8 + np.arange(zooms)).ravel()
+    )
+    numbers = np.concatenate([np.arange(count) for count in one.counts])
+    descriptors.add_with_ids(one.descriptors, np.repeat(one.image_ids, one.counts) * 1024 + numbers)
+
+
+def name_of(image_id: int) -> str:
+    """The sha256 that a made photo goes by."""
+    return hashlib.sha256(b"made %d" % image_id).hexdigest()
+
+
+def write_packs(looked: Looked, folder: Path, photos: int, alone: Index) -> None:
+    """Keep the features of all photos, coded where there are made ones."""
+    if not photos:
+        index.copy_features(alone.folder, folder, SETTINGS, {sha256 for _, sha256 in alone.manifest.images})
+        return
+    true = [(sha256, alone.reference(image_id)) for image_id, sha256 in alone.manifest.images]
+    book = coding.trained([reference.keypoints for _, reference in true])
+
+    def coded() -> Iterator[tuple[str, bytes]]:
+        yield kept.CODEBOOK, book.to_bytes()
+        for sha256, reference in true:
+            yield sha256, records.coded(reference, book)
+        for one in batches(looked, photos):
+            for image_id, _, rows in one.rows():
+                yield name_of(image_id), records.coded(made_photos.reference(looked.sources, image_id, rows), book)
+
+    packs.write(folder / "features" / f"{kept.short(SETTINGS)}-1.pack", {"coded": True}, coded())
+
+
+# What is measured
+
+
+def sizes(folder: Path, photos: int) -> dict[str, float]:
+    """Bytes on disk, of the index and of the features, a photo."""
+    held = len(index.read_manifest(folder).images)  # type: ignore[union-attr]
+    faiss_files = sum(path.stat().st_size for path in folder.glob("*.faiss"))
+    features = sum(path.stat().st_size for path in folder.glob("features/*.pack"))
+    return {"index_mb": round(faiss_files / 1e6, 1), "features_kb_a_photo": round(features / held / 1e3, 1)}
+
+
+def opening(folder: Path, looked: Looked, kept_in: Path) -> dict[str, float]:
+    """Open and ask in a process of its own: seconds to open, and what its memory grew by."""
+    command = [sys.executable, __file__, "--opened", str(folder), "--keep", str(kept_in)]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+    return dict(json.loads(done.stdout))
+
+
+def opened(folder: Path, kept_in: Path) -> dict[str, float]:
+    """What `opening` measures."""
+    queries = read_queries_kept(kept_in / "queries.npz", 10)
+    before = resident()
+    start = time.perf_counter()
+    held = Index.open(folder)
+    seconds = time.perf_counter() - start
+    for query in queries:
+        assert query.crop.keypoints is not None
+        held.candidates(query.zooms, query.crop.keypoints.descriptors, 24, 16)
+    return {"open_s": round(seconds, 2), "memory_mb": round((resident() - before) / 1e6, 1)}
+
+
+def resident() -> int:
+    """Bytes of memory that this process holds now."""
+    try:
+        return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
+    except OSError:
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+def answers(looked: Looked, folder: Path, photos: int) -> dict[str, Any]:
+    """Times of search, and how often the first answer is right, by votes and similarity and by the whole way."""
+    held = Index.open(folder)
+    model = Replayed(embedder.load())
+    wall, cpu = [], []
+    right = {"R@1": 0, "candidates": 0}
+    with Catalogue.open(looked.data) as catalogue:
+        recognizer = Recognizer(catalogue, held, model)  # type: ignore[arg-type]
+        recognizer._entries = Offered(recognizer._entries, photos)
+        for query in looked.queries:
+            points = query.crop.keypoints
+            assert points is not None
+            starts = time.perf_counter(), time.process_time()
+            neighbours = held.neighbours(points.descriptors)
+            candidates = held.candidates(query.zooms, neighbours, 24, 16)
+            wall.append(time.perf_counter() - starts[0])
+            cpu.append(time.process_time() - starts[1])
+            model.asked = query.zooms
+            crop = replace(query.crop, neighbours=neighbours)
+            (answer,) = recognizer.decided([crop], recognizer.hits([crop]))
+            right["R@1"] += bool(answer.matches) and answer.matches[0].entry.entry_id == query.entry_id
+            entries = (recognizer.entry_of(hit.image_id) for hit in candidates)
+            right["candidates"] += any(one is not None and one.entry_id == query.entry_id for one in entries)
+    told = {name: round(count / len(looked.queries), 4) for name, count in right.items()}
+    return told | {"search_wall_ms": median_ms(wall[2:]), "search_cpu_ms": median_ms(cpu[2:])}
+
+
+def exactness(looked: Looked, folder: Path, photos: int) -> dict[str, float]:
+    """Recall of votes against an exact search, see above."""
+    held, alone = Index.open(folder), Index.open(looked.data / "index")
+    queries = looked.queries[:: max(1, len(looked.queries) // EXACT)][:EXACT]
+    asked = [query.crop.keypoints.descriptors for query in queries if query.crop.keypoints is not None]
+    best = faiss.ResultHeap(sum(map(len, asked)), 6)
+    everything = np.concatenate(asked)
+    for image_id, _ in alone.manifest.images:
+        points = records.largest(alone.reference(image_id).keypoints, most_keypoints(photos))
+        keys = image_id * 1024 + np.arange(len(points))
+        if len(points) >= 6:
+            away, at = faiss.knn(everything, points.descriptors, 6)
+            best.add_result(away, keys[at])
+    for one in batches(looked, photos):
+        away, at = faiss.knn(everything, one.descriptors, 6)
+        numbers = np.concatenate([np.arange(count) for count in one.counts])
+        best.add_result(away, (np.repeat(one.image_ids, one.counts) * 1024 + numbers)[at])
+    best.finalize()
+    found = held.neighbours(everything)
+    keys = np.where(found.image_ids >= 0, found.image_ids * 1024 + found.numbers, -1)
+    nearest = float((keys == best.I[:, :1]).any(axis=1).mean())
+    ends = np.cumsum([len(rows) for rows in asked])
+    same = 0
+    for end, rows in zip(ends, asked, strict=True):
+        part = slice(end - len(rows), end)
+        exactly = exact_votes(best.D[part], best.I[part] // 1024)
+        ours = held.vote(rows)
+        same += bool(ours) and ours[0][0] == exactly
+    return {"nearest_at_5": round(nearest, 3), "first_photo": round(same / len(asked), 3)}
+
+
+def exact_votes(away: Any, owners: Any) -> int:
+    """The photo of most votes, by the words of `Index.vote`."""
+    weights = np.maximum(away[:, -1:] - away[:, :-1], 0)
+    owners = owners[:, :-1]
+    for later in range(1, owners.shape[1]):
+        weights[(owners[:, :later] == owners[:, later : later + 1]).any(axis=1), later] = 0
+    ids, places = np.unique(owners, return_inverse=True)
+    return int(ids[np.bincount(places.ravel(), weights.ravel()).argmax()])
+
+
+def changing(looked: Looked, folder: Path, photos: int) -> dict[str, float]:
+    """Seconds to add and to remove CHANGED photos, from the index as it lies to the new one in its place."""
+    more = made_photos.batch(looked.sources, photos // BATCH + 1, most_keypoints(photos))
+    some = [*more.rows()][:CHANGED]
+    start = time.perf_counter()
+    held = Index.open(folder, to_change=True)
+    for image_id, zooms, rows in some:
+        points = made_photos.reference(looked.sources, image_id, rows).keypoints
+        index.add_image(*held.parts, image_id, zooms, points)
+    names = {image_id: name_of(image_id) for image_id, _, _ in some}
+    _put(folder, held, dict(held.manifest.images) | names)
+    added = time.perf_counter() - start
+    start = time.perf_counter()
+    held = Index.open(folder, to_change=True)
+    index.remove_images(*held.parts, names)
+    _put(folder, held, {key: value for key, value in held.manifest.images if key not in names})
+    return {"add_100_s": round(added, 2), "remove_100_s": round(time.perf_counter() - start, 2)}
+
+
+def _put(folder: Path, held: Index, images: Mapping[int, str]) -> None:
+    generation = held.manifest.generation + 1
+    names = {"vectors": f"vectors-{generation}.faiss", "descriptors": f"descriptors-{generation}.faiss"}
+    manifest: Manifest = replace(held.manifest, images=tuple(sorted(images.items())), generation=generation, **names)
+    index.write(folder, manifest, *held.parts)
+
+
+# What others do
+
+
+def beside(looked: Looked, photos: int) -> dict[str, Any]:
+    """Measure the other ways on the same photos."""
+    alone = Index.open(looked.data / "index")
+    ids = [image_id for image_id, _ in alone.manifest.images]
+    with Catalogue.open(looked.data) as catalogue:
+        owners = {image.image_id: image.entry_id for image in catalogue.images()}
+    first = alone.zooms(ids)[:, 0]
+    flat, graph = faiss.IndexFlatIP(first.shape[1]), faiss.IndexHNSWFlat(first.shape[1], 32, faiss.METRIC_INNER_PRODUCT)
+    names = np.array(ids + [image_id for one in batches(looked, photos) for image_id in one.image_ids.tolist()])
+    rows = np.concatenate([first, *(one.zooms[:, 0] for one in batches(looked, photos))])
+    found: dict[str, Any] = {}
+    for name, made in (("flat embeddings", flat), ("HNSW32", graph)):
+        start = time.perf_counter()
+        made.add(rows)
+        found[name] = asked(looked, lambda query, made=made: names[made.search(query.zooms[:1], 1)[1][0, 0]], owners)
+        found[name]["made_in_s"] = round(time.perf_counter() - start, 1)
+        found[name]["index_mb"] = round(len(faiss.serialize_index(made)) / 1e6, 1)
+    found["plain FAISS"] = plain(looked, photos, alone, owners)
+    return found
+
+
+def plain(looked: Looked, photos: int, alone: Index, owners: Mapping[int, str]) -> dict[str, Any]:
+    """Keypoints in an index by FAISS's guidelines, each voting for the photo of its nearest."""
+    start = time.perf_counter()
+    counts = {image_id: alone.reference(image_id).keypoints for image_id, _ in alone.manifest.images}
+    rows = np.concatenate([points.descriptors[: most_keypoints(photos)] for points in counts.values()])
+    held = np.repeat(list(counts), [min(most_keypoints(photos), len(points)) for points in counts.values()])
+    total = len(rows) + sum(int(one.counts.sum()) for one in batches(looked, photos))
+    lists = int(4 * np.sqrt(total))
+    made = faiss.index_factory(128, f"IVF{lists},PQ32np")
+    step = max(1, total // (40 * lists))
+    made.train(np.concatenate([rows[::step], *(one.descriptors[::step] for one in batches(looked, photos))]))
+    made.add_with_ids(rows, held)
+    for one in batches(looked, photos):
+        made.add_with_ids(one.descriptors, np.repeat(one.image_ids, one.counts))
+    made.nprobe = 16
+
+    def first(query: Query) -> int:
+        assert query.crop.keypoints is not None
+        nearest = made.search(query.crop.keypoints.descriptors, 1)[1][:, 0]
+        ids, counted = np.unique(nearest, return_counts=True)
+        return int(ids[counted.argmax()])
+
+    found = asked(looked, first, owners)
+    return found | {
+        "made_in_s": round(time.perf_counter() - start, 1),
+        "index_mb": round(len(faiss.serialize_index(made)) / 1e6, 1),
+    }
+
+
+def asked(looked: Looked, first: Callable[[Query], Any], owners: Mapping[int, str]) -> dict[str, Any]:
+    """R@1 and times of one way."""
+    right, wall, cpu = 0, [], []
+    for query in looked.queries:
+        starts = time.perf_counter(), time.process_time()
+        image_id = first(query)
+        wall.append(time.perf_counter() - starts[0])
+        cpu.append(time.process_time() - starts[1])
+        right += owners.get(int(image_id)) == query.entry_id
+    return {
+        "R@1": round(right / len(looked.queries), 4),
+        "search_wall_ms": median_ms(wall),
+        "search_cpu_ms": median_ms(cpu),
+    }
+
+
+def median_ms(seconds: Sequence[float]) -> float:
+    """Middling milliseconds."""
+    return round(1000 * statistics.median(seconds), 1)
+
+
+def table(found: dict[str, Any]) -> str:
+    """Return the figures as lines."""
+    lines = [f"alone: {found['alone']}", f"likeness of queries to other pins and to made photos: {found['likeness']}"]
+    for photos, one in found["sizes"].items():
+        lines.append(f"\n{int(photos):,} made photos")
+        lines += [f"  {name}: {value}" for name, value in one.items() if name != "beside"]
+        lines += [f"  {name}: {value}" for name, value in one["beside"].items()]
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,74 @@
+"""A part of an index: two FAISS indexes that are searched together, some of whose photos may count no more.
+
+A large index has a second, small part for what came since it was made, so that adding a photo does not write it anew.
+What left it is named in the manifest, and passed over here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, Final
+
+import faiss
+import numpy as np
+from numpy.typing import NDArray
+
+from recognizer.search.index.making import KEYPOINTS, ZOOMS
+from recognizer.types import Float32
+
+_MORE: Final = 4  # times as many neighbours are asked for where too many of them count no more
+
+
+class Part:
+    """Embeddings and descriptors of some photos, searched for those that are not `gone`."""
+
+    def __init__(self, vectors: Any, descriptors: Any, gone: Iterable[int] = ()) -> None:
+        self.vectors = vectors
+        self.descriptors = descriptors
+        self._gone = np.array(sorted(gone), np.int64)
+
+    def alike(self, rows: Float32, most: int) -> NDArray[np.int64]:
+        """Return the keys of the `most` embeddings nearest to each row (n, dim), (n, most), -1 where there are
+        fewer."""
+        return self._standing(self.vectors, rows, most, ZOOMS)[1]
+
+    def nearest(self, rows: Float32, most: int) -> tuple[Float32, NDArray[np.int64]]:
+        """Return squared distances and keys of the `most` descriptors nearest to each row (n, 128), nearest first; key
+        -1 where there are fewer."""
+        return self._standing(self.descriptors, rows, most, KEYPOINTS)
+
+    def lifted(self, row: Float32, zoom: int) -> tuple[NDArray[np.int64], Float32]:
+        """Return the image_ids and the products of a row (dim,) with their embeddings of a zoom, the last one that
+        there is at most."""
+        total = int(self.vectors.ntotal)
+        if total == 0:
+            return np.zeros(0, np.int64), np.zeros(0, np.float32)
+        flat: Any = faiss.downcast_index(self.vectors.index)
+        rows = faiss.rev_swig_ptr(flat.get_xb(), total * flat.d).reshape(total, flat.d)
+        keys = faiss.vector_to_array(self.vectors.id_map)
+        chosen = keys % ZOOMS == min(zoom, int(keys.max() % ZOOMS))
+        chosen &= ~np.isin(keys // ZOOMS, self._gone)
+        return keys[chosen] // ZOOMS, (rows @ row)[chosen]
+
+    def embeddings(self, keys: NDArray[np.int64]) -> Float32:
+        """Return the embeddings (n, dim) under keys that the part has."""
+        return np.stack([self.vectors.reconstruct(int(key)) for key in keys])
+
+    def _standing(self, index: Any, rows: Float32, most: int, span: int) -> tuple[Float32, NDArray[np.int64]]:
+        """The nearest of each row whose photos are not gone."""
+        asked, total = most, int(index.ntotal)
+        rows = np.ascontiguousarray(rows)
+        if total == 0:
+            return np.zeros((len(rows), 0), np.float32), np.zeros((len(rows), 0), np.int64)
+        while True:
+            away, keys = index.search(rows, min(asked, total))
+            if not len(self._gone):
+                return away, keys
+            left_out = (keys < 0) | np.isin(keys // span, self._gone)
+            if asked >= total or int((~left_out).sum(axis=1).min(initial=most)) >= most:
+                break
+            asked *= _MORE
+        order = np.argsort(left_out, axis=1, kind="stable")[:, :most]
+        left_out = np.take_along_axis(left_out, order, axis=1)
+        keys = np.where(left_out, -1, np.take_along_axis(keys, order, axis=1))
+        return np.take_along_axis(away, order, axis=1), keys
