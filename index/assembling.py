@@ -125,7 +125,7 @@ def _filled(
     if parts is None or outgrown:
         added = dict(wanted)
         total = _count(folder, added.values(), keypoints)
-        vectors = index.new_vectors(model.dim)
+        vectors = index.new_vectors(model.dim, half=keypoints > 0)
         descriptors, trained_on = _new_descriptors(folder, list(added.values()), total, keypoints)
     for image_id, sha256 in added.items():
         zooms = index.read_embeddings(folder, embedding_settings(model.fingerprint), sha256)

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from recognizer.search.index.making import KEYPOINTS, ZOOMS
 from recognizer.types import Float32
 
+_BLOCK: Final = 4096  # embeddings that are read together
 _MORE: Final = 4  # times as many neighbours are asked for where too many of them count no more
 
 
@@ -43,12 +44,13 @@ class Part:
         total = int(self.vectors.ntotal)
         if total == 0:
             return np.zeros(0, np.int64), np.zeros(0, np.float32)
-        flat: Any = faiss.downcast_index(self.vectors.index)
-        rows = faiss.rev_swig_ptr(flat.get_xb(), total * flat.d).reshape(total, flat.d)
+        held: Any = faiss.downcast_index(self.vectors.index)
+        blocks = [(at, min(_BLOCK, total - at)) for at in range(0, total, _BLOCK)]
+        products = np.concatenate([held.reconstruct_n(at, count) @ row for at, count in blocks])
         keys = faiss.vector_to_array(self.vectors.id_map)
         chosen = keys % ZOOMS == min(zoom, int(keys.max() % ZOOMS))
         chosen &= ~np.isin(keys // ZOOMS, self._gone)
-        return keys[chosen] // ZOOMS, (rows @ row)[chosen]
+        return keys[chosen] // ZOOMS, products[chosen]
 
     def embeddings(self, keys: NDArray[np.int64]) -> Float32:
         """Return the embeddings (n, dim) under keys that the part has."""
