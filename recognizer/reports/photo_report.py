@@ -6,11 +6,9 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from functools import cache
 from pathlib import Path
 from typing import Final
 
-import jinja2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -19,7 +17,9 @@ from recognizer.decision.checks import in_words
 from recognizer.decision.verdict import Ranking
 from recognizer.errors import CatalogueError, PhotoError
 from recognizer.files import make_folder, write_whole
+from recognizer.locales.words import phrase
 from recognizer.reports.answers import MEASURED, SURE, percent
+from recognizer.reports.page_templates import template
 from recognizer.reports.pictures import Neighbour, draw_beside, draw_boxes, thumbnail
 from recognizer.types import Box, CatalogueEntry, Float32, Match, Photo, Recognition, Role, UInt8Image, Verdict
 from recognizer.vision import differences
@@ -40,16 +40,14 @@ SMALL (about 50 kB), so that a report on a thousand photos is still one that a b
 WHOLE: Final = 0.3
 """Share of the photo that a pin's box must take for the whole photo to be drawn beside the catalogue photo."""
 
-_VERDICTS: Final = {
-    Verdict.MATCH: ("Match", "Совпадение"),
-    Verdict.FAMILY: ("This drawing; check the variant", "Рисунок тот; проверьте вариант"),
-    Verdict.NEW_VARIANT: (
-        "This drawing; a variant not in the catalogue",
-        "Рисунок тот; такого варианта в каталоге нет",
-    ),
-    Verdict.UNKNOWN: ("Not in the catalogue", "Нет в каталоге"),
-    Verdict.NOT_A_PIN: ("Not a pin", "Не значок"),
+VERDICT_WORDS: Final = {
+    Verdict.MATCH: phrase("Match"),
+    Verdict.FAMILY: phrase("This drawing; check the variant"),
+    Verdict.NEW_VARIANT: phrase("This drawing; a variant not in the catalogue"),
+    Verdict.UNKNOWN: phrase("Not in the catalogue"),
+    Verdict.NOT_A_PIN: phrase("Not a pin"),
 }
+"""What each verdict is called on pages."""
 
 
 def write_report(
@@ -70,7 +68,7 @@ def write_report(
     studio = _Studio(catalogue)
     photos = [studio.photo(number, *answer) for number, answer in enumerate(answers, 1)]
     verdicts = Counter(pin.verdict for photo in photos for pin in photo.pins)
-    summary = [(verdict, *_VERDICTS[verdict], verdicts[verdict]) for verdict in Verdict if verdicts[verdict]]
+    summary = [(verdict, VERDICT_WORDS[verdict], verdicts[verdict]) for verdict in Verdict if verdicts[verdict]]
     html = template("report.html").render(
         photos=photos,
         summary=summary,
@@ -207,12 +205,11 @@ class _Candidate:
 @dataclass(frozen=True, slots=True)
 class _Pin:
     verdict: Verdict
-    verdict_en: str
-    verdict_ru: str
+    said: str
     pair: Inlined
     best: _Candidate | None
     others: list[_Candidate]
-    facts: list[tuple[str, str, str]]
+    facts: list[tuple[str, str]]
     checks: list[tuple[str, str]]
     closer: list[tuple[str, Inlined]]
     points: int
@@ -259,7 +256,7 @@ class _Studio:
         others = [self.candidate(match) for match in matches[1:]]
         return _Pin(
             recognition.verdict,
-            *_VERDICTS[recognition.verdict],
+            VERDICT_WORDS[recognition.verdict],
             pair=inlined(draw_beside(shown, neighbour, box=framed, side=side)),
             best=_candidate(matches[0], None) if matches else None,
             others=others,
@@ -283,21 +280,21 @@ def _candidate(match: Match, picture: Inlined | None) -> _Candidate:
     return _Candidate(match, percent(match.probability), picture, tuple(zip(MEASURED, numbers, strict=True)))
 
 
-def _facts(match: Match) -> list[tuple[str, str, str]]:
-    """What the catalogue says of an entry as (label in English, label in Russian, words), empty fields left out."""
+def _facts(match: Match) -> list[tuple[str, str]]:
+    """What the catalogue says of an entry as (label, words), empty fields left out."""
     entry = match.entry
     rows = [
-        ("Theme", "Тема", " / ".join(entry.theme)),
-        ("Series", "Серия", entry.series),
-        ("Year", "Год", entry.years_text),
-        ("Place", "Место", ", ".join(part for part in (entry.place, entry.country) if part)),
-        ("Maker", "Изготовитель", entry.maker),
-        ("Hallmark", "Клеймо", entry.hallmark),
-        ("Material", "Материал", ", ".join(part for part in (entry.material, entry.technique) if part)),
-        ("Size, mm", "Размер, мм", entry.size_mm),
-        ("Other numbers", "Другие номера", ", ".join(f"{system} {number}" for system, number in entry.identifiers)),
+        (phrase("Theme"), " / ".join(entry.theme)),
+        (phrase("Series"), entry.series),
+        (phrase("Year"), entry.years_text),
+        (phrase("Place"), ", ".join(part for part in (entry.place, entry.country) if part)),
+        (phrase("Maker"), entry.maker),
+        (phrase("Hallmark"), entry.hallmark),
+        (phrase("Material"), ", ".join(part for part in (entry.material, entry.technique) if part)),
+        (phrase("Size, mm"), entry.size_mm),
+        (phrase("Other numbers"), ", ".join(f"{system} {number}" for system, number in entry.identifiers)),
     ]
-    return [row for row in rows if row[2]]
+    return [row for row in rows if row[1]]
 
 
 def _share(box: Box, photo: Photo) -> float:
@@ -312,18 +309,3 @@ def costs(ranking: Ranking) -> tuple[str, str, int] | None:
     unseen = sum(map(len, ranking.measured.unknown))
     false, kept = ranking.measured.false(ranking.match), ranking.measured.kept(ranking.match)
     return (f"{false:.1%}", f"{kept:.0%}", unseen) if unseen else None
-
-
-def verdict_words() -> dict[Verdict, tuple[str, str]]:
-    """Return each verdict in English and Russian."""
-    return dict(_VERDICTS)
-
-
-@cache
-def template(name: str) -> jinja2.Template:
-    """Return a page template of the package."""
-    loader = jinja2.FileSystemLoader(Path(__file__).parents[1] / "templates")
-    environment = jinja2.Environment(
-        loader=loader, autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    return environment.get_template(name)

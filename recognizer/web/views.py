@@ -9,6 +9,7 @@ from typing import Any, Final
 import numpy as np
 
 from recognizer.catalogue.store import Catalogue
+from recognizer.locales.words import phrase
 from recognizer.reports.answers import SURE, WORTH_SAYING, percent
 from recognizer.reports.photo_report import closer
 from recognizer.reports.pictures import thumbnail
@@ -17,13 +18,17 @@ from recognizer.vision.photos import jpeg_uri
 from recognizer.web.service import matched_points
 from recognizer.web.shelf import Shelf
 
-VERDICTS: Final = {
-    Verdict.MATCH: "Match",
-    Verdict.FAMILY: "This drawing; check the variant",
-    Verdict.NEW_VARIANT: "This drawing; a variant not in the catalogue",
-    Verdict.UNKNOWN: "Not in the catalogue",
-    Verdict.NOT_A_PIN: "Not a pin",
-}
+VALUES: Final = (
+    *(phrase("face"), phrase("reverse"), phrase("clasp"), phrase("mark")),
+    *(phrase("damaged"), phrase("worn"), phrase("good"), phrase("fine"), phrase("mint")),
+    *(phrase("split"), phrase("join"), phrase("delete"), phrase("draw")),
+    *(phrase("folder"), phrase("opennumismat"), phrase("goskatalog"), phrase("smithsonian"), phrase("commons")),
+    *(phrase("colnect"), phrase("table")),
+    *(phrase("line"), phrase("row"), phrase("record"), phrase("coin")),
+)
+"""Values of the data that pages say as they are: what a photo shows, grades, changes of a lot, kinds of sources, and
+what a place in a source is called."""
+
 PHOTO_SIDE: Final = 720
 _PAIR: Final = 400  # height of the drawing of matched points, in units of its own
 _MOST_LINES: Final = 40
@@ -194,17 +199,17 @@ def _drawing(match: Match, found: Recognition, size: tuple[int, int], other: tup
 def facts(entry: CatalogueEntry) -> list[tuple[str, str]]:
     """What the catalogue says of an entry as (label, words), empty fields left out."""
     rows = [
-        ("Series", entry.series),
-        ("Year", entry.years_text or _years(entry)),
-        ("Place", ", ".join(part for part in (entry.place, entry.country) if part)),
-        ("Maker", entry.maker),
-        ("Hallmark", entry.hallmark),
-        ("Material", ", ".join(part for part in (entry.material, entry.technique) if part)),
-        ("Size, mm", entry.size_mm),
-        ("Inscriptions", " · ".join(entry.inscriptions)),
-        ("Price mark", entry.price_mark),
-        ("Rarity", entry.rarity),
-        ("Other numbers", ", ".join(f"{system} {number}" for system, number in entry.identifiers)),
+        (phrase("Series"), entry.series),
+        (phrase("Year"), entry.years_text or _years(entry)),
+        (phrase("Place"), ", ".join(part for part in (entry.place, entry.country) if part)),
+        (phrase("Maker"), entry.maker),
+        (phrase("Hallmark"), entry.hallmark),
+        (phrase("Material"), ", ".join(part for part in (entry.material, entry.technique) if part)),
+        (phrase("Size, mm"), entry.size_mm),
+        (phrase("Inscriptions"), " · ".join(entry.inscriptions)),
+        (phrase("Price mark"), entry.price_mark),
+        (phrase("Rarity"), entry.rarity),
+        (phrase("Other numbers"), ", ".join(f"{system} {number}" for system, number in entry.identifiers)),
     ]
     return [row for row in rows if row[1]]
 
