@@ -22,6 +22,15 @@ NAMES: Final = (
 ENAMEL: Final = frozenset({"red", "pink", "green", "light blue", "blue", "violet"})
 """Those that no plating has, whatever it mirrors."""
 
+NEIGHBOURS: Final = frozenset(
+    frozenset(pair)
+    for pair in (
+        *(("light blue", "blue"), ("blue", "violet"), ("violet", "pink"), ("pink", "red"), ("red", "orange")),
+        *(("red", "brown"), ("violet", "red"), ("green", "light blue")),
+    )
+)
+"""Pairs that a lamp makes of one colour."""
+
 _NEUTRAL: Final = 11.0  # chroma up to which a colour is none
 _DARK: Final = 24.0  # lightness up to which it is black then
 _PALE: Final = 82.0  # and from which on it is white

@@ -91,7 +91,8 @@ def colours(
     photo has a colour there that only enamel has: metal mirrors any.
 
     Catalogue photos count in their own light. The crop, whose light may be a lamp's, is brought to that of the first by
-    one gain a channel (von Kries), the middling one of all places of the pin.
+    one gain a channel (von Kries), found from the places that agree on one; against a single catalogue photo colours
+    that a lamp may confuse are not named.
     """
     here, inside = _small(image, outline)
     factor = SIDE / max(image.shape[:2])
@@ -118,8 +119,9 @@ def colours(
     if spread.max() > _SPREAD:
         return []
     names = [colour_names.named(middle) for middle in _cie(middles)]
-    told_apart = names[1:] if len(laid) > 1 else names
-    return names if len(set(told_apart)) > 1 and colour_names.ENAMEL & set(names[1:]) else []
+    apart_by = frozenset(names[1:] if len(laid) > 1 else names)
+    sure = len(apart_by) > 1 and (len(laid) > 1 or apart_by not in colour_names.NEIGHBOURS)
+    return names if sure and colour_names.ENAMEL & set(names[1:]) else []
 
 
 def _in_light(colours: Float32, like: Float32, inside: NDArray[np.bool_]) -> Float32:
