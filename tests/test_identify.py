@@ -23,7 +23,7 @@ from recognizer.search import embedder
 from recognizer.search.index import Index
 from recognizer.types import Evidence, Photo, Recognition, Verdict
 from recognizer.vision.photos import encode_jpeg, open_photo
-from training.grounds import ground
+from training.pictures.grounds import ground
 
 ASKED = range(0, 40, 2)
 LACKED = 1_000_003
