@@ -31,7 +31,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "identify": {"decision", "search", "vision", "catalogue"},
     "measuring": {"running", "identify", "decision", "search", "vision", "catalogue", "networks"},
     "collecting": {"identify", "decision", "search", "vision", "catalogue"},
-    "curating": {"identify", "decision", "search", "vision", "catalogue", "collecting"},
+    "curating": {"running", "identify", "decision", "search", "vision", "catalogue", "collecting"},
     "exchange": {"identify", "decision", "search", "vision", "catalogue"},
     "drawn": set(),
     "reports": {"curating", "collecting", "decision", "vision", "catalogue", "drawn"},  # of drawn: its letters
@@ -67,6 +67,7 @@ THIRD_PARTY: dict[str, set[str]] = {
     "httpx": {"catalogue.fetching"},
     "protego": {"catalogue.fetching"},
     "filelock": {"index"},
+    "psutil": {"running.room"},
     "jinja2": {"reports", "web"},
     "segno": {"reports.want_sheet"},
     "resvg_py": {"training"},

@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING
 
 import click
 
-from recognizer.commands import data_option, jobs_option, json_option, model_option, plural, print_json, progress_bar
+from recognizer.commands import (
+    data_option,
+    jobs_option,
+    json_option,
+    model_option,
+    plural,
+    print_json,
+    progress_bar,
+    team_of,
+)
 
 if TYPE_CHECKING:
     from index.build import IndexReport
@@ -33,10 +42,9 @@ def index(model: str | None, only_check: bool, rebuild: bool, jobs: int | None, 
         _check(data, as_json)
         return
     from index.build import build
-    from recognizer.running.workers import cores
 
     with progress_bar("index") as progress:
-        report = build(data, model=model, rebuild=rebuild, jobs=jobs or cores(), progress=progress)
+        report = build(data, model=model, rebuild=rebuild, team=team_of(jobs), progress=progress)
     for _, error in report.failed:
         click.echo(f"Error: {error}", err=True)
     if as_json:
