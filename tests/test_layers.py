@@ -68,6 +68,7 @@ THIRD_PARTY: dict[str, set[str]] = {
     "protego": {"catalogue.fetching"},
     "filelock": {"index"},
     "psutil": {"running.room"},
+    "ray": {"running.cluster"},
     "jinja2": {"reports", "web"},
     "segno": {"reports.want_sheet"},
     "resvg_py": {"training"},
@@ -81,6 +82,7 @@ THIRD_PARTY: dict[str, set[str]] = {
     "tqdm": {"commands", "training"},
 }
 HEAVY = (
+    "ray",
     "torch",
     "onnxruntime",
     "onnx",

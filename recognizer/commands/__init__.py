@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+import socket
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,6 +17,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
+
+from recognizer.errors import CatalogueError
 
 if TYPE_CHECKING:
     from recognizer.decision.calibration import Terms
@@ -86,14 +89,30 @@ def jobs_option(command: _Command) -> _Command:
     )(command)
 
 
-def team_of(jobs: int | None) -> Team:
-    """Return who shares the work of a command: `jobs` processes, None for as many as there is room for.
+def cluster_option(command: _Command) -> _Command:
+    """Give a command `--cluster ADDRESS`; its function gets `cluster: str | None`, None for this machine alone."""
+    return click.option(
+        "--cluster",
+        metavar="ADDRESS",
+        envvar="ZNACHKI_CLUSTER",
+        show_envvar=True,
+        help="Share the work over a Ray cluster: HOST:PORT, auto, or local for this machine; see docs/several-machines.md.",
+    )(command)
+
+
+def team_of(jobs: int | None, cluster: str | None = None) -> Team:
+    """Return who shares the work of a command: `jobs` processes, None for as many as there is room for, here or on a
+    cluster.
 
     Where memory leaves room for fewer than there are cores, that is told on stderr once they begin.
     """
     from recognizer.running.room import NEED, cores, processes
     from recognizer.running.workers import Workers
 
+    if cluster is not None:
+        from recognizer.running.cluster import Cluster
+
+        return Cluster(cluster, jobs)
     if jobs is not None:
         return Workers(jobs).at_most(jobs)
     room = processes()
@@ -139,26 +158,32 @@ def rate_option(command: _Command) -> _Command:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """What a recognizer is opened from, wherever that is done: data folder, model, operating point, and the server that
-    holds the catalogue, None where the folder does."""
+    """What a recognizer is opened from, wherever that is done: data folder, model, operating point, the server that
+    holds the catalogue, None where the folder does, and the machine that asks."""
 
     data: Path
     model: str | None
     false_match_rate: float | None
-    database: str | None = None
+    database: str | None
+    host: str
 
     @classmethod
     def of(cls, data: Path, model: str | None, false_match_rate: float | None) -> Source:
         """Name it so that another process finds it too."""
         from recognizer.catalogue.database import assigned
 
-        return cls(data.absolute(), model, false_match_rate, assigned(data))
+        return cls(data.absolute(), model, false_match_rate, assigned(data), socket.gethostname())
 
     def open(self) -> Recognizer:
-        """Open the recognizer, in a member of a team."""
+        """Open the recognizer, in a member of a team; CatalogueError where its machine cannot share the catalogue."""
         from recognizer.catalogue.database import assign
         from recognizer.identify import Recognizer
 
+        if self.database is None and self.host != (here := socket.gethostname()):
+            raise CatalogueError(
+                f"{self.data}: its catalogue is a file, which {here} and {self.host} cannot share without harm to it; "
+                "`znachki copy` brings it to PostgreSQL, and --database names it there"
+            )
         assign(self.data, self.database)
         return Recognizer.open(self.data, model=self.model, false_match_rate=self.false_match_rate)
 

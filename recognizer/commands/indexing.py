@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from recognizer.commands import (
+    cluster_option,
     data_option,
     jobs_option,
     json_option,
@@ -28,9 +29,18 @@ if TYPE_CHECKING:
 @click.option("--check", "only_check", is_flag=True, help="Change nothing; say what is stale, missing or orphaned.")
 @click.option("--rebuild", is_flag=True, help="Make the whole index anew.")
 @jobs_option
+@cluster_option
 @data_option
 @json_option
-def index(model: str | None, only_check: bool, rebuild: bool, jobs: int | None, data: Path, as_json: bool) -> None:
+def index(
+    model: str | None,
+    only_check: bool,
+    rebuild: bool,
+    jobs: int | None,
+    cluster: str | None,
+    data: Path,
+    as_json: bool,
+) -> None:
     """Make the index of the catalogue's photos, doing only what is missing.
 
     The old index answers until the new one is whole. Photos that cannot be read are told on standard error and left
@@ -44,7 +54,7 @@ def index(model: str | None, only_check: bool, rebuild: bool, jobs: int | None, 
     from index.build import build
 
     with progress_bar("index") as progress:
-        report = build(data, model=model, rebuild=rebuild, team=team_of(jobs), progress=progress)
+        report = build(data, model=model, rebuild=rebuild, team=team_of(jobs, cluster), progress=progress)
     for _, error in report.failed:
         click.echo(f"Error: {error}", err=True)
     if as_json:

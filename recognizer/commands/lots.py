@@ -12,6 +12,7 @@ import click
 from recognizer.collecting.condition import Condition
 from recognizer.commands import (
     Source,
+    cluster_option,
     collector_option,
     data_option,
     echo,
@@ -53,6 +54,7 @@ if TYPE_CHECKING:
     help="How well the pins of lots are kept that do not say so.",
 )
 @jobs_option
+@cluster_option
 @click.option("--again", is_flag=True, help="Ask every picture of the job folder anew.")
 @click.option(
     "--own",
@@ -75,6 +77,7 @@ def lot(
     numbers: str,
     condition: str | None,
     jobs: int | None,
+    cluster: str | None,
     again: bool,
     own: Path | None,
     yes: bool,
@@ -119,8 +122,8 @@ def lot(
     made_with = f"{source.terms().made_with}/{','.join(systems)}/{k}"
     job = Job.open(out, found, made_with, again=again) if sources else Job.resume(out)
     waiting = job.pending()
-    team = team_of(jobs).at_most(len(waiting))
-    if team.size > 1:
+    team = team_of(jobs, cluster).at_most(len(waiting))
+    if team.size > 1 and waiting:
         _follow(job, together(job, waiting, source, question, team), collector, data, quiet=as_json)
     elif waiting:
         with source.open() as recognizer:

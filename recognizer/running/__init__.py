@@ -1,4 +1,4 @@
-"""Who shares long work, this process alone or processes beside it, and how many there is room for.
+"""Who shares long work: this process alone, processes beside it, machines of a cluster; and how many there is room for.
 
 teams      what all of them are to the work that they share
 workers    processes on this machine
