@@ -2,11 +2,11 @@
 
     python benchmarks/together.py [--photos 500] [--pictures 20] [--jobs 2] [--rounds 1]
 
-Draws a catalogue of so many photos and so many pictures of lots, and runs `znachki index` and `znachki lot` on them with
-one process, with --jobs processes, and with --cluster local of as many, one after the other. Prints JSON: for each the
-seconds on the clock and those of the processor, whether what came out is the same to the byte, and the load average
-before and after: on a machine that others use too, more processes also get a larger share of it, so that only figures
-of a quiet one tell anything.
+Draws a catalogue of so many photos and so many pictures of lots, and runs `znachki index` and `znachki lot` on them
+with one process, with --jobs processes, and with --cluster local of as many, one after the other. Prints JSON: for each
+the seconds on the clock and those of the processor, a sum of what came out, which is to be one and the same, and the
+load average before and after: on a machine that others use too, more processes also get a larger share of it, so that
+only the clock of a quiet one tells anything.
 """
 
 from __future__ import annotations
@@ -66,8 +66,8 @@ def main() -> None:
         pictures = folder / "pictures"
         pictures.mkdir()
         for number in range(given.pictures):
-            truth = sample.write_lot(folder / f"lot{number}", given.photos)
-            (picture,) = truth.parent.glob("*.jpg")
+            truth = sample.write_lot(folder / f"lot{number}", given.photos, 0, 5 + number // 2, 1 + number % 2)
+            (picture,) = truth.parent.glob("photos/*.jpg")
             shutil.copy(picture, pictures / f"{number:03d}.jpg")
         for at in range(given.rounds):
             for name, options in teams.items():

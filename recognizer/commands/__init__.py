@@ -96,7 +96,7 @@ def cluster_option(command: _Command) -> _Command:
         metavar="ADDRESS",
         envvar="ZNACHKI_CLUSTER",
         show_envvar=True,
-        help="Share the work over a Ray cluster: HOST:PORT, auto, or local for this machine; see docs/several-machines.md.",
+        help="Share the work over a Ray cluster: HOST:PORT, auto, or local; docs/several-machines.md says how.",
     )(command)
 
 
