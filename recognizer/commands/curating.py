@@ -54,7 +54,7 @@ def audit(kinds: tuple[str, ...], report: Path | None, jobs: int | None, data: P
         click.echo(f"{plural(found.entries, 'entry', 'entries')}, {plural(found.photos, 'photo')}")
         for kind, count in found.counts().items():
             if count:
-                click.echo(f"{count:6,}  {WORDS[kind][0]}")
+                click.echo(f"{count:6,}  {WORDS[kind]}")
     for note in found.notes:
         click.echo(f"note: {note}", err=True)
     if any(one.kind is not audits.Kind.ONE_PHOTO for one in found.findings):

@@ -268,12 +268,8 @@ def _answer(asked: _Asked, paths: Sequence[Path]) -> _Batch:
     opened = [_opened(path) for path in paths]
     unread = [one for one in opened if isinstance(one, Refused)]
     photos = [one for one in opened if not isinstance(one, Refused)]
-    answers = []
-    for photo, found in zip(photos, asked.recognizer.identify(photos, k=asked.k) if photos else [], strict=True):
-        if asked.others and len(found) == 1:
-            found = [asked.recognizer.fused(found[0], asked.others)]
-        answers.append(Answer(photo, tuple(found)))
-    return answers, unread
+    found = asked.recognizer.identify(photos, k=asked.k, further=asked.others) if photos else []
+    return [Answer(photo, tuple(answers)) for photo, answers in zip(photos, found, strict=True)], unread
 
 
 def _opened(path: Path) -> Photo | Refused:
