@@ -29,10 +29,14 @@ AHEAD: Final = 2
 
 @dataclass(frozen=True, slots=True)
 class Workers:
-    """A team of `size` processes of this machine; `before` is called when so many are about to begin, not fewer."""
+    """A team of `size` processes of this machine; `before` is called when so many are about to begin, not fewer.
+
+    `threads` is how many each may use, None for the cores shared among them.
+    """
 
     size: int
     before: Callable[[], None] | None = None
+    threads: int | None = None
 
     def at_most(self, most: int) -> Team:
         """Return a team of no more than `most`, which is no team where one process would be all of it."""
@@ -41,24 +45,24 @@ class Workers:
         return replace(self, size=most, before=None) if min(most, self.size) > 1 else Alone()
 
     @contextmanager
-    def begun(self, begin: Callable[..., Any], *told: Any) -> Iterator[_Pool]:
+    def begun(self, begin: Callable[..., Any], *told: Any) -> Iterator[Pool]:
         """Start the processes; they end with the context, in the middle of their tasks if need be."""
         if self.before is not None:
             self.before()
         context = multiprocessing.get_context("spawn")  # a fork of threads that hold locks would hang
         reader, writer = context.Pipe(duplex=False)
-        started = (reader, max(1, cores() // self.size), begin, told)
+        started = (reader, self.threads or max(1, cores() // self.size), begin, told)
         pool = ProcessPoolExecutor(self.size, mp_context=context, initializer=_start, initargs=started)
         with closing(reader), pool:
             try:
-                yield _Pool(pool, self.size)
+                yield Pool(pool, self.size)
             finally:
                 writer.close()  # whoever still works ends at once
                 pool.shutdown(wait=False, cancel_futures=True)
 
 
 @dataclass(frozen=True, slots=True)
-class _Pool:
+class Pool:
     """Processes that have been started."""
 
     pool: ProcessPoolExecutor
@@ -81,10 +85,20 @@ class _Pool:
                     hand_out(1)
                     yield number, future.result()
         except BrokenProcessPool:
-            raise ZnachkiError(
-                f"one of {self.size} processes was killed, for want of memory perhaps; run it again with fewer --jobs, "
-                "and it goes on where it stopped"
-            ) from None
+            raise self._lost() from None
+
+    def one(self, work: Callable[[Any, Task], Done], task: Task) -> Done:
+        """Have one task done and wait for it; raises as `do` does."""
+        try:
+            return self.pool.submit(_do, work, task).result()
+        except BrokenProcessPool:
+            raise self._lost() from None
+
+    def _lost(self) -> ZnachkiError:
+        return ZnachkiError(
+            f"one of {self.size} processes was killed, for want of memory perhaps; run it again with fewer --jobs, and "
+            "it goes on where it stopped"
+        )
 
 
 _told: Final[list[tuple[Callable[..., Any], tuple[Any, ...]]]] = []
