@@ -32,7 +32,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "identify": {"decision", "search", "vision", "catalogue"},
     "measuring": {"running", "identify", "decision", "search", "vision", "catalogue", "networks"},
     "collecting": {"identify", "decision", "search", "vision", "catalogue"},
-    "curating": {"identify", "decision", "search", "vision", "catalogue", "collecting"},
+    "curating": {"running", "identify", "decision", "search", "vision", "catalogue", "collecting"},
     "exchange": {"identify", "decision", "search", "vision", "catalogue"},
     "drawn": set(),
     # of drawn: its letters
@@ -69,6 +69,8 @@ THIRD_PARTY: dict[str, set[str]] = {
     "httpx": {"catalogue.fetching"},
     "protego": {"catalogue.fetching"},
     "filelock": {"index"},
+    "psutil": {"running.room"},
+    "ray": {"running.cluster"},
     "babel": {"locales"},
     "jinja2": {"reports", "web"},
     "markupsafe": {"reports"},
@@ -84,6 +86,7 @@ THIRD_PARTY: dict[str, set[str]] = {
     "tqdm": {"commands", "training"},
 }
 HEAVY = (
+    "ray",
     "torch",
     "onnxruntime",
     "onnx",
