@@ -38,6 +38,7 @@ check: $(INSTALLED) ## Check style and types only
 	$(BIN)/mypy
 
 install: $(INSTALLED) ## Make .venv with znachki in it
+	@echo "znachki is in $(BIN): . $(BIN)/activate; znachki import TABLE; znachki index; znachki identify PHOTO, or znachki serve --open"
 
 wheel: $(INSTALLED) ## Build the wheel into dist/
 	$(BIN)/python -m build --wheel --no-isolation --outdir dist
@@ -51,6 +52,16 @@ measure: $(INSTALLED) ## Measure recall on real photos, those of ZNACHKI_REAL_DA
 picture: $(INSTALLED) ## Draw docs/identified.jpg, the picture of the README, and the walk through one photo anew
 	$(BIN)/python docs/draw_picture.py
 	$(BIN)/python docs/draw_walk.py
+
+words: $(INSTALLED) ## Bring the catalogues of recognizer/locales up to what page and reports say
+	mkdir -p out
+	@# Babel leaves a header out, or fills it with dates and names: each catalogue keeps the one that it has.
+	for po in recognizer/locales/*/LC_MESSAGES/znachki.po; do sed '/^#[:,]/,$$d' $$po > $$po.head; done
+	$(BIN)/pybabel -q extract -F pyproject.toml --no-default-keywords -k t -k said -k phrase -k told:2 -k aria -k noun:1,2 \
+		--omit-header --sort-output --no-wrap --add-location=file -o out/znachki.pot recognizer
+	$(BIN)/pybabel -q update -D znachki -d recognizer/locales -i out/znachki.pot --no-wrap --omit-header --ignore-obsolete \
+		--no-fuzzy-matching
+	for po in recognizer/locales/*/LC_MESSAGES/znachki.po; do cat $$po >> $$po.head && mv $$po.head $$po; done
 
 readme: $(INSTALLED) ## Run the README's commands and put in what they print
 	$(BIN)/python tests/test_readme.py
@@ -77,4 +88,4 @@ clean: ## Remove what was made here, .venv and data/ excepted
 distclean: clean ## Remove .venv too
 	rm -rf $(VENV)
 
-.PHONY: help demo test check install wheel benchmark measure picture readme clean distclean
+.PHONY: help demo test check install wheel benchmark measure picture words readme clean distclean

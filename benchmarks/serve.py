@@ -1,10 +1,11 @@
 """Load on `znachki serve`: many clients for a minute, with a new index and new entries coming meanwhile.
 
-    python benchmarks/serve.py --data DATA --photos FOLDER [--clients 16] [--seconds 60]
+    python benchmarks/serve.py --data DATA --photos FOLDER [--clients 16] [--seconds 60] [--workers 1 2]
 
 Works on a copy of DATA, and asks with the photos of FOLDER that the catalogue does not have itself: of two entries with
 the very same photo either is right. Prints JSON: the library asked in a loop with the same photos, one client, and many
-clients, the median from upload to the rendered page, memory along the way, and what became of the entries made.
+clients, the median from upload to the rendered page, memory along the way, and what became of the entries made. With
+--workers only many clients are asked, of a service of each number of processes.
 Everything is asked on 127.0.0.1 of a service that this script starts and ends.
 """
 
@@ -65,8 +66,9 @@ def library(data: Path, photos: list[Path], seconds: float) -> dict[str, float]:
 class Service:
     """A service in a process of its own, on a copy of a data folder."""
 
-    def __init__(self, data: Path) -> None:
+    def __init__(self, data: Path, workers: int = 1) -> None:
         self.data = data
+        self.workers = workers
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.port = free.getsockname()[1]
@@ -75,7 +77,7 @@ class Service:
 
     def start(self) -> None:
         command = ["-m", "recognizer.cli", "serve", "--data", str(self.data), "--port", str(self.port), "--rate", "0"]
-        self.process = subprocess.Popen([sys.executable, *command])
+        self.process = subprocess.Popen([sys.executable, *command, "--workers", str(self.workers)])
         with self.client() as client:
             ends = time.monotonic() + 120
             while True:
@@ -194,12 +196,30 @@ def killed_lot(service: Service, photos: list[bytes]) -> dict[str, Any]:
     }
 
 
+def by_workers(
+    data: Path, photos: list[bytes], workers: list[int], clients: int, seconds: float
+) -> dict[int, dict[str, Any]]:
+    """Ask services of so many processes each, one after the other, with the load average before."""
+    found: dict[int, dict[str, Any]] = {}
+    for count in workers:
+        service = Service(data, count)
+        try:
+            asked(service, photos, 2 * count, 15)  # until all of them have opened what they need
+            load = os.getloadavg()[0]
+            found[count] = asked(service, photos, clients, seconds) | {"load_average_before": load}
+        finally:
+            service.process.terminate()
+            service.process.wait(60)
+    return found
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--photos", type=Path, required=True)
     parser.add_argument("--clients", type=int, default=16)
     parser.add_argument("--seconds", type=float, default=60)
+    parser.add_argument("--workers", type=int, nargs="*", default=[], help="compare services of so many processes")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         data = Path(shutil.copytree(given.data, Path(folder) / "data", ignore=shutil.ignore_patterns("web")))
@@ -208,6 +228,10 @@ def main() -> None:
         paths = [path for path in sorted(given.photos.rglob("*.jpg")) if sha256_of(path) not in held][:120]
         photos = [path.read_bytes() for path in paths]
         result: dict[str, Any] = {"photos": len(photos), "load_average_before": os.getloadavg()[0]}
+        if given.workers:
+            result["by_workers"] = by_workers(data, photos, given.workers, given.clients, given.seconds)
+            print(json.dumps(result, indent=1))
+            return
         result["library"] = library(data, paths, given.seconds / 4)
         service = Service(data)
         try:

@@ -15,8 +15,8 @@ from index.assembling import LARGE, assemble
 from index.packing import TOGETHER, pack, pack_fresh
 from recognizer.catalogue.store import Catalogue
 from recognizer.decision import same_drawing
-from recognizer.errors import IndexBusy, IndexError_, IndexMismatch, PhotoError
-from recognizer.running import workers
+from recognizer.errors import IndexBusy, IndexError_, IndexMismatch, ModelError, PhotoError
+from recognizer.running.teams import Alone, Oneself, Team, together
 from recognizer.search import embedder, index
 from recognizer.search.embedder import Embedder
 from recognizer.search.features import SETTINGS, embedding_settings, reference_of
@@ -54,13 +54,13 @@ def build(
     *,
     model: str | None = None,
     rebuild: bool = False,
-    jobs: int = 1,
+    team: Team | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> IndexReport:
     """Bring the index of a data folder up to its catalogue, doing only what is missing.
 
     `model` None keeps the index's model, or takes the base that ships; `rebuild` takes all features and kin anew.
-    Features of many photos are taken by `jobs` processes, each with a model of its own.
+    Features of many photos are taken by a `team`, each of its members with a model of its own.
     `progress` is called with the photos done and all that need work, first for features, then for kin. The old index
     answers until the new one is complete. A picture that cannot be read is left out and named in `failed`. Raises
     CatalogueError, ModelError, or IndexBusy when another run is at it.
@@ -71,7 +71,7 @@ def build(
         old = _old_manifest(folder, rebuild)
         loaded = embedder.load(model or (old.model if old else None), data / "models")
         images = catalogue.images(role=Role.FACE)
-        failed = _take_features(catalogue, images, Place(folder, loaded, rebuild), data / "models", jobs, progress)
+        failed = _take_features(catalogue, images, Place(folder, loaded, rebuild), data / "models", team, progress)
         wanted = {image.image_id: image.sha256 for image in images if image.sha256 not in failed}
         reusable = old is not None and old.fingerprint == loaded.fingerprint and old.settings == SETTINGS
         held = dict(old.images) if old and reusable else {}
@@ -162,19 +162,18 @@ def _take_features(
     images: Sequence[CatalogueImage],
     place: Place,
     models: Path,
-    jobs: int,
+    team: Team | None,
     progress: Callable[[int, int], None] | None,
 ) -> dict[str, str]:
     """Write the features and embeddings that are missing; return sha256 and reason of the pictures that failed."""
     complete = set() if place.rebuild else place.complete()
     missing = {image.sha256: image for image in images if image.sha256 not in complete}
-    waiting = [(image.sha256, catalogue.picture_path(image), image.file) for image in missing.values()]
+    waiting = [(image.sha256, catalogue.picture_path(image).absolute(), image.file) for image in missing.values()]
     batches = [tuple(waiting[at : at + BATCH]) for at in range(0, len(waiting), BATCH)]
-    jobs = min(jobs, len(batches) // WORTH)
     done = loose = 0
     large = len(images) > LARGE
     failed: dict[str, str] = {}
-    for count, refused in _taken(batches, place, models, jobs):
+    for count, refused in _taken(batches, place, models, (team or Alone()).at_most(len(batches) // WORTH)):
         failed |= refused
         done += count
         loose += count
@@ -187,23 +186,25 @@ def _take_features(
     return {sha256: failed[sha256] for sha256 in missing if sha256 in failed}
 
 
-def _taken(batches: Sequence[Batch], place: Place, models: Path, jobs: int) -> Iterator[tuple[int, dict[str, str]]]:
-    """Take the features of batches, here or by `jobs` processes; yields of each its size and what failed."""
-    if jobs < 2:
-        return ((len(batch), place.take(batch)) for batch in batches)
-    return workers.together(jobs, _take, batches, _begin, place.folder, place.model.name, models, place.rebuild)
+def _taken(batches: Sequence[Batch], place: Place, models: Path, team: Team) -> Iterator[tuple[int, dict[str, str]]]:
+    """Take the features of batches, here or by a team; yields of each its size and what failed."""
+    if team.size == 1 or not batches:
+        done = Oneself(place).do(_take, batches)
+    else:
+        told = (place.folder.absolute(), place.model.name, place.model.fingerprint, models.absolute(), place.rebuild)
+        done = together(team, _take, batches, _begin, *told)
+    return (taken for _, taken in done)
 
 
-_place: Final[list[Place]] = []
-"""That of a process which takes features for another, once it has begun."""
+def _begin(folder: Path, model: str, fingerprint: str, models: Path, rebuild: bool) -> Place:
+    loaded = embedder.load(model, models)
+    if loaded.fingerprint != fingerprint:
+        raise ModelError(f"{model}: another model of this name lies in {models} here; copy the one that is asked for")
+    return Place(folder, loaded, rebuild)
 
 
-def _begin(folder: Path, model: str, models: Path, rebuild: bool) -> None:
-    _place.append(Place(folder, embedder.load(model, models), rebuild))
-
-
-def _take(batch: Batch) -> tuple[int, dict[str, str]]:
-    return len(batch), _place[0].take(batch)
+def _take(place: Place, batch: Batch) -> tuple[int, dict[str, str]]:
+    return len(batch), place.take(batch)
 
 
 def _find_kin(

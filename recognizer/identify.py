@@ -26,7 +26,8 @@ from typing import Final
 import numpy as np
 
 from recognizer.catalogue.store import Catalogue
-from recognizer.decision import calibration, further_photos, same_drawing, verdict
+from recognizer.decision import further_photos, same_drawing, verdict
+from recognizer.decision.calibration import Terms
 from recognizer.decision.checks import checks
 from recognizer.decision.verdict import Ranking
 from recognizer.errors import IndexError_, IndexMismatch
@@ -112,24 +113,27 @@ class Recognizer:
         catalogue = Catalogue.open(data)
         try:
             index = Index.open(data / "index")
-            ranking, why = calibration.ranking_for(data / "index", index.manifest, false_match_rate)
-            made = cls(catalogue, index, embedder.load(model or index.manifest.model, data / "models"), ranking)
+            terms = Terms.of(data, index.manifest, false_match_rate)
+            made = cls(catalogue, index, embedder.load(model or index.manifest.model, data / "models"), terms.ranking)
         except BaseException:
             catalogue.close()
             raise
-        made.uncalibrated = f"{data}: its calibration is not used, {why}; run `znachki calibrate`" if why else ""
+        made.uncalibrated = terms.uncalibrated
         return made
 
     @property
     def made_with(self) -> str:
         """Name model, features, index and operating point: another name is another question."""
-        manifest = self.index.manifest
-        least = ",".join(f"{value:.4f}" for value in self.ranking.match)
-        return f"{manifest.fingerprint}/{manifest.settings}/{manifest.generation}/{least}"
+        return Terms(self.index.manifest, self.ranking).made_with
 
     def entry_of(self, image_id: int) -> CatalogueEntry | None:
         """Return the entry that a catalogue photo is offered for, None where it is offered no more."""
         return self._entries.get(image_id)
+
+    @property
+    def unindexed(self) -> int:
+        """How many photos of the catalogue the index has not: their pins cannot be found."""
+        return len(self._faces.difference(image_id for image_id, _ in self.index.manifest.images))
 
     def close(self) -> None:
         """Close the catalogue."""

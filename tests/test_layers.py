@@ -23,18 +23,20 @@ EVERYWHERE = {"recognizer", "types", "errors", "files"}
 # part -> the parts that it may import beside EVERYWHERE
 MAY_IMPORT: dict[str, set[str]] = {
     "running": set(),
+    "locales": set(),
     "networks": set(),
     "vision": {"networks"},
     "search": {"vision", "networks"},
     "catalogue": {"vision"},  # photos alone
-    "decision": {"search", "vision", "catalogue"},
+    "decision": {"search", "vision", "catalogue", "locales"},
     "identify": {"decision", "search", "vision", "catalogue"},
     "measuring": {"running", "identify", "decision", "search", "vision", "catalogue", "networks"},
     "collecting": {"identify", "decision", "search", "vision", "catalogue"},
-    "curating": {"identify", "decision", "search", "vision", "catalogue", "collecting"},
+    "curating": {"running", "identify", "decision", "search", "vision", "catalogue", "collecting"},
     "exchange": {"identify", "decision", "search", "vision", "catalogue"},
     "drawn": set(),
-    "reports": {"curating", "collecting", "decision", "vision", "catalogue", "drawn"},  # of drawn: its letters
+    # of drawn: its letters
+    "reports": {"curating", "collecting", "decision", "vision", "catalogue", "drawn", "locales"},
 }
 FACES = {"cli", "commands", "web"}
 """The parts that people touch: they may import everything below, and nothing below imports them."""
@@ -67,7 +69,11 @@ THIRD_PARTY: dict[str, set[str]] = {
     "httpx": {"catalogue.fetching"},
     "protego": {"catalogue.fetching"},
     "filelock": {"index"},
+    "psutil": {"running.room"},
+    "ray": {"running.cluster"},
+    "babel": {"locales"},
     "jinja2": {"reports", "web"},
+    "markupsafe": {"reports"},
     "segno": {"reports.want_sheet"},
     "resvg_py": {"training"},
     "itsdangerous": {"web.access"},
@@ -80,6 +86,7 @@ THIRD_PARTY: dict[str, set[str]] = {
     "tqdm": {"commands", "training"},
 }
 HEAVY = (
+    "ray",
     "torch",
     "onnxruntime",
     "onnx",
@@ -91,6 +98,7 @@ HEAVY = (
     "PIL",
     "pillow_heif",
     "sqlalchemy",
+    "babel",
     "jinja2",
     "fastapi",
 )

@@ -8,16 +8,22 @@ from __future__ import annotations
 
 import json
 import re
+import socket
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
+from recognizer.errors import CatalogueError
+
 if TYPE_CHECKING:
+    from recognizer.decision.calibration import Terms
     from recognizer.identify import Recognizer
+    from recognizer.running.teams import Team
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
@@ -73,14 +79,51 @@ def json_option(command: _Command) -> _Command:
 
 
 def jobs_option(command: _Command) -> _Command:
-    """Give a command `--jobs N`; its function gets `jobs: int | None`, None for as many as there are cores."""
+    """Give a command `--jobs N`; its function gets `jobs: int | None`, None for as many as there is room for."""
     return click.option(
         "--jobs",
         type=click.IntRange(min=1),
         envvar="ZNACHKI_JOBS",
         show_envvar=True,
-        help="Processes at work at once, each with a model of its own (some 1 GB); as many as there are cores.",
+        help="Processes at work at once, each with a model of its own; one a core, as far as memory goes.",
     )(command)
+
+
+def cluster_option(command: _Command) -> _Command:
+    """Give a command `--cluster ADDRESS`; its function gets `cluster: str | None`, None for this machine alone."""
+    return click.option(
+        "--cluster",
+        metavar="ADDRESS",
+        envvar="ZNACHKI_CLUSTER",
+        show_envvar=True,
+        help="Share the work over a Ray cluster: HOST:PORT, auto, or local; docs/several-machines.md says how.",
+    )(command)
+
+
+def team_of(jobs: int | None, cluster: str | None = None) -> Team:
+    """Return who shares the work of a command: `jobs` processes, None for as many as there is room for, here or on a
+    cluster.
+
+    Where memory leaves room for fewer than there are cores, that is told on stderr once they begin.
+    """
+    from recognizer.running.room import NEED, cores, processes
+    from recognizer.running.workers import Workers
+
+    if cluster is not None:
+        from recognizer.running.cluster import Cluster
+
+        return Cluster(cluster, jobs)
+    if jobs is not None:
+        return Workers(jobs).at_most(jobs)
+    room = processes()
+
+    def tell() -> None:
+        each = f"{NEED / 1e9:.1f} GB"
+        echo(
+            f"note: memory is free for {room} of {cores()} processes, {each} each; --jobs N decides otherwise", err=True
+        )
+
+    return Workers(room, before=tell if room < cores() else None).at_most(room)
 
 
 def collector_option(command: _Command) -> _Command:
@@ -113,13 +156,57 @@ def rate_option(command: _Command) -> _Command:
     )(command)
 
 
+@dataclass(frozen=True, slots=True)
+class Source:
+    """What a recognizer is opened from, wherever that is done: data folder, model, operating point, the server that
+    holds the catalogue, None where the folder does, and the machine that asks."""
+
+    data: Path
+    model: str | None
+    false_match_rate: float | None
+    database: str | None
+    host: str
+
+    @classmethod
+    def of(cls, data: Path, model: str | None, false_match_rate: float | None) -> Source:
+        """Name it so that another process finds it too."""
+        from recognizer.catalogue.database import assigned
+
+        return cls(data.absolute(), model, false_match_rate, assigned(data), socket.gethostname())
+
+    def open(self) -> Recognizer:
+        """Open the recognizer, in a member of a team; CatalogueError where its machine cannot share the catalogue."""
+        from recognizer.catalogue.database import assign
+        from recognizer.identify import Recognizer
+
+        if self.database is None and self.host != (here := socket.gethostname()):
+            raise CatalogueError(
+                f"{self.data}: its catalogue is a file, which {here} and {self.host} cannot share without harm to it; "
+                "`znachki copy` brings it to PostgreSQL, and --database names it there"
+            )
+        assign(self.data, self.database)
+        return Recognizer.open(self.data, model=self.model, false_match_rate=self.false_match_rate)
+
+    def terms(self) -> Terms:
+        """Read what its answers rest on, and tell on stderr where its calibration no longer serves."""
+        from recognizer.decision.calibration import Terms
+
+        terms = Terms.of(self.data, false_match_rate=self.false_match_rate)
+        if terms.uncalibrated:
+            click.echo(f"Warning: {terms.uncalibrated}", err=True)
+        return terms
+
+
 def open_recognizer(data: Path, model: str | None, false_match_rate: float | None) -> Recognizer:
-    """Open the recognizer of a data folder, and tell on stderr where its calibration no longer serves."""
+    """Open the recognizer of a data folder, and tell on stderr where its index or its calibration no longer serves."""
     from recognizer.identify import Recognizer
 
     recognizer = Recognizer.open(data, model=model, false_match_rate=false_match_rate)
     if recognizer.uncalibrated:
         click.echo(f"Warning: {recognizer.uncalibrated}", err=True)
+    if recognizer.unindexed:
+        photos = plural(recognizer.unindexed, "photo")
+        click.echo(f"Warning: {photos} of the catalogue cannot be found yet; run `znachki index`", err=True)
     return recognizer
 
 

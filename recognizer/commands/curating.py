@@ -8,7 +8,7 @@ from typing import Final
 
 import click
 
-from recognizer.commands import data_option, json_option, plural, print_json, progress_bar
+from recognizer.commands import data_option, jobs_option, json_option, plural, print_json, progress_bar, team_of
 
 KINDS: Final = (
     *("same_photo", "nearer_to_another", "mixed_roles", "duplicate", "unreadable", "tiny", "no_photo", "one_photo"),
@@ -21,9 +21,10 @@ ROLES: Final = ("face", "reverse", "clasp", "mark")
 @click.command()
 @click.option("--kind", "kinds", multiple=True, type=click.Choice(KINDS), help="List this kind alone; may be repeated.")
 @click.option("--report", type=click.Path(dir_okay=False, path_type=Path), help="Write an HTML report with the photos.")
+@jobs_option
 @data_option
 @json_option
-def audit(kinds: tuple[str, ...], report: Path | None, data: Path, as_json: bool) -> None:
+def audit(kinds: tuple[str, ...], report: Path | None, jobs: int | None, data: Path, as_json: bool) -> None:
     """Look for photos that are in the wrong place: each finding with the command that mends it.
 
     Found are one photo under two numbers or twice in an entry, photos that are nearer to another entry than to their
@@ -38,7 +39,7 @@ def audit(kinds: tuple[str, ...], report: Path | None, data: Path, as_json: bool
     from recognizer.reports.audit_report import WORDS, write_audit
 
     with progress_bar("audit") as progress:
-        found = audits.audit(data, progress=progress)
+        found = audits.audit(data, team=team_of(jobs), progress=progress)
     if kinds:
         found = replace(found, findings=tuple(one for one in found.findings if one.kind in kinds))
     if report is not None:
@@ -53,7 +54,7 @@ def audit(kinds: tuple[str, ...], report: Path | None, data: Path, as_json: bool
         click.echo(f"{plural(found.entries, 'entry', 'entries')}, {plural(found.photos, 'photo')}")
         for kind, count in found.counts().items():
             if count:
-                click.echo(f"{count:6,}  {WORDS[kind][0]}")
+                click.echo(f"{count:6,}  {WORDS[kind]}")
     for note in found.notes:
         click.echo(f"note: {note}", err=True)
     if any(one.kind is not audits.Kind.ONE_PHOTO for one in found.findings):

@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from recognizer.commands import (
+    Source,
     data_option,
     echo,
+    jobs_option,
     json_option,
     model_option,
     open_recognizer,
@@ -22,6 +24,7 @@ from recognizer.commands import (
     print_json,
     progress_bar,
     rate_option,
+    team_of,
 )
 from recognizer.errors import CatalogueError, PhotoError
 
@@ -30,6 +33,7 @@ if TYPE_CHECKING:
     from recognizer.identify import Recognizer
     from recognizer.measuring.metrics import Ints, Measures, Outcomes
     from recognizer.reports.photo_report import Failure
+    from recognizer.running.teams import Team
     from recognizer.types import Crop, Evidence, Hit, Match, Photo, Recognition
 
 DEPTH: Final = 50
@@ -37,6 +41,9 @@ DEPTH: Final = 50
 
 SHOWN: Final = 20
 """Wrong rows that a message lists; it counts the others."""
+
+WORTH: Final = 16
+"""Queries a process, at least: it takes some seconds to load its model."""
 
 SIZES: Final = (128, 256, 512)
 """Upper ends, in pixels of the crop's long side, of the classes that recall is split into."""
@@ -56,6 +63,7 @@ SIZES: Final = (128, 256, 512)
 @click.option(
     "--wrong", type=click.Path(file_okay=False, path_type=Path), help="Draw the cases behind the figures into it."
 )
+@jobs_option
 @rate_option
 @model_option
 @data_option
@@ -67,6 +75,7 @@ def evaluate(
     px: int | None,
     only: str | None,
     wrong: Path | None,
+    jobs: int | None,
     false_match_rate: float | None,
     model: str | None,
     data: Path,
@@ -75,8 +84,9 @@ def evaluate(
     """Measure how often queries with known answers are answered right.
 
     QUERIES.csv has the columns image and entry_id; an empty entry_id stands for a pin that the catalogue lacks. Photos
-    are identified one by one, as `identify` does it, after one that is not timed. A photo that cannot be read counts as
-    answered wrong, and the exit code is then 1. Every known query is asked again as if the catalogue lacked its entry:
+    are identified one by one, as `identify` does it, after one that is not timed. With several processes at work each
+    takes longer over a photo: times are then said of so many at once. A photo that cannot be read counts as answered
+    wrong, and the exit code is then 1. Every known query is asked again as if the catalogue lacked its entry:
     what is called a match then would be wrong.
 
     With --lots, TRUTH says what pictures of many pins show, and what is found and named on them is measured.
@@ -84,43 +94,61 @@ def evaluate(
     if (queries is None) == (lots is None):
         raise click.UsageError("give QUERIES.csv or --lots TRUTH, one of them")
     if lots is not None:
-        _evaluate_lots(lots, draw, model, false_match_rate, data, as_json)
+        _evaluate_lots(lots, draw, Source.of(data, model, false_match_rate), team_of(jobs), as_json)
         return
     assert queries is not None
     from recognizer.catalogue.imports import read_queries
+    from recognizer.catalogue.store import Catalogue
+    from recognizer.running.teams import in_order, together
     from recognizer.types import Evidence
 
     asked = read_queries(queries)
-    with open_recognizer(data, model, false_match_rate) as recognizer:
-        check_queries(queries.name, asked, recognizer.catalogue)
-        evidence = Evidence(only) if only else Evidence.BOTH
-        results = ask_all(recognizer, asked, px=px, evidence=evidence)
-        photos = photos_of_entries(recognizer.catalogue)
+    told = (px, Evidence(only) if only else Evidence.BOTH)
+    team = team_of(jobs).at_most(len(asked) // WORTH)
+
+    def followed(catalogue: Catalogue, done: Iterator[Result]) -> tuple[list[Result], Counter[str]]:
+        check_queries(queries.name, asked, catalogue)
+        results = _followed(done, len(asked))
         if wrong is not None:
-            _draw_wrong(wrong, results, recognizer.catalogue, px)
+            _draw_wrong(wrong, results, catalogue, px)
+        return results, photos_of_entries(catalogue)
+
+    if team.size == 1:
+        with open_recognizer(data, model, false_match_rate) as recognizer:
+            asker = _Asker(recognizer, *told)
+            results, photos = followed(recognizer.catalogue, (asker.ask(query) for query in asked))
+    else:
+        source = Source.of(data, model, false_match_rate)
+        source.terms()
+        with Catalogue.open(data) as catalogue:
+            done = in_order(together(team, _Asker.ask, asked, _begin, source, *told))
+            results, photos = followed(catalogue, done)
     found = measures_of(results, entries=len(photos))
     if as_json:
-        print_json(found.as_json() | {"intervals": _intervals(results)})
+        print_json(found.as_json() | {"intervals": _intervals(results), "jobs": team.size})
     else:
-        click.echo("\n".join(_lines(found, results, photos)))
+        click.echo("\n".join(_lines(found, results, photos, team.size)))
     if any(result.error for result in results):
         raise click.exceptions.Exit(1)
 
 
-def _evaluate_lots(
-    truth: Path, draw: Path | None, model: str | None, false_match_rate: float | None, data: Path, as_json: bool
-) -> None:
+def _evaluate_lots(truth: Path, draw: Path | None, source: Source, team: Team, as_json: bool) -> None:
     """Measure lot pictures; finding alone needs no catalogue."""
-    from recognizer.identify import placed
+    from recognizer.catalogue.store import Catalogue
     from recognizer.measuring import lot_measures
-    from recognizer.types import Recognition, Verdict
-    from recognizer.vision.crops import split
-
-    def find(photo: Photo) -> list[Recognition]:
-        return [placed(crop, Recognition(crop.box, (), Verdict.UNKNOWN)) for crop in split(photo)]
+    from recognizer.running.teams import in_order, together
 
     coco = truth.suffix.lower() == ".json"
     truths = lot_measures.read_coco(truth) if coco else lot_measures.read_places(truth)
+    if not coco:
+        entries = {entry_id for one in truths for entry_id in one.entry_ids if entry_id}
+        with Catalogue.open(source.data) as catalogue:
+            lacking = sorted(entries - set(catalogue.known(entries)))
+        if lacking:
+            raise CatalogueError(f"{truth}: no entry {lacking[0]!r} in the catalogue; import it first")
+        source.terms()
+    pictures, begun = [one.picture for one in truths], () if coco else (source,)
+    asked = in_order(together(team.at_most(len(truths) // 2), _look, pictures, _begin_looking, *begun))
     with progress_bar("lots") as progress:
         seen = 0
 
@@ -131,20 +159,31 @@ def _evaluate_lots(
             if draw is not None:
                 _draw_lot(draw, photo, found)
 
-        if coco:
-            figures = lot_measures.measure_boxes(truths, find, watch)
-        else:
-            with open_recognizer(data, model, false_match_rate) as recognizer:
-                entries = {entry_id for one in truths for entry_id in one.entry_ids if entry_id}
-                if lacking := sorted(entries - set(recognizer.catalogue.known(entries))):
-                    raise CatalogueError(f"{truth}: no entry {lacking[0]!r} in the catalogue; import it first")
-                figures = lot_measures.measure_places(truths, lambda photo: recognizer.identify([photo], k=5)[0], watch)
+        measure = lot_measures.measure_boxes if coco else lot_measures.measure_places
+        figures = measure(truths, lambda _: next(asked), watch)
     if as_json:
         print_json(figures.as_json())
     else:
         for name, value in figures.as_json().items():
             if value is not None:
                 click.echo(f"{name.replace('_', ' '):28}{value:>8}")
+
+
+def _begin_looking(source: Source | None = None) -> Recognizer | None:
+    return None if source is None else source.open()
+
+
+def _look(recognizer: Recognizer | None, picture: Path) -> list[Recognition]:
+    """The pins on a picture, found, and named where there is a recognizer."""
+    from recognizer.identify import placed
+    from recognizer.types import Recognition, Verdict
+    from recognizer.vision.crops import split
+    from recognizer.vision.photos import open_photo
+
+    photo = open_photo(picture, str(picture))
+    if recognizer is not None:
+        return recognizer.identify([photo], k=5)[0]
+    return [placed(crop, Recognition(crop.box, (), Verdict.UNKNOWN)) for crop in split(photo)]
 
 
 def _draw_lot(folder: Path, photo: Photo, found: Sequence[Recognition]) -> None:
@@ -225,24 +264,41 @@ def photos_of_entries(catalogue: Catalogue) -> Counter[str]:
     return Counter(image.entry_id for image in catalogue.images(Role.FACE))
 
 
-def ask_all(
-    recognizer: Recognizer, queries: Sequence[tuple[Path, str | None]], *, px: int | None, evidence: Evidence
-) -> list[Result]:
-    """Identify each query by itself, in order, after the first was identified once untimed.
+@dataclass(slots=True)
+class _Asker:
+    """Identifies each query by itself, after the first that can be read was identified once untimed."""
 
-    What cannot be read is told on stderr and counts as answered wrong. A bar on stderr shows how far it is.
-    """
+    recognizer: Recognizer
+    px: int | None
+    evidence: Evidence
+    warm: bool = False
+
+    def ask(self, query: tuple[Path, str | None]) -> Result:
+        """Say how a query went; one that cannot be read counts as answered wrong."""
+        path, entry_id = query
+        try:
+            if not self.warm:
+                self.recognizer.identify([_open(path, self.px)], k=DEPTH, evidence=self.evidence)
+            result = _ask(self.recognizer, path, entry_id, self.px, self.evidence)
+        except PhotoError as error:
+            return Result(path, entry_id, error=str(error))
+        self.warm = True
+        return result
+
+
+def _begin(source: Source, px: int | None, evidence: Evidence) -> _Asker:
+    return _Asker(source.open(), px, evidence)
+
+
+def _followed(done: Iterator[Result], count: int) -> list[Result]:
+    """Take the results as they come; what could not be read is told on stderr, and a bar shows how far it is."""
     results: list[Result] = []
     with progress_bar("evaluate") as progress:
-        for path, entry_id in queries:
-            try:
-                if all(result.error for result in results):
-                    recognizer.identify([_open(path, px)], k=DEPTH, evidence=evidence)
-                results.append(_ask(recognizer, path, entry_id, px, evidence))
-            except PhotoError as error:
-                results.append(Result(path, entry_id, error=str(error)))
-                echo(f"Error: {error}", err=True)
-            progress(len(results), len(queries))
+        for result in done:
+            results.append(result)
+            if result.error:
+                echo(f"Error: {result.error}", err=True)
+            progress(len(results), count)
     return results
 
 
@@ -395,9 +451,9 @@ def _failures(
         yield Failure(_open(result.path, px), entry, result.rank, given, result.right, _DRAWN[why])
 
 
-def _lines(found: Measures, results: Sequence[Result], photos: Counter[str]) -> Iterator[str]:
-    """Say measures, splits and times as a table, with 95% intervals: Wilson's for shares, else a bootstrap over
-    entries."""
+def _lines(found: Measures, results: Sequence[Result], photos: Counter[str], jobs: int) -> Iterator[str]:
+    """Say measures, splits and times, of so many photos at once, as a table, with 95% intervals: Wilson's for shares,
+    else a bootstrap over entries."""
     from recognizer.measuring.metrics import QUALITIES, bootstrap, qualities, rates
 
     outcomes = _outcomes(results)
@@ -417,7 +473,8 @@ def _lines(found: Measures, results: Sequence[Result], photos: Counter[str]) -> 
     yield from _split("crop", results, lambda result: _size_class(result.pixels))
     yield from _split("photos an entry", results, lambda result: _count_class(photos[result.entry_id or ""]))
     yield ""
-    yield f"{'milliseconds a photo':28}{'median':>8}{'mean':>8}"
+    times = "milliseconds a photo" if jobs == 1 else f"milliseconds, {jobs} at once"
+    yield f"{times:28}{'median':>8}{'mean':>8}"
     for stage, (median, mean) in milliseconds(results).items():
         yield f"{stage:28}{median:8.1f}{mean:8.1f}"
 

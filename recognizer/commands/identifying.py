@@ -6,32 +6,41 @@ import csv
 import io
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from recognizer.commands import (
+    Source,
     data_option,
     echo,
+    jobs_option,
     json_option,
     model_option,
     open_recognizer,
     print_json,
     progress_bar,
     rate_option,
+    team_of,
 )
 from recognizer.errors import PhotoError
 
 if TYPE_CHECKING:
+    from recognizer.catalogue.store import Catalogue
+    from recognizer.decision.verdict import Ranking
     from recognizer.identify import Recognizer
     from recognizer.reports.answers import Answer
+    from recognizer.running.teams import Team
     from recognizer.types import Photo, Recognition, Role
 
 
 BATCH: Final = 8
 """Photos that are identified together: enough for the embedder, and an answer is never more than seconds away."""
+
+WORTH: Final = 2
+"""Batches a process, at least: it takes some seconds to load its model."""
 
 
 @click.command()
@@ -49,6 +58,7 @@ BATCH: Final = 8
 )
 @click.option("--csv", "as_csv", is_flag=True, help="Print CSV, a row for each entry offered.")
 @click.option("--report", type=click.Path(dir_okay=False, path_type=Path), help="Write an HTML page with the pictures.")
+@jobs_option
 @rate_option
 @model_option
 @data_option
@@ -60,6 +70,7 @@ def identify(
     others: tuple[str, ...],
     as_csv: bool,
     report: Path | None,
+    jobs: int | None,
     false_match_rate: float | None,
     model: str | None,
     data: Path,
@@ -78,10 +89,16 @@ def identify(
     further = further_photos(others)
     if further and len(paths) != 1:
         raise click.UsageError(f"--with goes with one photo of the pin's face, not {len(paths)}")
-    with open_recognizer(data, model, false_match_rate) as recognizer:
-        show = (_Json if as_json else _Csv if as_csv else _Text)(systems)
-        answer_all(recognizer, paths, show.answer, refused, k=k, report=report, others=further)
-        show.end(refused)
+    source = Source.of(data, model, false_match_rate)
+    alone = Path("-") in paths or bool(further)
+    team = team_of(1 if alone else jobs).at_most(len(paths) // (WORTH * BATCH))
+    show = (_Json if as_json else _Csv if as_csv else _Text)(systems)
+    if team.size == 1:
+        with open_recognizer(data, model, false_match_rate) as recognizer:
+            answer_all(recognizer, paths, show.answer, refused, k=k, report=report, others=further)
+    else:
+        _answer_together(team, source, paths, show.answer, refused, k=k, report=report)
+    show.end(refused)
     if report is not None:
         click.echo(f"report: {report}", err=True)
     if refused:
@@ -155,11 +172,61 @@ def answer_all(
     Photos that cannot be read go to `refused` and to stderr. A progress bar is drawn there; the path `-` is standard
     input. A photo is held no longer than its answer takes. `others` are further photos of the pin on a single photo.
     """
+    asked = _Asked(recognizer, k, tuple(others))
+    done = (_answer(asked, batch) for batch in _batches(paths))
+    _tell(done, len(paths), show, refused, report, recognizer.catalogue, recognizer.ranking)
+
+
+def _answer_together(
+    team: Team,
+    source: Source,
+    paths: Sequence[Path],
+    show: Callable[[Answer], None],
+    refused: list[Refused],
+    *,
+    k: int,
+    report: Path | None,
+) -> None:
+    """Have a team identify photos, and tell of them as `answer_all` does, in their order."""
+    from recognizer.catalogue.store import Catalogue
+    from recognizer.running.teams import in_order, together
+
+    with Catalogue.open(source.data) as catalogue:
+        ranking = source.terms().ranking
+        done = in_order(together(team, _answer_lightly, _batches(paths), _begin, source, k, report is not None))
+        _tell(done, len(paths), show, refused, report, catalogue, ranking)
+
+
+def _batches(paths: Sequence[Path]) -> Iterator[Sequence[Path]]:
+    return (paths[start : start + BATCH] for start in range(0, len(paths), BATCH))
+
+
+_Batch = tuple[list["Answer"], list["Refused"]]
+"""The answers to photos of a batch in their order, and those of it that could not be read."""
+
+
+def _tell(
+    done: Iterator[_Batch],
+    count: int,
+    show: Callable[[Answer], None],
+    refused: list[Refused],
+    report: Path | None,
+    catalogue: Catalogue,
+    ranking: Ranking,
+) -> None:
+    """Show answers as they come, and what could not be read; with `report`, write the HTML page."""
 
     def shown() -> Iterator[tuple[Photo, Sequence[Recognition]]]:
-        for answer in _answers(recognizer, paths, refused, k, others):
-            show(answer)
-            yield answer.photo, answer.recognitions
+        with progress_bar("identify") as progress:
+            at = 0
+            for answers, unread in done:
+                for one in unread:
+                    _refuse(refused, one.photo, one.error)
+                for answer in answers:
+                    show(answer)
+                    yield answer.photo, answer.recognitions
+                at += len(answers) + len(unread)
+                progress(at, count)
 
     if report is None:
         for _ in shown():
@@ -167,29 +234,45 @@ def answer_all(
     else:
         from recognizer.reports.photo_report import write_report
 
-        refusals = (one.error for one in refused)
-        write_report(report, shown(), recognizer.catalogue, refused=refusals, ranking=recognizer.ranking)
+        write_report(report, shown(), catalogue, refused=(one.error for one in refused), ranking=ranking)
 
 
-def _answers(
-    recognizer: Recognizer,
-    paths: Sequence[Path],
-    refused: list[Refused],
-    k: int,
-    others: Sequence[tuple[Photo, Role]] = (),
-) -> Iterator[Answer]:
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """Who is asked, for how many entries a pin, with which further photos, and whether photos go with their answers."""
+
+    recognizer: Recognizer
+    k: int
+    others: Sequence[tuple[Photo, Role]] = ()
+    pictures: bool = True
+
+
+def _begin(source: Source, k: int, pictures: bool) -> _Asked:
+    return _Asked(source.open(), k, (), pictures)
+
+
+def _answer_lightly(asked: _Asked, paths: Sequence[Path]) -> _Batch:
+    """Answer photos, and leave of them behind what nobody will look at."""
+    answers, unread = _answer(asked, paths)
+    height, width = (None, None) if asked.pictures else (0, 0)
+
+    def light(photo: Photo) -> Photo:
+        return replace(photo, image=photo.image[:height, :width], encoded=b"")
+
+    return [replace(one, photo=light(one.photo)) for one in answers], unread
+
+
+def _answer(asked: _Asked, paths: Sequence[Path]) -> _Batch:
     from recognizer.reports.answers import Answer
 
-    with progress_bar("identify") as progress:
-        for start in range(0, len(paths), BATCH):
-            batch = [photo for path in paths[start : start + BATCH] if (photo := _opened(path, refused)) is not None]
-            found = recognizer.identify(batch, k=k, further=others) if batch else []
-            for photo, answers in zip(batch, found, strict=True):
-                yield Answer(photo, tuple(answers))
-            progress(min(start + BATCH, len(paths)), len(paths))
+    opened = [_opened(path) for path in paths]
+    unread = [one for one in opened if isinstance(one, Refused)]
+    photos = [one for one in opened if not isinstance(one, Refused)]
+    found = asked.recognizer.identify(photos, k=asked.k, further=asked.others) if photos else []
+    return [Answer(photo, tuple(answers)) for photo, answers in zip(photos, found, strict=True)], unread
 
 
-def _opened(path: Path, refused: list[Refused]) -> Photo | None:
+def _opened(path: Path) -> Photo | Refused:
     from recognizer.vision.photos import open_photo
 
     stdin = str(path) == "-"
@@ -197,8 +280,7 @@ def _opened(path: Path, refused: list[Refused]) -> Photo | None:
     try:
         return open_photo(sys.stdin.buffer if stdin else path, name)
     except PhotoError as error:
-        _refuse(refused, name, error)
-        return None
+        return Refused(name, error)
 
 
 class _Text:

@@ -8,7 +8,17 @@ from typing import TYPE_CHECKING
 
 import click
 
-from recognizer.commands import data_option, jobs_option, json_option, model_option, plural, print_json, progress_bar
+from recognizer.commands import (
+    cluster_option,
+    data_option,
+    jobs_option,
+    json_option,
+    model_option,
+    plural,
+    print_json,
+    progress_bar,
+    team_of,
+)
 
 if TYPE_CHECKING:
     from index.build import IndexReport
@@ -19,9 +29,18 @@ if TYPE_CHECKING:
 @click.option("--check", "only_check", is_flag=True, help="Change nothing; say what is stale, missing or orphaned.")
 @click.option("--rebuild", is_flag=True, help="Make the whole index anew.")
 @jobs_option
+@cluster_option
 @data_option
 @json_option
-def index(model: str | None, only_check: bool, rebuild: bool, jobs: int | None, data: Path, as_json: bool) -> None:
+def index(
+    model: str | None,
+    only_check: bool,
+    rebuild: bool,
+    jobs: int | None,
+    cluster: str | None,
+    data: Path,
+    as_json: bool,
+) -> None:
     """Make the index of the catalogue's photos, doing only what is missing.
 
     The old index answers until the new one is whole. Photos that cannot be read are told on standard error and left
@@ -33,10 +52,9 @@ def index(model: str | None, only_check: bool, rebuild: bool, jobs: int | None, 
         _check(data, as_json)
         return
     from index.build import build
-    from recognizer.running.workers import cores
 
     with progress_bar("index") as progress:
-        report = build(data, model=model, rebuild=rebuild, jobs=jobs or cores(), progress=progress)
+        report = build(data, model=model, rebuild=rebuild, team=team_of(jobs, cluster), progress=progress)
     for _, error in report.failed:
         click.echo(f"Error: {error}", err=True)
     if as_json:
@@ -52,6 +70,8 @@ def index_lines(report: IndexReport) -> str:
     """Say what indexing did."""
     changes = f"{report.added} added, {report.removed} removed, {report.kept} kept"
     photos = plural(report.added + report.kept, "photo")
+    if not report.added + report.kept + report.removed + len(report.failed):
+        return "no photos in the catalogue, so nothing can be found yet; `znachki import` brings a table or a folder"
     failed = f", {len(report.failed)} failed" if report.failed else ""
     return f"{photos} indexed: {changes}{failed}; {report.seconds:.1f} s, model {report.model}"
 

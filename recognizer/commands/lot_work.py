@@ -9,88 +9,68 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
+from recognizer.commands import Source
 from recognizer.errors import PhotoError
-from recognizer.running import workers
+from recognizer.running import teams
 
 if TYPE_CHECKING:
     from recognizer.collecting.jobs import Job, Task
     from recognizer.identify import Recognizer
+    from recognizer.running.teams import Team
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What pictures are asked: of which data folder and model, how many entries a pin, and numbers of which systems."""
+    """What pictures are asked: how many entries a pin, and numbers of which systems."""
 
-    data: Path
-    model: str | None
-    false_match_rate: float | None
     k: int
     systems: tuple[str, ...]
 
 
 def alone(job: Job, tasks: Sequence[Task], recognizer: Recognizer, question: Question) -> Iterator[Task]:
     """Answer pictures one by one, each kept before the next is begun; yields each task that is done."""
+    asked = _Asked(job, recognizer, question)
     for task in tasks:
-        _answer(job, task, recognizer, question)
+        _answer(asked, (task, task.picture))
         yield task
 
 
-def together(job: Job, tasks: Sequence[Task], question: Question, jobs: int) -> Iterator[Task]:
-    """Answer pictures by `jobs` processes, each with a recognizer of its own; yields each task that is done, in the
-    order in which they end.
-
-    Raises ZnachkiError where one of them is killed.
-    """
-    from recognizer.catalogue.database import assigned
-
-    by_key = {task.key: task for task in tasks}
-    begun = (job.folder, question, assigned(question.data))
-    return (by_key[key] for key in workers.together(jobs, _answer_key, by_key, _begin, *begun))
+def together(job: Job, tasks: Sequence[Task], source: Source, question: Question, team: Team) -> Iterator[Task]:
+    """Have a team answer pictures, each member with a recognizer of its own; yields each task that is done, in the
+    order in which they end."""
+    found = [(task, task.picture.absolute()) for task in tasks]
+    for number, _ in teams.together(team, _answer, found, _begin, job.folder.absolute(), source, question):
+        yield tasks[number]
 
 
 @dataclass(frozen=True, slots=True)
-class _Worker:
-    """What a process holds from its first picture to its last."""
+class _Asked:
+    """What a member of a team holds from its first picture to its last."""
 
     job: Job
-    tasks: dict[str, Task]
     recognizer: Recognizer
     question: Question
 
 
-_worker: Final[list[_Worker]] = []
-"""The one of this process, once it has begun."""
-
-
-def _begin(folder: Path, question: Question, database: str | None) -> None:
-    from recognizer.catalogue.database import assign
+def _begin(folder: Path, source: Source, question: Question) -> _Asked:
     from recognizer.collecting.jobs import Job
-    from recognizer.identify import Recognizer
 
-    assign(question.data, database)
-    recognizer = Recognizer.open(question.data, model=question.model, false_match_rate=question.false_match_rate)
-    job = Job.resume(folder)
-    _worker.append(_Worker(job, {task.key: task for task in job.tasks}, recognizer, question))
+    return _Asked(Job.resume(folder), source.open(), question)
 
 
-def _answer_key(key: str) -> str:
-    worker = _worker[0]
-    _answer(worker.job, worker.tasks[key], worker.recognizer, worker.question)
-    return key
-
-
-def _answer(job: Job, task: Task, recognizer: Recognizer, question: Question) -> None:
-    """Answer one picture, or keep why it cannot be."""
+def _answer(asked: _Asked, asking: tuple[Task, Path]) -> None:
+    """Answer one picture, which lies at the path beside it, or keep why it cannot be."""
     from recognizer.reports import lot_report
     from recognizer.reports.answers import Answer
     from recognizer.vision.photos import open_photo
 
+    task, path = asking
     try:
-        photo = open_photo(task.picture, str(task.picture))
+        photo = open_photo(path, str(task.picture))
     except PhotoError as error:
-        lot_report.refuse(job, task, str(error))
+        lot_report.refuse(asked.job, task, str(error))
         return
-    answer = Answer(photo, tuple(recognizer.identify([photo], k=question.k)[0]))
-    lot_report.keep(job, task, answer, recognizer.catalogue, question.systems)
+    found = asked.recognizer.identify([photo], k=asked.question.k)[0]
+    lot_report.keep(asked.job, task, Answer(photo, tuple(found)), asked.recognizer.catalogue, asked.question.systems)

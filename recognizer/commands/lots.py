@@ -11,6 +11,8 @@ import click
 
 from recognizer.collecting.condition import Condition
 from recognizer.commands import (
+    Source,
+    cluster_option,
     collector_option,
     data_option,
     echo,
@@ -18,11 +20,11 @@ from recognizer.commands import (
     jobs_option,
     json_option,
     model_option,
-    open_recognizer,
     plural,
     print_json,
     progress_bar,
     rate_option,
+    team_of,
 )
 from recognizer.errors import PhotoError
 
@@ -52,6 +54,7 @@ if TYPE_CHECKING:
     help="How well the pins of lots are kept that do not say so.",
 )
 @jobs_option
+@cluster_option
 @click.option("--again", is_flag=True, help="Ask every picture of the job folder anew.")
 @click.option(
     "--own",
@@ -74,6 +77,7 @@ def lot(
     numbers: str,
     condition: str | None,
     jobs: int | None,
+    cluster: str | None,
     again: bool,
     own: Path | None,
     yes: bool,
@@ -102,7 +106,6 @@ def lot(
     from recognizer.commands.identifying import systems_of
     from recognizer.commands.lot_work import Question, alone, together
     from recognizer.reports import lot_report
-    from recognizer.running.workers import cores
 
     if own is not None:
         if sources or yes:
@@ -115,17 +118,16 @@ def lot(
     for note in notes:
         echo(f"note: {note}", err=True)
     found = [replace(one, condition=one.condition or condition or "") for one in found]
-    question = Question(data, model, false_match_rate, k, tuple(systems))
-    with open_recognizer(data, model, false_match_rate) as recognizer:
-        made_with = f"{recognizer.made_with}/{','.join(systems)}/{k}"
-        job = Job.open(out, found, made_with, again=again) if sources else Job.resume(out)
-        waiting = job.pending()
-        workers = min(jobs or cores(), len(waiting))
-        if workers == 1:
+    source, question = Source.of(data, model, false_match_rate), Question(k, tuple(systems))
+    made_with = f"{source.terms().made_with}/{','.join(systems)}/{k}"
+    job = Job.open(out, found, made_with, again=again) if sources else Job.resume(out)
+    waiting = job.pending()
+    team = team_of(jobs, cluster).at_most(len(waiting))
+    if team.size > 1 and waiting:
+        _follow(job, together(job, waiting, source, question, team), collector, data, quiet=as_json)
+    elif waiting:
+        with source.open() as recognizer:
             _follow(job, alone(job, waiting, recognizer, question), collector, data, quiet=as_json)
-    del recognizer  # its memory is for the processes that have one each
-    if workers > 1:
-        _follow(job, together(job, waiting, question, workers), collector, data, quiet=as_json)
     with Catalogue.open(data) as catalogue:
         result = lot_report.write(job, _marker(catalogue, collector))
         owned = Collection(catalogue, collector).take_lot(out / "pins.csv", jar) if yes else 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import time
 from contextlib import suppress
@@ -27,6 +28,13 @@ if TYPE_CHECKING:
 @click.option("--origin", "origins", multiple=True, metavar="URL", help="Site whose pages may ask the API (CORS).")
 @click.option("--frame", "frames", multiple=True, metavar="URL", help="Site that may show the page in a frame.")
 @click.option("--proxy", "proxies", multiple=True, metavar="IP", help="Proxy whose X-Forwarded headers are believed.")
+@click.option(
+    "--workers",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    help="Processes that answer photos at once, some 1.3 GB of memory each; as many as there are cores at most.",
+)
 @click.option("--queue", type=click.IntRange(min=1), default=64, show_default=True, help="Photos that may wait.")
 @click.option("--rate", type=click.IntRange(min=0), default=600, show_default=True, help="Uploads a client and minute.")
 @click.option("--max-mb", type=click.IntRange(min=1), default=64, show_default=True, help="Most MB of an upload.")
@@ -50,6 +58,7 @@ def serve(
     origins: tuple[str, ...],
     frames: tuple[str, ...],
     proxies: tuple[str, ...],
+    workers: int,
     queue: int,
     rate: int,
     max_mb: int,
@@ -70,6 +79,10 @@ def serve(
     """
     import uvicorn
 
+    from recognizer.running.room import cores
+
+    if workers > 1:  # read when the libraries are loaded, below
+        os.environ.setdefault("OMP_NUM_THREADS", str(max(1, cores() // workers)))
     from recognizer.catalogue.store import DATABASE, Catalogue
     from recognizer.web.access.here import LOCAL
     from recognizer.web.app import create_app
@@ -93,6 +106,7 @@ def serve(
         max_bytes=max_mb * 1_000_000,
         max_source=max_import_mb * 1_000_000,
         max_pixels=max_megapixels * 1_000_000,
+        workers=workers,
         queue=queue,
         rate=rate,
         lot_hours=lot_hours,

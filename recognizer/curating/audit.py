@@ -10,17 +10,19 @@ from __future__ import annotations
 
 import shlex
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import numpy as np
 
+from recognizer.catalogue.database import assign, assigned
 from recognizer.catalogue.store import Catalogue
 from recognizer.decision import verdict
 from recognizer.errors import PhotoError
+from recognizer.running.teams import Alone, Members, Oneself, Team, in_order
 from recognizer.search import embedder
 from recognizer.search.agreement import APART, agreement, as_query, is_copy, nearest
 from recognizer.search.index import Index
@@ -30,6 +32,7 @@ from recognizer.vision.alignment import verify
 from recognizer.vision.photos import check_photo, open_photo, photo_size
 
 Progress = Callable[[int, int], None]
+Found = TypeVar("Found")
 
 
 class Kind(StrEnum):
@@ -71,6 +74,12 @@ ROLES_FROM: Final = 5
 ROLE_LEAD: Final = 0.1
 """How much more like the photos of the other role, in cosine, a photo must be. Drawn reverses among faces and faces
 among reverses were .16 and more ahead, one photo in its right place .07."""
+
+WORTH: Final = 100
+"""Photos a process, at least: a few seconds of work, which is what it takes to open the index and load a network."""
+
+PART: Final = 20
+"""Photos, or pairs of them, that are looked at by one process before another one gets some."""
 
 _TELLS_NOTHING: Final = 0.6  # cosine between what photos of one pin and of two have
 _NEAREST: Final = 5  # photos of a role that a photo is held against
@@ -130,13 +139,24 @@ class Audit:
         }
 
 
-def audit(data: Path, *, progress: Progress | None = None) -> Audit:
+def audit(data: Path, *, team: Team | None = None, progress: Progress | None = None) -> Audit:
     """Look through a data folder's catalogue with the index that it has; nothing of either is changed.
 
-    `progress` is called with the photos done and all of them. Raises CatalogueError, IndexError_ or IndexMismatch.
+    Many photos are shared with a `team`, each member of which opens catalogue and index. `progress` is called with the
+    photos done and all of them. Raises CatalogueError, IndexError_ or IndexMismatch.
     """
     with Catalogue.open(data) as catalogue:
-        return _Auditor(catalogue, Index.open(data / "index"), data / "models").findings(progress)
+        auditor = _Auditor(catalogue, Index.open(data / "index"), data / "models")
+        team = (team or Alone()).at_most(len(auditor.images) // WORTH)
+        if team.size == 1:
+            return auditor.findings(Oneself(auditor), progress)
+        with team.begun(_begin, data.absolute(), assigned(data)) as members:
+            return auditor.findings(members, progress)
+
+
+def _begin(data: Path, database: str | None) -> _Auditor:
+    assign(data, database)
+    return _Auditor(Catalogue.open(data), Index.open(data / "index"), data / "models")
 
 
 @dataclass(slots=True)
@@ -166,8 +186,9 @@ class _Auditor:
         for one in faces:
             self.of_entry[one.entry_id].append(one)
 
-    def findings(self, progress: Progress | None) -> Audit:
-        unreadable, sizes = self._read(progress)
+    def findings(self, members: Members, progress: Progress | None) -> Audit:
+        """Look through everything, the members doing what takes long."""
+        unreadable, sizes = self._read(members, progress)
         broken = {one.image_ids[0] for one in unreadable}
         missing = sum(
             one.role is Role.FACE and one.image_id not in self.faces.rows and one.image_id not in broken
@@ -175,12 +196,12 @@ class _Auditor:
         )
         if missing:
             self.notes.append(f"{missing} photos are not in the index and were not compared; run `znachki index`")
-        same, duplicate = self._same()
+        same, duplicate = self._same(members)
         mixed, tiny = list(self._mixed(broken)), list(self._tiny(sizes))
         told = {one.image_ids[0] for one in (*same, *duplicate, *mixed, *tiny)}
         found = [
             *same,
-            *self._nearer(told),
+            *self._nearer(members, told),
             *mixed,
             *duplicate,
             *unreadable,
@@ -202,11 +223,24 @@ class _Auditor:
 
     # Files
 
-    def _read(self, progress: Progress | None) -> tuple[list[Finding], dict[int, int]]:
+    def _read(self, members: Members, progress: Progress | None) -> tuple[list[Finding], dict[int, int]]:
         """The photos that cannot be read, and the long side in pixels of the others."""
         found: list[Finding] = []
         sizes: dict[int, int] = {}
-        for done, image in enumerate(self.images, 1):
+        done = 0
+        for unreadable, sides in _shared(members, _Auditor.read, self.images):
+            found += unreadable
+            sizes |= sides
+            done += len(unreadable) + len(sides)
+            if progress is not None:
+                progress(done, len(self.images))
+        return found, sizes
+
+    def read(self, images: Sequence[CatalogueImage]) -> tuple[list[Finding], dict[int, int]]:
+        """Read some photos; what `_read` does."""
+        found: list[Finding] = []
+        sizes: dict[int, int] = {}
+        for image in images:
             path = self.catalogue.picture_path(image)
             try:
                 check_photo(path, image.file)
@@ -214,8 +248,6 @@ class _Auditor:
             except PhotoError as error:
                 mend = f"znachki photo {image.image_id} --remove"
                 found.append(Finding(Kind.UNREADABLE, (image.entry_id,), (image.image_id,), str(error), mend))
-            if progress is not None:
-                progress(done, len(self.images))
         return found, sizes
 
     def _tiny(self, sizes: Mapping[int, int]) -> Iterable[Finding]:
@@ -234,12 +266,12 @@ class _Auditor:
 
     # The same picture twice
 
-    def _same(self) -> tuple[list[Finding], list[Finding]]:
+    def _same(self, members: Members) -> tuple[list[Finding], list[Finding]]:
         """The pictures that are under two entries, and those that are twice in one."""
         across: list[Finding] = []
         within: list[Finding] = []
         told: set[int] = set()  # of three copies two are to go, each once
-        for first, second, score in self._copies():
+        for first, second, score in self._copies(members):
             one, other = self._by_right(first, second)
             if other.image_id in told:
                 continue
@@ -280,52 +312,76 @@ class _Auditor:
         reference = self.index.reference(image.image_id)
         return float(max(reference.thumbnail.shape[:2])) / reference.factor
 
-    def _copies(self) -> Iterable[tuple[int, int, float]]:
+    def _copies(self, members: Members) -> Iterable[tuple[int, int, float]]:
         """Rows of the pairs of face photos that are one picture, and how surely."""
+        near = nearest(self.faces.zooms, NEIGHBOURS, self.index.manifest.scale)
+        pairs = [
+            (row, other)
+            for row, others in enumerate(near)
+            for other, similarity in others
+            if other > row and similarity >= ALIKE
+        ]
+        for copies in _shared(members, _Auditor.copies, pairs):
+            yield from copies
+
+    def copies(self, pairs: Sequence[tuple[int, int]]) -> list[tuple[int, int, float]]:
+        """Which of some pairs of rows are one picture, and how surely."""
         faces = self.faces
-        for row, near in enumerate(nearest(faces.zooms, NEIGHBOURS, self.index.manifest.scale)):
-            for other, similarity in near:
-                if other <= row or similarity < ALIKE:
-                    continue
-                if faces.images[row].sha256 == faces.images[other].sha256:
-                    yield row, other, 1.0
-                    continue
-                first, second = (self.index.reference(faces.images[at].image_id) for at in (row, other))
-                found = agreement(first, second)
-                kin = faces.images[other].entry_id in self.related[faces.images[row].entry_id]
-                if is_copy(found) and not (kin and found.apart > KIN_APART):
-                    yield row, other, 1 - found.apart / APART
+        found = []
+        for row, other in pairs:
+            if faces.images[row].sha256 == faces.images[other].sha256:
+                found.append((row, other, 1.0))
+                continue
+            first, second = (self.index.reference(faces.images[at].image_id) for at in (row, other))
+            agreed = agreement(first, second)
+            kin = faces.images[other].entry_id in self.related[faces.images[row].entry_id]
+            if is_copy(agreed) and not (kin and agreed.apart > KIN_APART):
+                found.append((row, other, 1 - agreed.apart / APART))
+        return found
 
     # Photos with another entry's pin
 
-    def _nearer(self, told: set[int]) -> list[Finding]:
+    def _nearer(self, members: Members, told: set[int]) -> list[Finding]:
         """A photo an entry at most whose best match lies in another entry, far before those of its own.
 
         Photos that were `told` of already, with what to do, neither are at fault here nor is any photo near them. Those
         that are at fault are no measure for others, so what the first look finds is looked at again without them.
         """
-        first = self._strays(told, None)
+        first = self._strays(members, told, None)
         strays = {one.image_ids[0] for one in first}
-        return self._strays(told | strays, strays)
+        return self._strays(members, told | strays, strays)
 
-    def _strays(self, left_out: set[int], asked: set[int] | None) -> list[Finding]:
+    def _strays(self, members: Members, left_out: set[int], asked: set[int] | None) -> list[Finding]:
         """The strays among the photos asked about, None for all but those left out."""
+        wanted = [
+            image
+            for images in self.of_entry.values()
+            for image in images
+            if (image.image_id in asked if asked is not None else image.image_id not in left_out)
+        ]
         found: list[Finding] = []
         vouched: set[int] = set()
-        for images in self.of_entry.values():
-            own = [image for image in images if image.image_id not in left_out]
-            for image in images:
-                if image.image_id in asked if asked is not None else image.image_id not in left_out:
-                    others = [one for one in own if one.image_id != image.image_id]
-                    stray, nearest_own = self._stray(image, others, left_out) if others else (None, None)
-                    found += [stray] if stray is not None else []
-                    vouched |= {nearest_own} if nearest_own is not None else set()
+        for strays, nearest_own in _shared(members, _Auditor.strays, wanted, left_out):
+            found += strays
+            vouched |= nearest_own
         best: dict[str, Finding] = {}
         for one in found:
             known = best.get(one.entry_ids[0])
             if one.image_ids[0] not in vouched and (known is None or one.score > known.score):
                 best[one.entry_ids[0]] = one
         return list(best.values())
+
+    def strays(self, images: Sequence[CatalogueImage], left_out: set[int]) -> tuple[list[Finding], set[int]]:
+        """The strays among some photos, and the photos that others of their entry are nearest to."""
+        found: list[Finding] = []
+        vouched: set[int] = set()
+        for image in images:
+            of_entry = self.of_entry[image.entry_id]
+            own = [one for one in of_entry if one.image_id not in left_out and one.image_id != image.image_id]
+            stray, nearest_own = self._stray(image, own, left_out) if own else (None, None)
+            found += [stray] if stray is not None else []
+            vouched |= {nearest_own} if nearest_own is not None else set()
+        return found, vouched
 
     def _stray(
         self, image: CatalogueImage, own: Sequence[CatalogueImage], left_out: set[int]
@@ -396,6 +452,17 @@ class _Auditor:
             crop = crops.single(open_photo(self.catalogue.picture_path(image), image.file))
             found += list(model.embed_zooms([crop.whole], [crops.lifted(crop)]))
         return np.stack(found)
+
+
+def _shared(members: Members, look: Callable[..., Found], over: Sequence[Any], *told: Any) -> Iterator[Found]:
+    """Have members look at parts of a list, by a method of their own auditors; yields what they found, in order."""
+    parts = ((look, over[at : at + PART], told) for at in range(0, len(over), PART))
+    return in_order(members.do(_look, parts))
+
+
+def _look(auditor: _Auditor, part: tuple[Callable[..., Any], Sequence[Any], tuple[Any, ...]]) -> Any:
+    look, over, told = part
+    return look(auditor, over, *told)
 
 
 def _top(cosines: Float32) -> float:

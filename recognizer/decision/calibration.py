@@ -16,9 +16,9 @@ from typing import Any, Final
 
 from recognizer.decision import verdict
 from recognizer.decision.verdict import Ranking
-from recognizer.errors import ModelError
+from recognizer.errors import IndexError_, ModelError
 from recognizer.files import HERE, write_whole
-from recognizer.search.index import Manifest
+from recognizer.search.index import Manifest, read_manifest
 
 FILE: Final = "calibration.json"
 FORMAT: Final = 1
@@ -53,6 +53,38 @@ class Calibration:
         if abs(photos - self.photos) > GROWN * self.photos:
             return f"it was made for {self.photos} photos, the index has {photos}"
         return ""
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What the answers of a data folder rest on: its index and the ranking; known without loading a model.
+
+    `uncalibrated` says why the folder's calibration is not used, "" where it is or there is none.
+    """
+
+    manifest: Manifest
+    ranking: Ranking
+    uncalibrated: str = ""
+
+    @classmethod
+    def of(cls, data: Path, manifest: Manifest | None = None, false_match_rate: float | None = None) -> Terms:
+        """Return those of a data folder, whose index has this manifest, or the one that lies there where None is given.
+
+        Raises IndexError_, IndexMismatch or ModelError, each with the cure.
+        """
+        manifest = manifest or read_manifest(data / "index")
+        if manifest is None:
+            raise IndexError_(f"{data / 'index'}: no index in it; run `znachki index`")
+        ranking, why = ranking_for(data / "index", manifest, false_match_rate)
+        said = f"{data}: its calibration is not used, {why}; run `znachki calibrate`" if why else ""
+        return cls(manifest, ranking, said)
+
+    @property
+    def made_with(self) -> str:
+        """Name model, features, index and operating point: another name is another question."""
+        held = self.manifest
+        least = ",".join(f"{value:.4f}" for value in self.ranking.match)
+        return f"{held.fingerprint}/{held.settings}/{held.generation}/{least}"
 
 
 def ranking_for(folder: Path, manifest: Manifest, false_match_rate: float | None = None) -> tuple[Ranking, str]:

@@ -9,17 +9,18 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Final
 
+from recognizer.locales.words import phrase
 from recognizer.types import CatalogueEntry
 
 WORDS: Final = {
-    "plating": ("plating and material", "покрытие и материал"),
-    "year": ("year", "год"),
-    "text": ("words on the face", "надписи на лицевой стороне"),
-    "maker": ("maker", "изготовитель"),
-    "hallmark": ("hallmark on the back", "клеймо на обороте"),
-    "size": ("size, mm", "размер, мм"),
+    "plating": phrase("plating and material"),
+    "year": phrase("year"),
+    "text": phrase("words on the face"),
+    "maker": phrase("maker"),
+    "hallmark": phrase("hallmark on the back"),
+    "size": phrase("size, mm"),
 }
-"""What may be looked at, in English and Russian."""
+"""What may be looked at."""
 
 _SAID: Final[dict[str, Callable[[CatalogueEntry], str]]] = {
     "plating": lambda entry: ", ".join(part for part in (entry.material, entry.technique) if part),
@@ -48,10 +49,6 @@ def checks(entries: Sequence[CatalogueEntry]) -> tuple[str, ...]:
 
 
 def in_words(checks: Sequence[str]) -> list[tuple[str, str]]:
-    """Return checks in English and in Russian, one by one."""
-    lines = []
-    for check in checks:
-        name, _, values = check.partition(":")
-        english, russian = WORDS.get(name, (name, name))
-        lines.append((f"{english}:{values}", f"{russian}:{values}"))
-    return lines
+    """Return checks as (what to look at, what is said of each entry), one by one; the first is a text to be said."""
+    parted = (check.partition(":") for check in checks)
+    return [(WORDS.get(name, name), values.strip()) for name, _, values in parted]

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from recognizer import program_version
 from recognizer.networks.processor import computes_bfloat16, runtime, threads, uses_torch
-from recognizer.running.workers import cores
+from recognizer.running.room import cores
 
 LIBRARIES: Final = (
     *("torch", "torchvision", "timm", "open_clip_torch", "onnxruntime", "onnx"),

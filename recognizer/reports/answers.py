@@ -132,7 +132,7 @@ def answer_lines(answer: Answer, systems: Sequence[str] = ()) -> str:
         if found.about > 1:
             lines.append(f"    about {found.about} pins in a heap: lay them apart and take the picture again")
         lines += [match_line(match, systems) for match in found.matches]
-        lines += [f"    to check: {check}" for check, _ in in_words(found.checks)]
+        lines += [f"    to check: {name}: {values}" for name, values in in_words(found.checks)]
     return "\n".join(lines) if lines else f"{answer.photo.source}: no pin found"
 
 

@@ -8,8 +8,10 @@ from typing import Final
 from recognizer.catalogue.store import Catalogue
 from recognizer.curating.audit import Audit, Finding, Kind
 from recognizer.files import write_whole
-from recognizer.reports.photo_report import Inlined, catalogue_picture, inlined, template
-from recognizer.reports.pictures import thumbnail
+from recognizer.locales.words import phrase
+from recognizer.reports.page_templates import template
+from recognizer.reports.photo_report import Inlined, inlined
+from recognizer.reports.pictures import catalogue_picture, thumbnail
 
 SIDE: Final = 110
 """Long side in pixels of the photos in a row."""
@@ -18,16 +20,16 @@ MOST_SHOWN: Final = 300
 """Rows of a kind that show their photos, about 8 kB each."""
 
 WORDS: Final = {
-    Kind.SAME_PHOTO: ("one photo under two numbers", "одно фото под двумя номерами"),
-    Kind.NEARER_TO_ANOTHER: ("a photo nearer to another entry", "фото ближе к другой записи"),
-    Kind.MIXED_ROLES: ("faces and reverses mixed", "лицо и оборот перепутаны"),
-    Kind.DUPLICATE: ("one photo twice in an entry", "одно фото дважды в записи"),
-    Kind.UNREADABLE: ("unreadable photos", "нечитаемые фото"),
-    Kind.TINY: ("tiny photos", "слишком мелкие фото"),
-    Kind.NO_PHOTO: ("entries without a photo", "записи без фото"),
-    Kind.ONE_PHOTO: ("entries with one photo only", "записи с единственным фото"),
+    Kind.SAME_PHOTO: phrase("one photo under two numbers"),
+    Kind.NEARER_TO_ANOTHER: phrase("a photo nearer to another entry"),
+    Kind.MIXED_ROLES: phrase("faces and reverses mixed"),
+    Kind.DUPLICATE: phrase("one photo twice in an entry"),
+    Kind.UNREADABLE: phrase("unreadable photos"),
+    Kind.TINY: phrase("tiny photos"),
+    Kind.NO_PHOTO: phrase("entries without a photo"),
+    Kind.ONE_PHOTO: phrase("entries with one photo only"),
 }
-"""What each kind is called, in English and Russian."""
+"""What each kind is called."""
 
 
 def write_audit(path: Path, found: Audit, catalogue: Catalogue) -> None:

@@ -9,7 +9,7 @@ from typing import Final
 
 from recognizer.curating.discover import SEEN, Cluster
 from recognizer.files import write_whole
-from recognizer.reports.photo_report import template
+from recognizer.reports.page_templates import template
 
 MOST_SHOWN: Final = 24
 """Crops that a proposal shows."""

@@ -10,17 +10,19 @@ from typing import Any, Final
 
 from recognizer.collecting.jobs import Job
 from recognizer.decision.checks import in_words
+from recognizer.locales.words import phrase
 from recognizer.reports.answers import percent
-from recognizer.reports.photo_report import template, verdict_words
+from recognizer.reports.page_templates import template
+from recognizer.reports.photo_report import VERDICT_WORDS
 
 MARKS: Final = {
-    "owned": ("owned", "есть"),
-    "better": ("better than yours", "лучше вашего"),
-    "missing": ("missing", "не хватает"),
-    "again": ("again", "ещё такой же"),
-    "unsure": ("maybe missing", "может не хватать"),
+    "owned": phrase("I have it"),
+    "better": phrase("better than mine"),
+    "missing": phrase("missing"),
+    "again": phrase("again"),
+    "unsure": phrase("maybe missing"),
 }
-"""Marks that the page shows, in English and Russian."""
+"""Marks that the page shows."""
 
 
 def page_of(job: Job, found: Mapping[str, Any], *, whole: bool = False) -> str:
@@ -40,7 +42,7 @@ def page_of(job: Job, found: Mapping[str, Any], *, whole: bool = False) -> str:
         check_words=in_words,
         found=found,
         whole=whole,
-        words=verdict_words(),
+        words=VERDICT_WORDS,
         marks=MARKS,
         percent=percent,
         amount=amount,

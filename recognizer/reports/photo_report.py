@@ -6,30 +6,26 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from functools import cache
 from pathlib import Path
 from typing import Final
 
-import jinja2
 import numpy as np
-from numpy.typing import NDArray
 
 from recognizer.catalogue.store import Catalogue
 from recognizer.decision.checks import in_words
 from recognizer.decision.verdict import Ranking
-from recognizer.errors import CatalogueError, PhotoError
+from recognizer.errors import PhotoError
 from recognizer.files import make_folder, write_whole
+from recognizer.locales.words import phrase
 from recognizer.reports.answers import MEASURED, SURE, percent
-from recognizer.reports.pictures import Neighbour, draw_beside, draw_boxes, thumbnail
+from recognizer.reports.near import Near, closer
+from recognizer.reports.page_templates import template
+from recognizer.reports.pictures import Neighbour, catalogue_picture, draw_beside, draw_boxes, thumbnail
 from recognizer.types import Box, CatalogueEntry, Float32, Match, Photo, Recognition, Role, UInt8Image, Verdict
-from recognizer.vision import differences
-from recognizer.vision.photos import encode_jpeg, jpeg_uri, open_photo
+from recognizer.vision.photos import encode_jpeg, jpeg_uri
 
 MOST_CANDIDATES: Final = 10
 """Entries that are listed for a pin, the best one among them."""
-
-MOST_CLOSER: Final = 4
-"""Members of a family that are shown from near."""
 
 LARGE: Final = (440, 900)
 SMALL: Final = (280, 560)
@@ -40,16 +36,14 @@ SMALL (about 50 kB), so that a report on a thousand photos is still one that a b
 WHOLE: Final = 0.3
 """Share of the photo that a pin's box must take for the whole photo to be drawn beside the catalogue photo."""
 
-_VERDICTS: Final = {
-    Verdict.MATCH: ("Match", "Совпадение"),
-    Verdict.FAMILY: ("This drawing; check the variant", "Рисунок тот; проверьте вариант"),
-    Verdict.NEW_VARIANT: (
-        "This drawing; a variant not in the catalogue",
-        "Рисунок тот; такого варианта в каталоге нет",
-    ),
-    Verdict.UNKNOWN: ("Not in the catalogue", "Нет в каталоге"),
-    Verdict.NOT_A_PIN: ("Not a pin", "Не значок"),
+VERDICT_WORDS: Final = {
+    Verdict.MATCH: phrase("Match"),
+    Verdict.FAMILY: phrase("This drawing; check the variant"),
+    Verdict.NEW_VARIANT: phrase("This drawing; a variant not in the catalogue"),
+    Verdict.UNKNOWN: phrase("Not in the catalogue"),
+    Verdict.NOT_A_PIN: phrase("Not a pin"),
 }
+"""What each verdict is called on pages."""
 
 
 def write_report(
@@ -70,7 +64,7 @@ def write_report(
     studio = _Studio(catalogue)
     photos = [studio.photo(number, *answer) for number, answer in enumerate(answers, 1)]
     verdicts = Counter(pin.verdict for photo in photos for pin in photo.pins)
-    summary = [(verdict, *_VERDICTS[verdict], verdicts[verdict]) for verdict in Verdict if verdicts[verdict]]
+    summary = [(verdict, VERDICT_WORDS[verdict], verdicts[verdict]) for verdict in Verdict if verdicts[verdict]]
     html = template("report.html").render(
         photos=photos,
         summary=summary,
@@ -144,44 +138,6 @@ def _side(side: tuple[Match, Recognition], view: Box, catalogue: Catalogue) -> N
     return Neighbour(catalogue_picture(catalogue, match.image_id), matched, caption)
 
 
-def catalogue_picture(catalogue: Catalogue, image_id: int) -> UInt8Image | None:
-    """Open a catalogue photo as the index saw it; None where it has gone or no longer opens."""
-    try:
-        return open_photo(catalogue.picture_path(catalogue.image(image_id))).image
-    except (CatalogueError, PhotoError):
-        return None
-
-
-def closer(photo: Photo, recognition: Recognition, catalogue: Catalogue) -> list[tuple[str, UInt8Image]]:
-    """Return the place to compare by eye from near: on the photo, under "", then on each entry in question, under its
-    number.
-
-    Those are the members of a family, where their photos differ most from one another; of a new variant it is the
-    nearest entry, where the photo differs most from it. Nothing where they differ nowhere, or could not be laid over
-    the photo.
-    """
-    asked = recognition.members or tuple(
-        match.entry.entry_id for match in recognition.matches[:1] if recognition.verdict is Verdict.NEW_VARIANT
-    )
-    box = recognition.box
-    crop = photo.image[box.top : box.bottom, box.left : box.right]
-    corner = np.array([box.left, box.top], np.float32)
-    outline = None if recognition.outline is None else recognition.outline - corner
-    laid: list[tuple[str, tuple[UInt8Image, NDArray[np.float64]]]] = []
-    for match in recognition.matches:
-        if match.entry.entry_id in asked and match.hit.homography is not None and len(laid) < MOST_CLOSER:
-            picture = catalogue_picture(catalogue, match.image_id)
-            if picture is not None:
-                laid.append((match.entry.number or match.entry.entry_id, (picture, match.hit.homography)))
-    others = [one for _, one in laid]
-    if len(others) < min(2, len(asked)) or not others:
-        return []  # what there is to choose between is not there to be seen
-    place = differences.most_apart(crop, others, outline)
-    if place is None:
-        return []
-    return list(zip(["", *(number for number, _ in laid)], differences.closer(crop, others, place), strict=True))
-
-
 @dataclass(frozen=True, slots=True)
 class Inlined:
     """A picture that stands in a page itself, as a data URI, with its size in pixels."""
@@ -207,14 +163,13 @@ class _Candidate:
 @dataclass(frozen=True, slots=True)
 class _Pin:
     verdict: Verdict
-    verdict_en: str
-    verdict_ru: str
+    said: str
     pair: Inlined
     best: _Candidate | None
     others: list[_Candidate]
-    facts: list[tuple[str, str, str]]
+    facts: list[tuple[str, str]]
     checks: list[tuple[str, str]]
-    closer: list[tuple[str, Inlined]]
+    closer: list[tuple[Near, Inlined]]
     points: int
 
 
@@ -259,13 +214,13 @@ class _Studio:
         others = [self.candidate(match) for match in matches[1:]]
         return _Pin(
             recognition.verdict,
-            *_VERDICTS[recognition.verdict],
+            VERDICT_WORDS[recognition.verdict],
             pair=inlined(draw_beside(shown, neighbour, box=framed, side=side)),
             best=_candidate(matches[0], None) if matches else None,
             others=others,
             facts=_facts(matches[0]) if recognition.verdict in SURE and matches else [],
             checks=in_words(recognition.checks),
-            closer=[(number, inlined(view)) for number, view in closer(photo, recognition, self.catalogue)],
+            closer=[(one, inlined(one.picture)) for one in closer(photo, recognition, self.catalogue)],
             points=0 if matched is None else len(matched),
         )
 
@@ -283,21 +238,21 @@ def _candidate(match: Match, picture: Inlined | None) -> _Candidate:
     return _Candidate(match, percent(match.probability), picture, tuple(zip(MEASURED, numbers, strict=True)))
 
 
-def _facts(match: Match) -> list[tuple[str, str, str]]:
-    """What the catalogue says of an entry as (label in English, label in Russian, words), empty fields left out."""
+def _facts(match: Match) -> list[tuple[str, str]]:
+    """What the catalogue says of an entry as (label, words), empty fields left out."""
     entry = match.entry
     rows = [
-        ("Theme", "Тема", " / ".join(entry.theme)),
-        ("Series", "Серия", entry.series),
-        ("Year", "Год", entry.years_text),
-        ("Place", "Место", ", ".join(part for part in (entry.place, entry.country) if part)),
-        ("Maker", "Изготовитель", entry.maker),
-        ("Hallmark", "Клеймо", entry.hallmark),
-        ("Material", "Материал", ", ".join(part for part in (entry.material, entry.technique) if part)),
-        ("Size, mm", "Размер, мм", entry.size_mm),
-        ("Other numbers", "Другие номера", ", ".join(f"{system} {number}" for system, number in entry.identifiers)),
+        (phrase("Theme"), " / ".join(entry.theme)),
+        (phrase("Series"), entry.series),
+        (phrase("Year"), entry.years_text),
+        (phrase("Place"), ", ".join(part for part in (entry.place, entry.country) if part)),
+        (phrase("Maker"), entry.maker),
+        (phrase("Hallmark"), entry.hallmark),
+        (phrase("Material"), ", ".join(part for part in (entry.material, entry.technique) if part)),
+        (phrase("Size, mm"), entry.size_mm),
+        (phrase("Other numbers"), ", ".join(f"{system} {number}" for system, number in entry.identifiers)),
     ]
-    return [row for row in rows if row[2]]
+    return [row for row in rows if row[1]]
 
 
 def _share(box: Box, photo: Photo) -> float:
@@ -312,18 +267,3 @@ def costs(ranking: Ranking) -> tuple[str, str, int] | None:
     unseen = sum(map(len, ranking.measured.unknown))
     false, kept = ranking.measured.false(ranking.match), ranking.measured.kept(ranking.match)
     return (f"{false:.1%}", f"{kept:.0%}", unseen) if unseen else None
-
-
-def verdict_words() -> dict[Verdict, tuple[str, str]]:
-    """Return each verdict in English and Russian."""
-    return dict(_VERDICTS)
-
-
-@cache
-def template(name: str) -> jinja2.Template:
-    """Return a page template of the package."""
-    loader = jinja2.FileSystemLoader(Path(__file__).parents[1] / "templates")
-    environment = jinja2.Environment(
-        loader=loader, autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    return environment.get_template(name)

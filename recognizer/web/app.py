@@ -17,12 +17,12 @@ from starlette.exceptions import HTTPException
 
 from recognizer import program_version
 from recognizer.errors import ZnachkiError
+from recognizer.locales.words import phrase, said
 from recognizer.web import api, pages
 from recognizer.web.access.guard import API, Guard
 from recognizer.web.browsing import pages as browsing
 from recognizer.web.collection import pages as collection
 from recognizer.web.gallery import Gallery
-from recognizer.web.language import said
 from recognizer.web.lots import api as lot_api
 from recognizer.web.lots import forms as lot_forms
 from recognizer.web.lots import pages as lot_pages
@@ -134,6 +134,6 @@ def _told(request: Request, status: int, detail: str, headers: dict[str, str]) -
     if status == 401:
         answer = pages.page(request, "sign_in.html", status, wrong=False)
     else:
-        answer = pages.page(request, "message.html", status, heading="Error", detail=detail)
+        answer = pages.page(request, "message.html", status, heading=phrase("Error"), detail=detail)
     answer.headers.update({name: value for name, value in headers.items() if name != "WWW-Authenticate"})
     return answer

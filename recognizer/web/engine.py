@@ -4,6 +4,9 @@ One thread asks the recognizer, for two at a time would only share the same proc
 BATCH of them from all that wait, so that a single pin goes along with others and a lot of a hundred lets others pass.
 Another thread watches for a new index or a changed catalogue, opens it beside the old one and changes over between two
 batches; what runs is finished with the old one.
+
+Deputies, where there are any, take single photos that the thread has not begun; lots and pins that were cut out are its
+own. A photo that a deputy gives back, because its process was lost, is the thread's again.
 """
 
 from __future__ import annotations
@@ -23,10 +26,10 @@ from recognizer.catalogue.store import Catalogue
 from recognizer.decision import calibration
 from recognizer.errors import ZnachkiError
 from recognizer.identify import Recognizer
-from recognizer.search import embedder
-from recognizer.search.index import Index
+from recognizer.running.room import cores
 from recognizer.types import Crop, Photo, Recognition, Role
 from recognizer.web.counters import Counters
+from recognizer.web.deputies import Asked, By, Deputy, renewed
 from recognizer.web.problems import Busy, TooManyPins
 from recognizer.web.shelf import Shelf, newest_change
 
@@ -64,6 +67,7 @@ class Ask:
     crops: list[Crop] | None = None
     answers: list[Recognition] = field(default_factory=list)
     taken: int = 0
+    begun: bool = False
 
     @property
     def pins(self) -> tuple[int, int]:
@@ -83,6 +87,7 @@ class Engine:
         queue: int = 64,
         wait: float = 60.0,
         false_match_rate: float | None = None,
+        workers: int = 1,
     ) -> None:
         self._data = data
         self._model = model
@@ -95,6 +100,8 @@ class Engine:
         self._stamp: object = self  # of no index yet, not even of none
         self._single: deque[Ask] = deque()
         self._lots: deque[Ask] = deque()
+        self._away: list[Ask] = []  # single photos that deputies have
+        self._workers = workers
         self._more = threading.Condition()
         self._reloading = threading.Lock()
         self._ended = False
@@ -117,7 +124,7 @@ class Engine:
     @property
     def waiting(self) -> int:
         """How many photos wait or are worked on, those of lots left out."""
-        return len(self._single)
+        return len(self._single) + len(self._away)
 
     def recognizer(self) -> Recognizer:
         """The recognizer in use; raises Busy where there is none."""
@@ -174,22 +181,23 @@ class Engine:
             if self._ended:
                 raise Busy("the service is stopping", 5)
             singles = [ask for ask in asks if not ask.lot]
-            if singles and len(self._single) + len(singles) > max(self._capacity, len(singles)):
+            if singles and self.waiting + len(singles) > max(self._capacity, len(singles)):
                 self._counters.count("znachki_refused_total", reason="queue_full")
-                raise Busy(f"{len(self._single)} photos wait already", self._retry_after())
+                raise Busy(f"{self.waiting} photos wait already", self._retry_after())
             for ask in asks:
                 (self._lots if ask.lot else self._single).append(ask)
             self._more.notify_all()
         return asks
 
     def _retry_after(self) -> float:
-        return 1 + self._seconds * len(self._single)
+        return 1 + self._seconds * self.waiting / self._workers
 
     # Answering
 
     def start(self) -> None:
         """Begin to load and to answer, in threads of their own."""
-        for name, work in (("answer", self._answer_all), ("watch", self._watch)):
+        deputies = [(f"deputy-{number}", self._depute) for number in range(1, self._workers)]
+        for name, work in (("answer", self._answer_all), ("watch", self._watch), *deputies):
             thread = threading.Thread(target=work, name=f"znachki-{name}", daemon=True)
             thread.start()
             self._threads.append(thread)
@@ -216,8 +224,11 @@ class Engine:
             with self._more:
                 while not (self._single or self._lots or self._ended):
                     self._more.wait()
-                if self._ended and not self._single:
+                if self._ended and not self._single and not self._away:
                     return
+                if not self._single and not self._lots:  # deputies may give theirs back
+                    self._more.wait(0.1)
+                    continue
             batch = self._gather()
             if batch:
                 self._answer(batch)
@@ -233,10 +244,20 @@ class Engine:
         return batch
 
     def _take(self, queue: deque[Ask], batch: list[tuple[Ask, Crop]], most: int) -> None:
+        share = self._share()
         for _ in range(len(queue)):
             if len(batch) >= most:
                 return
-            ask = queue[0]
+            with self._more:
+                if not queue:
+                    return
+                ask = queue[0]
+                if _is_open(ask):
+                    if share < 1:
+                        queue.rotate(-1)
+                        continue
+                    share -= 1
+                ask.begun = True
             if ask.done.cancelled() or not self._split(ask) or ask.taken >= len(ask.crops or ()):
                 queue.rotate(-1)
                 self._drop_ended(queue)
@@ -246,6 +267,66 @@ class Engine:
             ask.taken += len(crops)
             batch += [(ask, crop) for crop in crops]
             queue.rotate(-1)  # the next one first, next time
+
+    def _share(self) -> int:
+        """How many of the photos that nobody has begun one of those who answer takes at once."""
+        with self._more:
+            return -(-sum(_is_open(ask) for ask in self._single) // self._workers)
+
+    def _depute(self) -> None:
+        """Have a process of its own answer photos that wait, until the service ends."""
+        deputy = Deputy(self._data, self._model, self._rate, max(1, cores() // self._workers))
+        try:
+            while self._loaded.recognizer is None:
+                if self._stop_watching.wait(WATCH_SECONDS):
+                    return
+            self._answer_by(deputy, [])  # it opens what it needs before anybody waits for it
+            while asks := self._claimed():
+                self._answer_by(deputy, asks)
+        finally:
+            deputy.end()
+
+    def _claimed(self) -> list[Ask]:
+        """Take photos that nobody has begun, once there are any; none where the service ends."""
+        with self._more:
+            while not (waiting := [ask for ask in self._single if _is_open(ask)]):
+                if self._ended:
+                    return []
+                self._more.wait()
+            asks = waiting[: min(BATCH, self._share())]
+            for ask in asks:
+                self._single.remove(ask)
+            self._away += asks
+            return asks
+
+    def _answer_by(self, deputy: Deputy, asks: list[Ask]) -> None:
+        asked = [Asked(ask.photo, ask.k, ask.others, ask.most_pins) for ask in asks]
+        start = time.perf_counter()
+        try:
+            answers = deputy.answer(By(self._stamp, self._loaded.shelf.change_id), asked)
+        except Exception as error:  # the process was killed, or the index is just being replaced: answered here
+            _LOG.warning("a process that answers beside this one gave %d photos back: %s", len(asks), error)
+            with self._more:
+                self._away = [ask for ask in self._away if ask not in asks]
+                for ask in asks:
+                    ask.begun = True  # by whoever answers here
+                self._single.extendleft(reversed(asks))
+                self._more.notify_all()
+            return
+        pins = sum(answer.pins for answer in answers)
+        for ask, answer in zip(asks, answers, strict=True):
+            if answer.error:
+                self._fail(ask, RuntimeError(answer.error))
+            elif ask.most_pins is not None and answer.pins > ask.most_pins:
+                self._fail(ask, TooManyPins(f"{answer.pins} pins on one photo; send it as a lot"))
+            else:
+                ask.answers = list(answer.recognitions)
+                for one in answer.recognitions:
+                    self._counters.count("znachki_pins_total", verdict=one.verdict.value)
+                self._end(ask)
+        self._seconds += 0.1 * ((time.perf_counter() - start) / max(1, pins) - self._seconds)
+        with self._more:
+            self._away = [ask for ask in self._away if ask not in asks]
 
     def _drop_ended(self, queue: deque[Ask]) -> None:
         with self._more:
@@ -335,14 +416,10 @@ class Engine:
         shelf = Shelf.of(self._catalogue)
         old = self._loaded.recognizer
         try:
-            index = old.index if old is not None and stamp == self._stamp else Index.open(self._data / "index")
-            name = self._model or index.manifest.model
-            same = old is not None and index.manifest.fingerprint == old.model.fingerprint
-            model = old.model if old is not None and same else embedder.load(name, self._data / "models")
-            ranking, why = calibration.ranking_for(index.folder, index.manifest, self._rate)
+            told = (self._catalogue, self._data, self._model, self._rate, old)
+            recognizer, why = renewed(*told, same_index=stamp == self._stamp)
             if why:
                 _LOG.warning("the calibration is not used, %s; run `znachki calibrate`", why)
-            recognizer = Recognizer(self._catalogue, index, model, ranking)
         except ZnachkiError as error:
             # Without an index the catalogue can still be browsed, and entries added; with an old one it goes on.
             self._loaded = Loaded(shelf, old, "" if old is not None else str(error))
@@ -351,10 +428,15 @@ class Engine:
             if old is not None:
                 raise
             return
-        if old is None or index is not old.index:
+        if old is None or recognizer.index is not old.index:
             self._counters.count("znachki_index_loads_total")
         self._loaded = Loaded(shelf, recognizer)
         self._stamp = stamp
+
+
+def _is_open(ask: Ask) -> bool:
+    """Whether nobody has begun a photo, and a deputy may."""
+    return not (ask.begun or ask.lot) and ask.crops is None and ask.role is Role.FACE and not ask.done.done()
 
 
 def _alone(recognizer: Recognizer, crop: Crop, k: int) -> Recognition | Exception:

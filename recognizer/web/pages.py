@@ -19,6 +19,9 @@ from recognizer import program_version
 from recognizer.collecting.condition import Condition
 from recognizer.decision.checks import in_words
 from recognizer.errors import EntryNotFound
+from recognizer.locales.catalogues import languages
+from recognizer.locales.words import counted, day, day_and_time, number, said
+from recognizer.reports.photo_report import VERDICT_WORDS
 from recognizer.types import CatalogueEntry, Role
 from recognizer.web import counters, views
 from recognizer.web.access.sessions import COOKIE, SECONDS
@@ -27,7 +30,7 @@ from recognizer.web.collection.held import held_of, held_words
 from recognizer.web.corrections import delete_kept, keep_correction
 from recognizer.web.gallery import Gallery, side_of
 from recognizer.web.language import COOKIE as LANGUAGE_COOKIE
-from recognizer.web.language import LANGUAGES, chosen, counted, said
+from recognizer.web.language import chosen
 from recognizer.web.problems import Problem, TooManyPins
 from recognizer.web.schemas import CorrectionFields
 from recognizer.web.service import NOBODY, Service, service_of
@@ -77,13 +80,17 @@ def page(request: Request, template: str, status: int = 200, **values: Any) -> H
     address = request.url.path + (f"?{request.url.query}" if request.url.query else "")
     again = quote(address if request.method == "GET" else "/")
     html = environment.get_template(template).render(
-        t=lambda text: said(text, language),
+        t=lambda text, **values: said(text, language, **values),
+        number=lambda value: number(value, language),
+        day=lambda moment: day(moment, language),
+        moment=lambda at: day_and_time(at, language),
         holds=lambda held: held_words(held, language),
         conditions=[grade.value for grade in Condition],
-        check_words=lambda checks: [words[LANGUAGES.index(language)] for words in in_words(checks)],
+        check_words=lambda checks: [f"{said(name, language)}: {values}" for name, values in in_words(checks)],
         language=language,
         here=request.url.path,
-        other=f"/language?to={'en' if language == 'ru' else 'ru'}&next={again}",
+        others={code: name for code, name in languages().items() if code != language},
+        again=again,
         who=token.name if token else "",
         proof=service.form_proof(request) if token or may_write else "",
         may_correct=service.settings.open_corrections or may_write,
@@ -91,7 +98,7 @@ def page(request: Request, template: str, status: int = 200, **values: Any) -> H
         n=lambda count, noun: counted(count, noun, language),
         entries=len(service.engine.loaded.shelf.entries),
         title_of=lambda entry: title_of(entry, language),
-        verdicts=views.VERDICTS,
+        verdicts=VERDICT_WORDS,
         work=service.works.state if may_write and service.works.at_work else None,
         stages=STAGES,
         **values,
@@ -333,12 +340,12 @@ async def sign_out(form: Sent) -> Response:
 @router.get("/language")
 async def language(
     request: Request,
-    to: Annotated[str, Query(max_length=5)] = "en",
+    to: Annotated[str, Query(max_length=20)] = "en",
     after: Annotated[str, Query(alias="next", max_length=2000)] = "/",
 ) -> Response:
     """Speak another language from now on."""
     answer = RedirectResponse(local_path(after) or "/", 303)
-    if to in LANGUAGES:
+    if to in languages():
         answer.set_cookie(LANGUAGE_COOKIE, to, max_age=SECONDS * 12, samesite="lax", httponly=True)
     return answer
 

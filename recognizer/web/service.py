@@ -61,6 +61,7 @@ class Service:
             queue=settings.queue,
             wait=settings.wait,
             false_match_rate=settings.false_match_rate,
+            workers=settings.workers,
         )
         corrections.take_in(engine.catalogue)
         tokens = Tokens(settings.folder)

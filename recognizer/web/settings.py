@@ -17,13 +17,13 @@ class Settings:
     `open_here` lets whoever sits at this machine write on the page without a token, where no proxy passes requests on;
     `private` asks for a token to read too; `open_corrections` takes corrections without one. `hosts` are the names
     under which it may be asked, () for any; `origins` the sites that may ask the API from a browser; `frames` those
-    that may show the page in a frame. `max_bytes` bounds the body of a request, and `slow` the seconds that it may
-    take; `max_source` and `slow_source` are the same for a catalogue that is sent to be imported. `max_pixels` bounds a
-    photo before it is decoded, `max_photos` how many may be sent at once. `queue` photos may wait, and no longer than
-    `wait` seconds. `rate` is how many requests a client may make a minute beside reading, 0 for any number. Lots are
-    deleted `lot_hours` after they end, unless they are to be kept; `store` bounds the bytes of lots and of kept photos,
-    and of catalogues that wait to be imported. `false_match_rate` sets the operating point, None leaves it as it was
-    calibrated.
+    that may show the page in a frame. `workers` processes answer photos, the service's own among them. `max_bytes`
+    bounds the body of a request, and `slow` the seconds that it may take; `max_source` and `slow_source` are the same
+    for a catalogue that is sent to be imported. `max_pixels` bounds a photo before it is decoded, `max_photos` how many
+    may be sent at once. `queue` photos may wait, and no longer than `wait` seconds. `rate` is how many requests a
+    client may make a minute beside reading, 0 for any number. Lots are deleted `lot_hours` after they end, unless they
+    are to be kept; `store` bounds the bytes of lots and of kept photos, and of catalogues that wait to be imported.
+    `false_match_rate` sets the operating point, None leaves it as it was calibrated.
     """
 
     data: Path
@@ -38,6 +38,7 @@ class Settings:
     max_bytes: int = 64_000_000
     max_pixels: int = 110_000_000
     max_photos: int = 100
+    workers: int = 1
     queue: int = 64
     wait: float = 60.0
     slow: float = 60.0

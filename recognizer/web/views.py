@@ -9,21 +9,26 @@ from typing import Any, Final
 import numpy as np
 
 from recognizer.catalogue.store import Catalogue
+from recognizer.locales.words import phrase
 from recognizer.reports.answers import SURE, WORTH_SAYING, percent
-from recognizer.reports.photo_report import closer
+from recognizer.reports.near import Near, closer
 from recognizer.reports.pictures import thumbnail
-from recognizer.types import CatalogueEntry, Match, Photo, Recognition, UInt8Image, Verdict
+from recognizer.types import CatalogueEntry, Match, Photo, Recognition, Verdict
 from recognizer.vision.photos import jpeg_uri
 from recognizer.web.service import matched_points
 from recognizer.web.shelf import Shelf
 
-VERDICTS: Final = {
-    Verdict.MATCH: "Match",
-    Verdict.FAMILY: "This drawing; check the variant",
-    Verdict.NEW_VARIANT: "This drawing; a variant not in the catalogue",
-    Verdict.UNKNOWN: "Not in the catalogue",
-    Verdict.NOT_A_PIN: "Not a pin",
-}
+VALUES: Final = (
+    *(phrase("face"), phrase("reverse"), phrase("clasp"), phrase("mark")),
+    *(phrase("damaged"), phrase("worn"), phrase("good"), phrase("fine"), phrase("mint")),
+    *(phrase("split"), phrase("join"), phrase("delete"), phrase("draw")),
+    *(phrase("folder"), phrase("opennumismat"), phrase("goskatalog"), phrase("smithsonian"), phrase("commons")),
+    *(phrase("colnect"), phrase("table")),
+    *(phrase("line"), phrase("row"), phrase("record"), phrase("coin")),
+)
+"""Values of the data that pages say as they are: what a photo shows, grades, changes of a lot, kinds of sources, and
+what a place in a source is called."""
+
 PHOTO_SIDE: Final = 720
 _PAIR: Final = 400  # height of the drawing of matched points, in units of its own
 _MOST_LINES: Final = 40
@@ -59,7 +64,8 @@ class Offered:
 
 @dataclass(frozen=True, slots=True)
 class Pin:
-    """The answer for one pin; `closer` is the place to compare by eye, as number and data URI, "" for the photo."""
+    """The answer for one pin; `closer` is the place to compare by eye, as number, "" for the photo, data URI and
+    colour, "" where that is the same."""
 
     number: int
     verdict: Verdict
@@ -68,7 +74,7 @@ class Pin:
     offered: list[Offered]
     family: list[Offered]
     checks: tuple[str, ...]
-    closer: list[tuple[str, str]]
+    closer: list[tuple[str, str, str]]
     drawing: str = ""
     lacking: str = ""
 
@@ -115,7 +121,7 @@ def _pin(
     size: tuple[int, int],
     shelf: Shelf,
     sizes: Mapping[int, tuple[int, int]],
-    near: Sequence[tuple[str, UInt8Image]],
+    near: Sequence[Near],
 ) -> Pin:
     box = (found.box.left, found.box.top, found.box.right, found.box.bottom)
     offered = [
@@ -136,7 +142,7 @@ def _pin(
         offered,
         _family(found, shelf),
         found.checks,
-        [(name, jpeg_uri(view, 85)) for name, view in near],
+        [(one.number, jpeg_uri(one.picture, 85), one.colour) for one in near],
         drawing=percent(found.drawing) if said else "",
         lacking=percent(found.lacking) if said and found.lacking >= WORTH_SAYING else "",
     )
@@ -194,17 +200,17 @@ def _drawing(match: Match, found: Recognition, size: tuple[int, int], other: tup
 def facts(entry: CatalogueEntry) -> list[tuple[str, str]]:
     """What the catalogue says of an entry as (label, words), empty fields left out."""
     rows = [
-        ("Series", entry.series),
-        ("Year", entry.years_text or _years(entry)),
-        ("Place", ", ".join(part for part in (entry.place, entry.country) if part)),
-        ("Maker", entry.maker),
-        ("Hallmark", entry.hallmark),
-        ("Material", ", ".join(part for part in (entry.material, entry.technique) if part)),
-        ("Size, mm", entry.size_mm),
-        ("Inscriptions", " · ".join(entry.inscriptions)),
-        ("Price mark", entry.price_mark),
-        ("Rarity", entry.rarity),
-        ("Other numbers", ", ".join(f"{system} {number}" for system, number in entry.identifiers)),
+        (phrase("Series"), entry.series),
+        (phrase("Year"), entry.years_text or _years(entry)),
+        (phrase("Place"), ", ".join(part for part in (entry.place, entry.country) if part)),
+        (phrase("Maker"), entry.maker),
+        (phrase("Hallmark"), entry.hallmark),
+        (phrase("Material"), ", ".join(part for part in (entry.material, entry.technique) if part)),
+        (phrase("Size, mm"), entry.size_mm),
+        (phrase("Inscriptions"), " · ".join(entry.inscriptions)),
+        (phrase("Price mark"), entry.price_mark),
+        (phrase("Rarity"), entry.rarity),
+        (phrase("Other numbers"), ", ".join(f"{system} {number}" for system, number in entry.identifiers)),
     ]
     return [row for row in rows if row[1]]
 

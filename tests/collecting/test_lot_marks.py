@@ -194,7 +194,7 @@ def test_every_owned_and_missing_pin_of_a_report_is_marked_and_lots_are_ranked(
         *[("1", "owned", "1"), ("3", "missing", "1")],
     ]
     page = (job.folder / "report.html").read_text(encoding="utf-8")
-    assert page.count('<span class="en" lang="en">again</span>') == 1
+    assert page.count('<span class="said" lang="en">again</span>') == 1
     assert "не хватает" in page
     assert collection.take_lot(job.folder / "pins.csv") == 6
     assert collection.owned() == {"1": 3, "2": 2, "4": 1, "5": 2, "3": 1}
@@ -207,8 +207,8 @@ def test_a_report_tells_what_is_better_than_owned(collection: Collection, tmp_pa
     marks = {lot["lot"]: [pin["mark"] for pin in lot["pictures"][0]["recognitions"]] for lot in found["lots"]}
     assert marks == {"graded": ["better", "owned"], "dear": ["owned"]}
     page = (job.folder / "report.html").read_text(encoding="utf-8")
-    assert "лучше вашего" in page
-    assert [f'lang="ru">{words}</span>' in page for words in ("лота", "значка", "значок")] == [True, True, True]
+    assert "лучше моего" in page
+    assert [f'lang="ru">{words}</span>' in page for words in ("2 лота", "2 значка", "1 значок")] == [True, True, True]
 
 
 def test_without_a_collection_a_report_marks_nothing(collection: Collection, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from recognizer.decision.checks import checks, in_words
+from recognizer.locales.words import said
 from recognizer.types import CatalogueEntry
 
 GOLD = CatalogueEntry("1", "101", material="brass, gilt", year_from=1975, size_mm="25 x 18")
@@ -25,6 +26,7 @@ def test_nothing_is_to_be_looked_at_where_the_catalogue_says_the_same() -> None:
 
 
 def test_checks_are_said_in_english_and_russian() -> None:
-    ((english, russian),) = in_words(checks([GOLD, CHROME]))
-    assert english.startswith("plating and material: № 101")
-    assert russian.startswith("покрытие и материал: № 101")
+    ((name, values),) = in_words(checks([GOLD, CHROME]))
+    assert values.startswith("№ 101")
+    assert said(name, "en") == "plating and material"
+    assert said(name, "ru") == "покрытие и материал"

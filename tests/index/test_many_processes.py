@@ -11,6 +11,7 @@ from index import build as building
 from index.build import build
 from recognizer.catalogue.store import Catalogue
 from recognizer.drawn import sample
+from recognizer.running.workers import Workers
 from recognizer.vision.photos import encode_jpeg
 
 pytestmark = pytest.mark.slow
@@ -44,7 +45,10 @@ def test_two_processes_keep_of_every_photo_what_one_keeps(
     alone = build(catalogue(tmp_path / "alone"), model=str(tiny_model))
     steps: list[tuple[int, int]] = []
     together = build(
-        catalogue(tmp_path / "together"), model=str(tiny_model), jobs=2, progress=lambda at, of: steps.append((at, of))
+        catalogue(tmp_path / "together"),
+        model=str(tiny_model),
+        team=Workers(2),
+        progress=lambda at, of: steps.append((at, of)),
     )
     assert (alone.added, len(alone.failed)) == (together.added, len(together.failed)) == (5, 1)
     assert together.failed[0][0] == alone.failed[0][0]

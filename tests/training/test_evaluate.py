@@ -175,7 +175,7 @@ def test_a_hidden_entry_with_kin_is_an_unknown_variant(
 
 def test_json_has_the_agreed_keys(fake: Fake, queries: Path) -> None:
     found = measured(queries)
-    assert list(found) == [field.name for field in fields(Measures)] + ["intervals"]
+    assert list(found) == [field.name for field in fields(Measures)] + ["intervals", "jobs"]
     assert set(QUALITIES) < set(found)
     times = found["milliseconds"]
     assert isinstance(times, dict)

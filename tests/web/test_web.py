@@ -26,20 +26,16 @@ from recognizer.catalogue.imports import FORMATS
 from recognizer.catalogue.store import Catalogue
 from recognizer.cli import main
 from recognizer.collecting.condition import Condition
+from recognizer.collecting.lot_edits import What
 from recognizer.drawn import sample
 from recognizer.drawn.sample import SampleFiles
-from recognizer.types import CatalogueEntry, Role
+from recognizer.types import Role
 from recognizer.vision.photos import encode_jpeg
 from recognizer.web.access.guard import Rate
 from recognizer.web.access.tokens import Tokens
-from recognizer.web.browsing.changing import EDITED
-from recognizer.web.browsing.pages import SORTS
-from recognizer.web.language import RUSSIAN, chosen, counted, time_left
-from recognizer.web.pages import environment
-from recognizer.web.starting.pages import CHOICES
-from recognizer.web.starting.works import STAGES
+from recognizer.web.language import chosen
 from recognizer.web.uploads import shown_name
-from recognizer.web.views import VERDICTS, facts
+from recognizer.web.views import VALUES
 
 HTML = {"Accept": "text/html"}
 
@@ -567,28 +563,8 @@ def test_the_browser_s_languages_are_followed() -> None:
     assert chosen("xx", "") == "en"
 
 
-def test_counts_take_the_form_that_their_number_asks_for() -> None:
-    assert [counted(n, "pin", "en") for n in (0, 1, 2, 1200)] == ["0 pins", "1 pin", "2 pins", "1,200 pins"]
-    said = {n: counted(n, "pin", "ru").split()[-1] for n in (0, 1, 2, 4, 5, 11, 12, 14, 21, 22, 25, 101, 111, 112)}
-    assert {n for n, form in said.items() if form == "значок"} == {1, 21, 101}
-    assert {n for n, form in said.items() if form == "значка"} == {2, 4, 22}
-    assert counted(1200, "pin", "ru") == "1\u00a0200 значков"
-    assert [time_left(s, "ru") for s in (None, 3, 61, 7200)] == ["", "5 секунд", "1 минута", "2 часа"]
-
-
-def test_every_text_of_the_templates_has_its_russian() -> None:
-    assert environment.loader is not None
-    for name in environment.list_templates():
-        source = environment.loader.get_source(environment, name)[0]
-        for text in re.findall(r'\bt\("([^"]+)"', source):
-            assert text in RUSSIAN, f"{name}: {text}"
-    full = CatalogueEntry(
-        *("x",) * 4, ("x",), "x", 1961, 1961, *("x",) * 7, ("x",), ("x",), "x", "x", identifiers=(("own", "1"),)
-    )
-    tables = [VERDICTS, STAGES, SORTS, CHOICES, EDITED]
-    words = [*(label for label, _ in facts(full)), *(text for table in tables for text in table.values())]
-    for text in [*words, *Role, *Condition, *FORMATS]:
-        assert text in RUSSIAN, text
+def test_values_that_pages_say_as_they_are_are_known_to_translators() -> None:
+    assert {*Role, *Condition, *FORMATS, *What} <= set(VALUES)
 
 
 # Lots

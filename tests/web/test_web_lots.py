@@ -18,10 +18,8 @@ from web_service import Served, board_of, serving_copy
 
 from recognizer.catalogue.store import Catalogue
 from recognizer.collecting.holdings import Collection
-from recognizer.collecting.lot_edits import What
 from recognizer.drawn import sample
 from recognizer.vision.photos import encode_jpeg, open_photo
-from recognizer.web.language import RUSSIAN
 
 HTML = {"Accept": "text/html"}
 SHOWN = (2, 5, 9, 12)
@@ -261,7 +259,3 @@ def test_bought_pins_go_to_a_jar_once(served: Served) -> None:
         for entry_id in pins:
             Collection(catalogue).own(entry_id, 0)
     served.client.delete(path)
-
-
-def test_every_word_of_a_change_is_there_in_russian() -> None:
-    assert [what.value for what in What if what.value not in RUSSIAN] == []

@@ -8,27 +8,28 @@ from typing import Any, Final
 
 from recognizer.catalogue.imports.cells import SEPARATORS, UNFIT, parsed, shown
 from recognizer.errors import CatalogueError
+from recognizer.locales.words import phrase
 from recognizer.types import CatalogueEntry
 
 EDITED: Final = {
-    "number": "Number",
-    "title": "Title",
-    "title_en": "Title in English",
-    "theme": "Theme",
-    "series": "Series",
-    "years": "Years",
-    "country": "Country",
-    "place": "Place",
-    "maker": "Maker",
-    "hallmark": "Hallmark",
-    "material": "Material",
-    "technique": "Technique",
-    "size_mm": "Size, mm",
-    "inscriptions": "Inscriptions",
-    "price_mark": "Price mark",
-    "rarity": "Rarity",
-    "family": "Variants of one drawing",
-    "identifiers": "Other numbers",
+    "number": phrase("Number"),
+    "title": phrase("Title"),
+    "title_en": phrase("Title in English"),
+    "theme": phrase("Theme"),
+    "series": phrase("Series"),
+    "years": phrase("Years"),
+    "country": phrase("Country"),
+    "place": phrase("Place"),
+    "maker": phrase("Maker"),
+    "hallmark": phrase("Hallmark"),
+    "material": phrase("Material"),
+    "technique": phrase("Technique"),
+    "size_mm": phrase("Size, mm"),
+    "inscriptions": phrase("Inscriptions"),
+    "price_mark": phrase("Price mark"),
+    "rarity": phrase("Rarity"),
+    "family": phrase("Variants of one drawing"),
+    "identifiers": phrase("Other numbers"),
 }
 """Columns that can be changed on the page, and what they are called there."""
 

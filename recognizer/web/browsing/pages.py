@@ -13,6 +13,7 @@ from starlette.datastructures import UploadFile
 
 from recognizer.catalogue.store import Catalogue
 from recognizer.errors import IndexError_
+from recognizer.locales.words import phrase
 from recognizer.search.features import embedding_settings
 from recognizer.search.index import read_embeddings
 from recognizer.types import CatalogueEntry, CatalogueImage, Role
@@ -38,11 +39,11 @@ _BESIDE: Final = 6
 """Variants of one drawing that stand side by side with what differs; more are only shown."""
 
 SORTS: Final = {
-    Sort.CAME: "as it came",
-    Sort.NEWEST: "latest first",
-    Sort.NUMBER: "by number",
-    Sort.TITLE: "by title",
-    Sort.YEAR: "by year",
+    Sort.CAME: phrase("as it came"),
+    Sort.NEWEST: phrase("latest first"),
+    Sort.NUMBER: phrase("by number"),
+    Sort.TITLE: phrase("by title"),
+    Sort.YEAR: phrase("by year"),
 }
 
 

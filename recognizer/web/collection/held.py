@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from fastapi import Request
 
 from recognizer.collecting.holdings import Collection, Holding, Kind
-from recognizer.web.language import said
+from recognizer.locales.words import said
 from recognizer.web.service import Service
 
 
@@ -70,11 +70,12 @@ def jar_names(service: Service) -> list[str]:
 
 def held_words(held: Held, language: str) -> str:
     """What is held of an entry in a few words: "You have 2, in jar Space"."""
-    if held.count:
-        where = f", {said('in jar', language)} {held.places}" if held.places else ""
-        text = f"{said('You have', language)} {held.count}{where}"
+    if held.count and held.places:
+        text = said("You have %(count)s, in jar %(jar)s", language, count=held.count, jar=held.places)
+    elif held.count:
+        text = said("You have %(count)s", language, count=held.count)
     else:
         text = said("You lack this one", language)
-    if held.wished:
-        text += f" · {said('on my wish list', language)}"
-    return text + (f" · {said('to swap', language)}: {held.to_swap}" if held.to_swap else "")
+    wished = said("on my wish list", language) if held.wished else ""
+    to_swap = said("to swap: %(count)s", language, count=held.to_swap) if held.to_swap else ""
+    return " · ".join(part for part in (text, wished, to_swap) if part)

@@ -19,10 +19,10 @@ from starlette.responses import FileResponse
 from recognizer.catalogue.imports.sources.write_opennumismat import write_opennumismat
 from recognizer.collecting.holdings import Collection, Holding, Kind, Missing, list_text
 from recognizer.errors import CatalogueError, EntryNotFound
+from recognizer.locales.words import phrase, said
 from recognizer.reports.want_sheet import sheet_html
 from recognizer.types import CatalogueEntry
 from recognizer.web.collection.held import Held, collection_of, held_in, held_words
-from recognizer.web.language import said
 from recognizer.web.pages import Reads, Writer, Written, language_of, local_path, page, text_of
 from recognizer.web.problems import Problem
 from recognizer.web.service import Service
@@ -311,7 +311,8 @@ async def sheet(
     """The want-list or swap-list as a sheet to print."""
     language = language_of(request)
     rows = await asyncio.to_thread(_rows, service, kind, series, theme)
-    name = said({"swap": "Swap list", "wish": "Want list"}.get(kind, "What is missing"), language)
+    names = {"swap": phrase("Swap list"), "wish": phrase("Want list")}
+    name = said(names.get(kind, phrase("What is missing")), language)
     title = " · ".join(text for text in (name, series, " / ".join(theme or ())) if text)
     html = await asyncio.to_thread(
         sheet_html, service.engine.catalogue, title, rows[:_PRINTED], lambda text: said(text, language), language

@@ -16,18 +16,19 @@ from recognizer.collecting.jobs import Task
 from recognizer.collecting.lot_edits import Edited, last_undoable
 from recognizer.collecting.lot_groups import Card, Group, group_of, grouped
 from recognizer.collecting.lot_marks import Marker, seen
+from recognizer.locales.words import phrase
 from recognizer.types import Verdict
 
 PER_PAGE: Final = 300
 """Pins on one page of a lot, unless one picture alone has more."""
 
 GROUPS: Final = {
-    Group.MISSING: "Missing from my collection",
-    Group.KNOWN: "Match",
-    Group.FAMILY: "This drawing; check the variant",
-    Group.NEW_VARIANT: "This drawing; a variant not in the catalogue",
-    Group.UNKNOWN: "Doubtful or not in the catalogue",
-    Group.NOT_A_PIN: "Not a pin",
+    Group.MISSING: phrase("Missing from my collection"),
+    Group.KNOWN: phrase("Match"),
+    Group.FAMILY: phrase("This drawing; check the variant"),
+    Group.NEW_VARIANT: phrase("This drawing; a variant not in the catalogue"),
+    Group.UNKNOWN: phrase("Doubtful or not in the catalogue"),
+    Group.NOT_A_PIN: phrase("Not a pin"),
 }
 """The groups in the words of the page, in the order in which they stand on it."""
 

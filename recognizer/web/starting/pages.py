@@ -16,9 +16,9 @@ from recognizer.catalogue.imports.proposal import NUMBER_OF, Proposal, chosen_ma
 from recognizer.catalogue.wanted import State as Wanted
 from recognizer.catalogue.wanted import wanted as wanted_pictures
 from recognizer.errors import CatalogueError
+from recognizer.locales.words import phrase, said, time_left
 from recognizer.types import Role
 from recognizer.web.browsing.changing import EDITED
-from recognizer.web.language import said, time_left
 from recognizer.web.pages import (
     Reads,
     Sent,
@@ -43,16 +43,16 @@ MOST_FILES: Final = 5000
 """Files that may be sent at once; more fit into an archive."""
 
 CHOICES: Final = {
-    "entry_id": "Number of the entry (each its own)",
+    "entry_id": phrase("Number of the entry (each its own)"),
     **EDITED,
-    "number": "Number as shown",
-    "languages": "Languages",
-    "status": "Status",
-    "merged_into": "Taken over by",
-    "image": "Picture",
-    "role": "What the picture shows",
-    "licence": "Licence",
-    "source": "Source",
+    "number": phrase("Number as shown"),
+    "languages": phrase("Languages"),
+    "status": phrase("Status"),
+    "merged_into": phrase("Taken over by"),
+    "image": phrase("Picture"),
+    "role": phrase("What the picture shows"),
+    "licence": phrase("Licence"),
+    "source": phrase("Source"),
 }
 """What a column may be taken for, in the words of the page."""
 

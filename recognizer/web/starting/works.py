@@ -20,6 +20,7 @@ from recognizer.catalogue.fetching import Manners, fetch
 from recognizer.catalogue.imports import import_csv, import_source
 from recognizer.errors import EntryNotFound, IndexBusy, RowsWrong, ZnachkiError
 from recognizer.files import HERE, make_folder, write_whole
+from recognizer.locales.words import phrase
 from recognizer.web.engine import Engine
 from recognizer.web.problems import Busy
 from recognizer.web.settings import Settings
@@ -34,14 +35,14 @@ MOST_ERRORS: Final = 500
 
 
 STAGES: Final = {
-    "begun": "Beginning",
-    "drawing": "Drawing pins",
-    "checking": "Looking the rows and pictures over",
-    "importing": "Taking the pictures in",
-    "fetching": "Fetching pictures",
-    "waiting": "Waiting for another index run",
-    "indexing": "Looking at every photo",
-    "comparing": "Comparing the photos with one another",
+    "begun": phrase("Beginning"),
+    "drawing": phrase("Drawing pins"),
+    "checking": phrase("Looking the rows and pictures over"),
+    "importing": phrase("Taking the pictures in"),
+    "fetching": phrase("Fetching pictures"),
+    "waiting": phrase("Waiting for another index run"),
+    "indexing": phrase("Looking at every photo"),
+    "comparing": phrase("Comparing the photos with one another"),
 }
 """What a stage is called on the page."""
 
