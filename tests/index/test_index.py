@@ -478,6 +478,27 @@ def test_features_that_are_gone_are_missing_and_the_next_run_takes_them_again(ow
     assert len(Index.open(own / "index").reference(ids[2]).keypoints) > 0
 
 
+def test_files_of_single_photos_are_packed_without_looking_at_a_photo(own: Path, embedded: list[int]) -> None:
+    folder = own / "index"
+    manifest, before = Index.open(folder).manifest, answers(own)
+    kind = features.embedding_settings(manifest.fingerprint)
+    held = embeddings(folder, manifest)
+    kept = {name: vectors.read_features(folder, features.SETTINGS, name) for name in held}
+    for pack in [*folder.glob("*/*.pack")]:
+        pack.unlink()
+    for name, rows in held.items():  # as a version before packs left them
+        vectors.write_features(folder, features.SETTINGS, name, kept[name])
+        vectors.write_embeddings(folder, kind, name, np.array(rows, np.float32).reshape(len(ZOOMS), -1))
+    assert not check(own).stale
+    embedded.clear()
+    report = build(own)
+    assert (report.added, report.kept, embedded) == (0, 6, [])
+    assert len([*folder.glob("*/*.pack")]) == 2
+    assert not [*folder.glob("*/*/*.np*")]
+    assert embeddings(folder, manifest) == held
+    assert_same(answers(own), before)
+
+
 def test_features_taken_in_another_way_are_stale_and_taken_anew(own: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for module in ("index.build", "index.assembling", "index.check", "recognizer.identify"):
         monkeypatch.setattr(f"{module}.SETTINGS", "another way")
