@@ -25,60 +25,36 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
-import os
 import resource
 import shutil
-import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import faiss
 import made_photos
 import numpy as np
-from made_photos import BATCH, FIRST, Sources
+from looked_at import Looked, batches, look, median_ms, most_keypoints, read_queries_kept
+from made_photos import BATCH, FIRST
+from other_ways import beside
 
-from index.build import build
-from recognizer.catalogue.imports import import_csv, read_queries
+from index.assembling import assemble
 from recognizer.catalogue.store import Catalogue
-from recognizer.drawn import sample
 from recognizer.identify import Recognizer
 from recognizer.measuring.machine import machine
 from recognizer.search import embedder, index
 from recognizer.search.embedder import Embedder
-from recognizer.search.features import SETTINGS
-from recognizer.search.index import Index, Manifest, coding, kept, packs, records
-from recognizer.types import Box, CatalogueEntry, Crop, Float32, Keypoints
-from recognizer.vision import keypoints
-from recognizer.vision.crops import lifted, single
-from recognizer.vision.photos import open_photo
+from recognizer.search.features import SETTINGS, embedding_settings
+from recognizer.search.index import Index, coding, kept, packs, records
+from recognizer.types import CatalogueEntry, Float32
 
-REAL = Path(os.environ.get("ZNACHKI_REAL_DATA") or Path(__file__).resolve().parent.parent.parent / "shared" / "data")
 EXACT = 12
 CHANGED = 100
-
-
-@dataclass(frozen=True)
-class Query:
-    """A photo that is asked: its crop with keypoints, its embeddings, and the entry that it shows."""
-
-    crop: Crop
-    zooms: Float32
-    entry_id: str
-
-
-@dataclass(frozen=True)
-class Looked:
-    """What was looked at once for all sizes: a data folder with the catalogue alone, the queries, what is mixed."""
-
-    data: Path
-    queries: Sequence[Query]
-    sources: Sources
 
 
 class Replayed:
@@ -146,63 +122,6 @@ def main() -> None:
     print(json.dumps(found, indent=2) if asked.json else table(found))
 
 
-# What is looked at once
-
-
-def look(folder: Path, most: int) -> Looked:
-    """Index the catalogue, look at the queries and at what is mixed; taken from `folder` where it is there."""
-    data, queries, mixed = folder / "data", folder / "queries.npz", folder / "sources.npz"
-    real = REAL if (REAL / "pins" / "catalogue.csv").is_file() else None
-    if real:
-        table_file, query_file = real / "pins" / "catalogue.csv", real / "pins" / "queries.csv"
-    else:
-        files = sample.write(folder / "sample", 150, known=40, lacking=0)
-        table_file, query_file = files.catalogue, files.queries
-    if not (data / "index" / "index.json").is_file():
-        with Catalogue.open(data, create=True) as catalogue:
-            import_csv(catalogue, table_file)
-        build(data)
-    model = embedder.load()
-    if not queries.is_file():
-        held = [_query(path, entry_id, model) for path, entry_id in read_queries(query_file) if entry_id]
-        keep_queries(queries, held)
-    if not mixed.is_file():
-        alone = Index.open(data / "index")
-        middle = alone.zooms([image_id for image_id, _ in alone.manifest.images]).mean(axis=0)
-        made_photos.sources(real, model, middle).save(mixed)
-    return Looked(data, read_queries_kept(queries)[:most], Sources.load(mixed))
-
-
-def keep_queries(path: Path, queries: Sequence[Query]) -> None:
-    """Keep queries for `read_queries_kept`."""
-    held: dict[str, Any] = {"entry_ids": np.array([query.entry_id for query in queries])}
-    for at, query in enumerate(queries):
-        points, crop = query.crop.keypoints, query.crop
-        assert points is not None
-        box = np.array([crop.box.left, crop.box.top, crop.box.right, crop.box.bottom])
-        outline = np.zeros((0, 2), np.float32) if crop.outline is None else crop.outline
-        parts = (crop.image, box, outline, query.zooms, points.places, points.scales, points.angles, points.descriptors)
-        held |= {f"{at}-{number}": part for number, part in enumerate(parts)}
-    np.savez(path, **held)
-
-
-def read_queries_kept(path: Path, most: int | None = None) -> list[Query]:
-    """Return what `keep_queries` kept, the first `most` of them."""
-    with np.load(path) as held:
-        found = []
-        for at, entry_id in enumerate(held["entry_ids"].tolist()[:most]):
-            image, box, outline, zooms, *points = (held[f"{at}-{number}"] for number in range(8))
-            crop = Crop(image, Box(*box.tolist()), outline if len(outline) else None, keypoints=Keypoints(*points))
-            found.append(Query(crop, zooms, entry_id))
-    return found
-
-
-def _query(path: Path, entry_id: str, model: Embedder) -> Query:
-    crop = single(open_photo(path))
-    crop = replace(crop, keypoints=keypoints.extract(crop.image, crop.outline))
-    return Query(crop, model.embed_zooms([crop.whole], [lifted(crop)])[0], entry_id)
-
-
 def likeness(looked: Looked) -> dict[str, float]:
     """How alike to the model the queries are to other pins of the catalogue, and to made photos: mean and spread."""
     held = Index.open(looked.data / "index")
@@ -216,17 +135,6 @@ def likeness(looked: Looked) -> dict[str, float]:
 
 
 # Making an index
-
-
-def most_keypoints(photos: int) -> int:
-    """How many keypoints of a photo an index of so many has."""
-    return records.KEPT if photos else 1024
-
-
-def batches(looked: Looked, photos: int) -> Iterator[made_photos.Made]:
-    """Yield the made photos of a size."""
-    for number in range(photos // BATCH):
-        yield made_photos.batch(looked.sources, number, most_keypoints(photos))
 
 
 def index_of(looked: Looked, data: Path, photos: int) -> Path:
@@ -244,7 +152,7 @@ def index_of(looked: Looked, data: Path, photos: int) -> Path:
             break
         taught.append(one.descriptors[:: max(1, total // max(1, wanted) // 2)])
     descriptors = index.new_descriptors(np.concatenate(taught), total)
-    vectors = index.new_vectors(alone.manifest.dim)
+    vectors = index.new_vectors(alone.manifest.dim, half=photos > 0)
     for image_id, points in true.items():
         index.add_image(vectors, descriptors, image_id, alone.zooms([image_id])[0], points)
     for one in batches(looked, photos):
@@ -402,103 +310,28 @@ def exact_votes(away: Any, owners: Any) -> int:
 
 
 def changing(looked: Looked, folder: Path, photos: int) -> dict[str, float]:
-    """Seconds to add and to remove CHANGED photos, from the index as it lies to the new one in its place."""
+    """Seconds to add and to remove CHANGED photos whose features are there, to the new index in the old one's place."""
     more = made_photos.batch(looked.sources, photos // BATCH + 1, most_keypoints(photos))
     some = [*more.rows()][:CHANGED]
-    start = time.perf_counter()
-    held = Index.open(folder, to_change=True)
+    manifest = index.read_manifest(folder)
+    assert manifest is not None
+    model = Replayed(embedder.load())
+    model.name, model.fingerprint = manifest.model, manifest.fingerprint
     for image_id, zooms, rows in some:
-        points = made_photos.reference(looked.sources, image_id, rows).keypoints
-        index.add_image(*held.parts, image_id, zooms, points)
-    names = {image_id: name_of(image_id) for image_id, _, _ in some}
-    _put(folder, held, dict(held.manifest.images) | names)
-    added = time.perf_counter() - start
-    start = time.perf_counter()
-    held = Index.open(folder, to_change=True)
-    index.remove_images(*held.parts, names)
-    _put(folder, held, {key: value for key, value in held.manifest.images if key not in names})
-    return {"add_100_s": round(added, 2), "remove_100_s": round(time.perf_counter() - start, 2)}
-
-
-def _put(folder: Path, held: Index, images: Mapping[int, str]) -> None:
-    generation = held.manifest.generation + 1
-    names = {"vectors": f"vectors-{generation}.faiss", "descriptors": f"descriptors-{generation}.faiss"}
-    manifest: Manifest = replace(held.manifest, images=tuple(sorted(images.items())), generation=generation, **names)
-    index.write(folder, manifest, *held.parts)
-
-
-# What others do
-
-
-def beside(looked: Looked, photos: int) -> dict[str, Any]:
-    """Measure the other ways on the same photos."""
-    alone = Index.open(looked.data / "index")
-    ids = [image_id for image_id, _ in alone.manifest.images]
-    with Catalogue.open(looked.data) as catalogue:
-        owners = {image.image_id: image.entry_id for image in catalogue.images()}
-    first = alone.zooms(ids)[:, 0]
-    flat, graph = faiss.IndexFlatIP(first.shape[1]), faiss.IndexHNSWFlat(first.shape[1], 32, faiss.METRIC_INNER_PRODUCT)
-    names = np.array(ids + [image_id for one in batches(looked, photos) for image_id in one.image_ids.tolist()])
-    rows = np.concatenate([first, *(one.zooms[:, 0] for one in batches(looked, photos))])
-    found: dict[str, Any] = {}
-    for name, made in (("flat embeddings", flat), ("HNSW32", graph)):
+        name, kind = name_of(image_id), embedding_settings(manifest.fingerprint)
+        index.write_features(folder, SETTINGS, name, made_photos.reference(looked.sources, image_id, rows))
+        index.write_embeddings(folder, kind, name, zooms)
+    told = {}
+    new = {image_id: name_of(image_id) for image_id, _, _ in some}
+    old = dict(list(manifest.images)[-CHANGED:])
+    for name, fresh, gone in (("add_100_s", new, set()), ("remove_100_s", {}, set(old))):
         start = time.perf_counter()
-        made.add(rows)
-        found[name] = asked(looked, lambda query, made=made: names[made.search(query.zooms[:1], 1)[1][0, 0]], owners)
-        found[name]["made_in_s"] = round(time.perf_counter() - start, 1)
-        found[name]["index_mb"] = round(len(faiss.serialize_index(made)) / 1e6, 1)
-    found["plain FAISS"] = plain(looked, photos, alone, owners)
-    return found
-
-
-def plain(looked: Looked, photos: int, alone: Index, owners: Mapping[int, str]) -> dict[str, Any]:
-    """Keypoints in an index by FAISS's guidelines, each voting for the photo of its nearest."""
-    start = time.perf_counter()
-    counts = {image_id: alone.reference(image_id).keypoints for image_id, _ in alone.manifest.images}
-    rows = np.concatenate([points.descriptors[: most_keypoints(photos)] for points in counts.values()])
-    held = np.repeat(list(counts), [min(most_keypoints(photos), len(points)) for points in counts.values()])
-    total = len(rows) + sum(int(one.counts.sum()) for one in batches(looked, photos))
-    lists = int(4 * np.sqrt(total))
-    made = faiss.index_factory(128, f"IVF{lists},PQ32np")
-    step = max(1, total // (40 * lists))
-    made.train(np.concatenate([rows[::step], *(one.descriptors[::step] for one in batches(looked, photos))]))
-    made.add_with_ids(rows, held)
-    for one in batches(looked, photos):
-        made.add_with_ids(one.descriptors, np.repeat(one.image_ids, one.counts))
-    made.nprobe = 16
-
-    def first(query: Query) -> int:
-        assert query.crop.keypoints is not None
-        nearest = made.search(query.crop.keypoints.descriptors, 1)[1][:, 0]
-        ids, counted = np.unique(nearest, return_counts=True)
-        return int(ids[counted.argmax()])
-
-    found = asked(looked, first, owners)
-    return found | {
-        "made_in_s": round(time.perf_counter() - start, 1),
-        "index_mb": round(len(faiss.serialize_index(made)) / 1e6, 1),
-    }
-
-
-def asked(looked: Looked, first: Callable[[Query], Any], owners: Mapping[int, str]) -> dict[str, Any]:
-    """R@1 and times of one way."""
-    right, wall, cpu = 0, [], []
-    for query in looked.queries:
-        starts = time.perf_counter(), time.process_time()
-        image_id = first(query)
-        wall.append(time.perf_counter() - starts[0])
-        cpu.append(time.process_time() - starts[1])
-        right += owners.get(int(image_id)) == query.entry_id
-    return {
-        "R@1": round(right / len(looked.queries), 4),
-        "search_wall_ms": median_ms(wall),
-        "search_cpu_ms": median_ms(cpu),
-    }
-
-
-def median_ms(seconds: Sequence[float]) -> float:
-    """Middling milliseconds."""
-    return round(1000 * statistics.median(seconds), 1)
+        now = index.read_manifest(folder)
+        assert now is not None
+        wanted = {key: value for key, value in {**dict(now.images), **fresh}.items() if key not in gone}
+        assemble(folder, now, model, wanted, fresh, gone)  # type: ignore[arg-type]
+        told[name] = round(time.perf_counter() - start, 2)
+    return told
 
 
 def table(found: dict[str, Any]) -> str:
