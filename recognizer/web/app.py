@@ -22,6 +22,7 @@ from recognizer.web import api, pages
 from recognizer.web.access.guard import API, Guard
 from recognizer.web.browsing import pages as browsing
 from recognizer.web.collection import pages as collection
+from recognizer.web.curating import pages as curating
 from recognizer.web.gallery import Gallery
 from recognizer.web.lots import api as lot_api
 from recognizer.web.lots import forms as lot_forms
@@ -67,6 +68,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.include_router(starting.router)
     app.include_router(collection.router)
     app.include_router(browsing.router)
+    app.include_router(curating.router)
     app.include_router(pages.router)
     app.mount("/static", StaticFiles(directory=pages.STATIC), name="static")
     app.add_exception_handler(HTTPException, _http_error)

@@ -24,6 +24,7 @@ from recognizer.locales.words import counted, day, day_and_time, number, said
 from recognizer.reports.photo_report import VERDICT_WORDS
 from recognizer.types import CatalogueEntry, Role
 from recognizer.web import counters, views
+from recognizer.web.access.ranks import NEEDED, Rank
 from recognizer.web.access.sessions import COOKIE, SECONDS
 from recognizer.web.api import documented, picture_sizes, reads
 from recognizer.web.collection.held import held_of, held_words
@@ -76,7 +77,8 @@ def page(request: Request, template: str, status: int = 200, **values: Any) -> H
     service = service_of(request)
     language = language_of(request)
     token = service.signed_in(request)
-    may_write = service.page_writer(request) is not None
+    person = service.person(request)
+    rank = person.rank if person is not None else Rank.READER
     address = request.url.path + (f"?{request.url.query}" if request.url.query else "")
     again = quote(address if request.method == "GET" else "/")
     html = environment.get_template(template).render(
@@ -89,17 +91,19 @@ def page(request: Request, template: str, status: int = 200, **values: Any) -> H
         check_words=lambda checks: [f"{said(name, language)}: {values}" for name, values in in_words(checks)],
         language=language,
         here=request.url.path,
-        others={code: name for code, name in languages().items() if code != language},
+        spoken={code: name for code, name in languages().items() if code != language},
         again=again,
         who=token.name if token else "",
-        proof=service.form_proof(request) if token or may_write else "",
-        may_correct=service.settings.open_corrections or may_write,
-        may_keep=may_write,
+        proof=service.form_proof(request) if person is not None else "",
+        may_correct=service.settings.open_corrections or rank.reaches(Rank.COLLECTOR),
+        may_keep=rank.reaches(Rank.COLLECTOR),
+        may_curate=rank.reaches(Rank.CURATOR),
+        may_own=rank.reaches(Rank.OWNER),
         n=lambda count, noun: counted(count, noun, language),
         entries=len(service.engine.loaded.shelf.entries),
         title_of=lambda entry: title_of(entry, language),
         verdicts=VERDICT_WORDS,
-        work=service.works.state if may_write and service.works.at_work else None,
+        work=service.works.state if rank.reaches(Rank.CURATOR) and service.works.at_work else None,
         stages=STAGES,
         **values,
     )
@@ -130,25 +134,59 @@ def check_proof(request: Request, service: Service, form: FormData) -> None:
 Sent = Annotated[FormData, Depends(form_of)]
 
 
-def writer(request: Request, service: Serves) -> str:
-    """Name who writes on the page; raises Problem where nobody may, before anything of a body is read."""
-    who = service.page_writer(request)
+def writer(request: Request, service: Serves, least: Rank = Rank.COLLECTOR) -> str:
+    """Name who uses the page; raises Problem where that is nobody of a rank at `least`, before a body is read."""
+    who = service.page_writer(request, least)
     if who is None:
-        raise Problem(401, said("Sign in", language_of(request)))
+        signed_in = service.person(request) is not None
+        raise Problem(403 if signed_in else 401, said(NEEDED[least] if signed_in else "Sign in", language_of(request)))
     return who
 
 
-Writer = Annotated[str, Depends(writer)]
+def collector(request: Request, service: Serves) -> str:
+    """Name who has a collection here, as `writer`."""
+    return writer(request, service, Rank.COLLECTOR)
 
 
-async def written_form(request: Request, service: Serves, who: Writer) -> AsyncIterator[FormData]:
-    """The form that somebody sent who may write; raises Problem where nobody may, or the form was not made here."""
+def curator(request: Request, service: Serves) -> str:
+    """Name who may change the catalogue, as `writer`."""
+    return writer(request, service, Rank.CURATOR)
+
+
+def owner(request: Request, service: Serves) -> str:
+    """Name who may train and promote models, as `writer`."""
+    return writer(request, service, Rank.OWNER)
+
+
+Collector = Annotated[str, Depends(collector)]
+Curator = Annotated[str, Depends(curator)]
+Owner = Annotated[str, Depends(owner)]
+
+
+async def collectors_form(request: Request, service: Serves, who: Collector) -> AsyncIterator[FormData]:
+    """The form that a collector sent; raises Problem where it was somebody else, or the form was not made here."""
     async with request.form(max_files=service.settings.max_photos, max_fields=500) as form:
         check_proof(request, service, form)
         yield form
 
 
-Written = Annotated[FormData, Depends(written_form)]
+async def curators_form(request: Request, service: Serves, who: Curator) -> AsyncIterator[FormData]:
+    """The form that a curator sent, as `collectors_form`."""
+    async with request.form(max_files=service.settings.max_photos, max_fields=500) as form:
+        check_proof(request, service, form)
+        yield form
+
+
+async def owners_form(request: Request, service: Serves, who: Owner) -> AsyncIterator[FormData]:
+    """The form that an owner sent, as `collectors_form`."""
+    async with request.form(max_files=service.settings.max_photos, max_fields=500) as form:
+        check_proof(request, service, form)
+        yield form
+
+
+CollectorsForm = Annotated[FormData, Depends(collectors_form)]
+CuratorsForm = Annotated[FormData, Depends(curators_form)]
+OwnersForm = Annotated[FormData, Depends(owners_form)]
 
 
 def text_of(form: FormData, name: str, most: int = 400) -> str:
@@ -246,7 +284,11 @@ async def correct(request: Request, service: Reads, form: Sent) -> Response:
         )
     except ValidationError as error:
         raise Problem(422, "; ".join(str(one["msg"]) for one in error.errors())) from None
-    await keep_correction(service, given, who or NOBODY, writes=who is not None)
+    writes = service.page_writer(request, Rank.CURATOR) is not None
+    await keep_correction(service, given, who or NOBODY, writes=writes)
+    back = local_path(text_of(form, "back", 2000))
+    if back and not request.headers.get("x-quiet"):
+        return RedirectResponse(back, 303)
     return told(request, "Thank you, noted.")
 
 
@@ -258,9 +300,11 @@ async def delete_upload(request: Request, service: Reads, form: Sent, upload_id:
 
 
 @router.get("/kept")
-async def kept(request: Request, service: Reads, who: Writer) -> Response:
-    """What is kept of photos and lots, each with a button to delete it."""
+async def kept(request: Request, service: Reads, who: Collector) -> Response:
+    """What is kept of photos and lots, each with a button to delete it; a collector sees only photos of his own."""
     photos, lots_kept = await asyncio.to_thread(lambda: (service.store.all(), service.lots.kept()))
+    if service.page_writer(request, Rank.CURATOR) is None:
+        photos, lots_kept = [photo for photo in photos if photo.who == who], []
     return page(request, "kept.html", photos=photos[::-1], lots=lots_kept)
 
 

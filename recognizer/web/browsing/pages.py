@@ -21,8 +21,8 @@ from recognizer.web import views
 from recognizer.web.api import photo_adding
 from recognizer.web.browsing.asked import Asked, asked_of, entries_asked
 from recognizer.web.browsing.changing import EDITED, cells_of, changed
-from recognizer.web.collection.held import collection_of, held_of, jar_names
-from recognizer.web.pages import Reads, Writer, Written, page, text_of
+from recognizer.web.collection.held import held_of, jar_names
+from recognizer.web.pages import Curator, CuratorsForm, Reads, page, text_of
 from recognizer.web.problems import Problem
 from recognizer.web.service import Service
 from recognizer.web.shelf import Sort
@@ -57,7 +57,7 @@ async def catalogue(
     """The catalogue to browse and to search."""
     shelf = service.engine.loaded.shelf
     mine = service.page_writer(request) is not None
-    owned = await asyncio.to_thread(collection_of(service).owned) if mine else {}
+    owned = await asyncio.to_thread(service.collection(request).owned) if mine else {}
     ids = await entries_asked(service, asked, owned)
     start = (number - 1) * _PAGE
     return page(
@@ -96,7 +96,7 @@ async def entry(request: Request, service: Reads, entry_id: str) -> Response:
     photos = list(shelf.photos.get(one.entry_id, ()))
     similar = await asyncio.to_thread(_similar, service, one.entry_id, photos)
     held = await asyncio.to_thread(held_of, request, service, [one.entry_id])
-    jars = await asyncio.to_thread(jar_names, service) if held is not None else []
+    jars = await asyncio.to_thread(jar_names, service.collection(request)) if held is not None else []
     members = [other for other in shelf.families.get(one.family, ()) if other != one.entry_id] if one.family else []
     beside = [one, *(shelf.entries[other] for other in members[: _BESIDE - 1])] if members else []
     return page(
@@ -129,7 +129,7 @@ def differing(entries: Sequence[CatalogueEntry]) -> list[tuple[str, list[str]]]:
 
 
 @router.post("/edit/{entry_id:path}")
-async def edit(service: Reads, who: Writer, form: Written, entry_id: str) -> Response:
+async def edit(service: Reads, who: Curator, form: CuratorsForm, entry_id: str) -> Response:
     """Change what is said of an entry: what was changed in the form, and nothing else."""
     was = {column: text_of(form, f"was-{column}", 4000) for column in EDITED}
     given = {column: text_of(form, column, 4000) for column in EDITED if column in form}
@@ -144,7 +144,7 @@ async def edit(service: Reads, who: Writer, form: Written, entry_id: str) -> Res
 
 
 @router.post("/photos/{entry_id:path}")
-async def add_photo(service: Reads, who: Writer, form: Written, entry_id: str) -> Response:
+async def add_photo(service: Reads, who: Curator, form: CuratorsForm, entry_id: str) -> Response:
     """Add a photo to an entry, indexed when this is answered."""
     sent, role = form.get("photo"), text_of(form, "role")
     if not isinstance(sent, UploadFile) or not sent.size:

@@ -111,6 +111,6 @@ async def own_lot(request: Request, service: Reads, form: Sent, job_id: str) -> 
     writer(request, service)
     check_proof(request, service, form)
     jar, missing = text_of(form, "jar", 200).strip() or None, text_of(form, "which") == "missing"
-    own = functools.partial(service.lots.own, job_id, service.collection(), jar, missing=missing)
+    own = functools.partial(service.lots.own, job_id, service.collection(request), jar, missing=missing)
     taken = await asyncio.to_thread(own)
     return page(request, "lot_owned.html", job_id=job_id, taken=taken, jar=jar or "")

@@ -117,6 +117,7 @@
         }
         form.append(" ", line);
         line.textContent = (good ? "✓ " : "") + text;
+        if (good) { form.dispatchEvent(new CustomEvent("settled", { bubbles: true })); }
       }
     });
   }
