@@ -32,6 +32,7 @@ from recognizer.web.schemas import ProblemBody
 from recognizer.web.service import Service
 from recognizer.web.settings import Settings
 from recognizer.web.starting import pages as starting
+from recognizer.web.training import pages as training
 
 OPENAPI: Final = "/api/v1/openapi.json"
 
@@ -69,6 +70,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.include_router(collection.router)
     app.include_router(browsing.router)
     app.include_router(curating.router)
+    app.include_router(training.router)
     app.include_router(pages.router)
     app.mount("/static", StaticFiles(directory=pages.STATIC), name="static")
     app.add_exception_handler(HTTPException, _http_error)

@@ -29,6 +29,7 @@ from recognizer.web.schemas import picture_path
 from recognizer.web.settings import Settings
 from recognizer.web.starting.sources import Sources
 from recognizer.web.starting.works import Works
+from recognizer.web.training.errand import Errands
 from recognizer.web.uploads import Decoder, Store
 
 NOBODY: Final = "visitor"
@@ -49,6 +50,7 @@ class Service:
     decoder: Decoder
     works: Works
     sources: Sources
+    errands: Errands
     proof_here: str
 
     @classmethod
@@ -77,6 +79,7 @@ class Service:
             Decoder(settings),
             Works(settings, engine),
             Sources(settings),
+            Errands(settings),
             secrets.token_urlsafe(16),
         )
 
@@ -110,11 +113,13 @@ class Service:
         self.engine.start()
         self.lots.start()
         self.works.start()
+        self.errands.start()
 
     def stop(self) -> None:
         """Finish what runs; lots go on at the next start."""
         self.lots.end()
         self.works.end()
+        self.errands.stop()
         self.engine.stop(self.lots.join)
 
     def signed_in(self, request: Request) -> Token | None:
