@@ -18,11 +18,13 @@ from recognizer.search.features import embedding_settings
 from recognizer.search.index import read_embeddings
 from recognizer.types import CatalogueEntry, CatalogueImage, Role
 from recognizer.web import views
+from recognizer.web.access.ranks import Rank
 from recognizer.web.api import photo_adding
 from recognizer.web.browsing.asked import Asked, asked_of, entries_asked
 from recognizer.web.browsing.changing import EDITED, cells_of, changed
+from recognizer.web.browsing.past import confirmed_by, past_of, take_back, touches_photos
 from recognizer.web.collection.held import held_of, jar_names
-from recognizer.web.pages import Curator, CuratorsForm, Reads, page, text_of
+from recognizer.web.pages import Curator, CuratorsForm, Reads, local_path, page, text_of
 from recognizer.web.problems import Problem
 from recognizer.web.service import Service
 from recognizer.web.shelf import Sort
@@ -98,6 +100,9 @@ async def entry(request: Request, service: Reads, entry_id: str) -> Response:
     held = await asyncio.to_thread(held_of, request, service, [one.entry_id])
     jars = await asyncio.to_thread(jar_names, service.collection(request)) if held is not None else []
     members = [other for other in shelf.families.get(one.family, ()) if other != one.entry_id] if one.family else []
+    mine, curates = held is not None, service.page_writer(request, Rank.CURATOR) is not None
+    past = await asyncio.to_thread(past_of, service.engine.catalogue, one.entry_id) if mine else []
+    confirmed = await asyncio.to_thread(confirmed_by, service.engine.catalogue, one.entry_id) if mine else []
     beside = [one, *(shelf.entries[other] for other in members[: _BESIDE - 1])] if members else []
     return page(
         request,
@@ -113,6 +118,9 @@ async def entry(request: Request, service: Reads, entry_id: str) -> Response:
         family=[_card(shelf.entries[other], shelf.face(other)) for other in members[_BESIDE - 1 : 24]],
         similar=[_card(shelf.entries[other], shelf.face(other)) for other in similar if other not in members],
         themes=[(one.theme[: depth + 1], step) for depth, step in enumerate(one.theme)],
+        past=past,
+        undoes=curates,
+        confirmed=confirmed,
         edited=EDITED,
         cells=cells_of(one),
         roles=list(Role),
@@ -141,6 +149,19 @@ async def edit(service: Reads, who: Curator, form: CuratorsForm, entry_id: str) 
 
     made = await service.editor.change(f"{who}: update {entry_id[:200]}", make, photos=False)
     return RedirectResponse(_address(made.entry_id), 303)
+
+
+@router.post("/history/{change_id}/undo")
+async def undo(request: Request, service: Reads, who: Curator, form: CuratorsForm, change_id: int) -> Response:
+    """Take a change of the catalogue back; the photos that it added or took out leave or come back."""
+    collector = service.collection(request).collector
+
+    def make(catalogue: Catalogue) -> None:
+        take_back(catalogue, change_id, collector)
+
+    photos = await asyncio.to_thread(touches_photos, service.engine.catalogue, change_id)
+    await service.editor.change(who, make, photos=photos)
+    return RedirectResponse(local_path(text_of(form, "back", 2000)) or "/catalogue", 303)
 
 
 @router.post("/photos/{entry_id:path}")
