@@ -24,7 +24,9 @@ HTML = {"Accept": "text/html"}
 @pytest.fixture
 def served(tmp_path: Path) -> Iterator[Served]:
     with Catalogue.open(tmp_path / "data", create=True) as catalogue:
-        catalogue.upsert([CatalogueEntry("1", title="Маяк", year_from=1961, years_text="1961"), CatalogueEntry("2", title="Якорь")])
+        catalogue.upsert(
+            [CatalogueEntry("1", title="Маяк", year_from=1961, years_text="1961"), CatalogueEntry("2", title="Якорь")]
+        )
         Collection(catalogue, "Anna").own("1", 2, "Флот")
         corrections.add(catalogue, Query("a" * 64), Said.CONFIRMED, "1", who="Борис", offered="1")
         corrections.add(catalogue, Query("b" * 64), Said.CORRECTED, "1", who="Вера", offered="2")
@@ -48,7 +50,9 @@ def past(served: Served, entry_id: str = "1") -> list[str]:
 
 
 def test_a_change_is_told_by_what_it_changed_and_taken_back(served: Served) -> None:
-    edited = send(served, "/edit/1", **{"title": "Маяк Северный", "was-title": "Маяк", "years": "1965", "was-years": "1961"})
+    edited = send(
+        served, "/edit/1", **{"title": "Маяк Северный", "was-title": "Маяк", "years": "1965", "was-years": "1961"}
+    )
     assert edited.status_code == 303, edited.text
     newest = past(served)[0]
     assert "Title Маяк → Маяк Северный" in newest
