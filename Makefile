@@ -52,6 +52,9 @@ picture: $(INSTALLED) ## Draw docs/identified.jpg, the picture of the README, an
 	$(BIN)/python docs/draw_picture.py
 	$(BIN)/python docs/draw_walk.py
 
+icons: $(INSTALLED) ## Draw the icons of the page anew
+	$(BIN)/python docs/draw_icons.py
+
 words: $(INSTALLED) ## Bring the catalogues of recognizer/locales up to what page and reports say
 	mkdir -p out
 	$(BIN)/pybabel -q extract -F pyproject.toml --no-default-keywords -k t -k said -k phrase -k told:2 -k aria -k noun:1,2 \
@@ -84,4 +87,4 @@ clean: ## Remove what was made here, .venv and data/ excepted
 distclean: clean ## Remove .venv too
 	rm -rf $(VENV)
 
-.PHONY: help demo test check install wheel benchmark measure picture words readme clean distclean
+.PHONY: help demo test check install wheel benchmark measure picture icons words readme clean distclean

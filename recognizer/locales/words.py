@@ -39,7 +39,7 @@ NOUNS: Final[Mapping[str, tuple[str, str]]] = {
 """What page and reports count."""
 
 
-def said(text: str, language: str, **values: object) -> str:
+def said(text: str, language: str, /, **values: object) -> str:
     """A text in a language, with `values` in the place of %(name)s; in English where the language has it not."""
     found = translations(language).gettext(text) if text else ""  # "" is the key of a catalogue's own header
     return _filled(found, text, values) if values else found

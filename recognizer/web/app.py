@@ -20,6 +20,7 @@ from recognizer.errors import ZnachkiError
 from recognizer.locales.words import phrase, said
 from recognizer.web import api, pages
 from recognizer.web.access.guard import API, Guard
+from recognizer.web.access.once import Once
 from recognizer.web.browsing import pages as browsing
 from recognizer.web.collection import pages as collection
 from recognizer.web.curating import pages as curating
@@ -76,6 +77,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(ZnachkiError, _refused)
+    app.add_middleware(Once)
     app.add_middleware(Guard, settings=settings, counters=service.counters)
     if settings.origins:
         app.add_middleware(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -82,7 +83,7 @@ def page(request: Request, template: str, status: int = 200, **values: Any) -> H
     address = request.url.path + (f"?{request.url.query}" if request.url.query else "")
     again = quote(address if request.method == "GET" else "/")
     html = environment.get_template(template).render(
-        t=lambda text, **values: said(text, language, **values),
+        t=lambda text, /, **values: said(text, language, **values),
         number=lambda value: number(value, language),
         day=lambda moment: day(moment, language),
         moment=lambda at: day_and_time(at, language),
@@ -405,6 +406,30 @@ async def about(request: Request, service: Serves) -> Response:
     ]
     address = str(request.base_url).rstrip("/")
     return page(request, "api.html", operations=operations, address=address, version=program_version())
+
+
+@router.get("/manifest.webmanifest")
+async def manifest(request: Request, service: Serves) -> Response:
+    """What a phone needs to keep the page among its programs: its name, colours and icons."""
+    icons = [
+        {"src": f"/static/icon-{side}.png", "sizes": f"{side}x{side}", "type": "image/png", "purpose": purpose}
+        for side, purpose in ((192, "any"), (512, "any"), (512, "maskable"))
+    ]
+    about = {
+        "name": "znachki",
+        "short_name": "znachki",
+        "description": said("Which pin is this?", language_of(request)),
+        "lang": language_of(request).replace("_", "-"),
+        "id": "/",
+        "start_url": "/",
+        "scope": "/",
+        "display": "standalone",
+        "background_color": "#f4f2ee",
+        "theme_color": "#b3202c",
+        "icons": icons,
+    }
+    headers = {"Vary": "Accept-Language, Cookie"}
+    return Response(json.dumps(about, ensure_ascii=False), media_type="application/manifest+json", headers=headers)
 
 
 @router.get("/metrics")

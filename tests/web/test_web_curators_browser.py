@@ -138,3 +138,30 @@ def test_the_reverse_that_a_picture_has_beside_the_face_is_shown(visit: Callable
     page.set_input_files("#photo", tmp_path / "pair.jpg")
     seen(page, ".back-of")
     shoot(page, "answer-reverse")
+
+
+def test_over_a_bad_line_a_lot_is_sent_again_and_made_once(chromium: Any, served: Served, tmp_path: Path) -> None:  # noqa: F811
+    sent: list[str] = []
+
+    def lose(route: Any) -> None:
+        """The service gets what is sent, and its first answer is lost on the way."""
+        sent.append(route.request.headers["x-once"])
+        answer = route.fetch(max_redirects=0)
+        if len(sent) == 1:
+            route.abort("connectionreset")
+        else:
+            route.fulfill(response=answer)
+
+    lots = len(list((served.data / "web" / "lots").iterdir()))
+    for at in range(2):
+        (tmp_path / f"{at}.jpg").write_bytes(board_of((at, 3)))
+    with chromium.new_context(viewport=SIZES["phone"]) as context:
+        page = context.new_page()
+        page.goto(served.address)
+        page.route("**/identify", lose)
+        page.set_input_files("#photo", [tmp_path / "0.jpg", tmp_path / "1.jpg"])
+        sync_api.expect(page.locator("#said")).to_have_text("The line broke; sending it again …")
+        page.wait_for_url("**/lots/*", timeout=60_000)
+    assert len(sent) == 2
+    assert len(set(sent)) == 1
+    assert len(list((served.data / "web" / "lots").iterdir())) == lots + 1

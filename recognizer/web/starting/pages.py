@@ -33,6 +33,7 @@ from recognizer.web.pages import (
 )
 from recognizer.web.problems import Problem
 from recognizer.web.service import Service
+from recognizer.web.starting.row_errors import row_error
 from recognizer.web.starting.sources import Source
 from recognizer.web.starting.trial import is_trial, trial_photo, trial_photos
 from recognizer.web.starting.works import Kind, Order, State
@@ -253,6 +254,7 @@ async def look_page(request: Request, service: Reads, who: Curator, source_id: s
         look=look,
         trial=is_trial(service),
         plain=lambda text: text.replace(here, "").replace(str(source.files), source.names[0]),
+        row_error=lambda text: row_error(text, language_of(request)),
         field=_field,
         place_of=lambda place: _place(place, language_of(request)),
     )
