@@ -52,6 +52,9 @@ picture: $(INSTALLED) ## Draw docs/identified.jpg, the picture of the README, an
 	$(BIN)/python docs/draw_picture.py
 	$(BIN)/python docs/draw_walk.py
 
+pages: $(INSTALLED) ## Draw docs/pages, pictures of the pages in Chromium, anew
+	$(BIN)/python docs/draw_pages.py
+
 icons: $(INSTALLED) ## Draw the icons of the page anew
 	$(BIN)/python docs/draw_icons.py
 
@@ -87,4 +90,4 @@ clean: ## Remove what was made here, .venv and data/ excepted
 distclean: clean ## Remove .venv too
 	rm -rf $(VENV)
 
-.PHONY: help demo test check install wheel benchmark measure picture icons words readme clean distclean
+.PHONY: help demo test check install wheel benchmark measure picture pages icons words readme clean distclean

@@ -66,6 +66,13 @@ def number(value: float, language: str) -> str:
     return str(format_decimal(value, locale=language))
 
 
+def price(value: float | None, currency: str, language: str) -> str:
+    """A price as a language writes it: "1,234.50 EUR", "1 234,50 EUR"; "" for none."""
+    from babel.numbers import format_decimal
+
+    return "" if value is None else f"{format_decimal(value, '#,##0.00', locale=language)} {currency}".strip()
+
+
 def day(moment: str, language: str) -> str:
     """The day of a moment in ISO 8601, where this machine stands: "1 Dec 2026"; what is no moment stays as it is."""
     from babel.dates import format_date

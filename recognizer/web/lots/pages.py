@@ -17,12 +17,12 @@ from recognizer.collecting.lot_groups import Group, group_of
 from recognizer.collecting.lot_marks import seen
 from recognizer.collecting.lot_totals import Totals
 from recognizer.errors import EntryNotFound
+from recognizer.locales.words import price
 from recognizer.reports import lot_report
 from recognizer.reports.answers import percent
-from recognizer.reports.lot_page import amount
 from recognizer.web import views
 from recognizer.web.lots.boards import GROUPS, LotView, Wanted, buy_list, lot_view, pin_of
-from recognizer.web.pages import Reads, page
+from recognizer.web.pages import Reads, language_of, page
 from recognizer.web.service import Service
 
 router = APIRouter(include_in_schema=False)
@@ -51,7 +51,7 @@ async def lot(
         totals=totals,
         about=about,
         jars=jars,
-        amount=amount,
+        amount=lambda value, currency: price(value, currency, language_of(request)),
         groups=GROUPS,
         outline_path=views.outline_path,
         corner=corner,

@@ -29,6 +29,7 @@ from recognizer.web.settings import Settings
 COMMAND: Final = (sys.executable, "-m", "recognizer.web.training.child")
 _TOLD: Final = 4000  # characters of the end of what it said
 _PATIENCE: Final = 20.0
+_GRACE: Final = 1.0
 
 
 class What(StrEnum):
@@ -81,7 +82,7 @@ class Errands:
         self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
         self._thread: threading.Thread | None = None
-        self._stopping = False
+        self._stopping = threading.Event()
         self._errand = self._read()
 
     @property
@@ -119,7 +120,7 @@ class Errands:
 
     def stop(self) -> None:
         """End with the service: what is done goes on with the next start."""
-        self._stopping = True
+        self._stopping.set()
         self.cancel()
 
     def compared(self, model: str) -> dict[str, Any] | None:
@@ -140,27 +141,39 @@ class Errands:
     def _do(self, errand: Errand) -> None:
         make_folder(self._folder / "compared")
         output, errors = self._folder / "output.txt", self._folder / "errors.txt"
-        url = assigned(self._data)
-        environment = os.environ | ({"ZNACHKI_DATABASE": url} if url else {})
-        command = [*self._command, *errand.arguments, "--data", str(self._data)]
-        with output.open("wb") as said, errors.open("wb") as told:
-            process = subprocess.Popen(
-                command, stdin=subprocess.PIPE, stdout=said, stderr=told, env=environment, start_new_session=False
-            )
-            with self._lock:
-                self._process = process
-            code = process.wait()
-            assert process.stdin is not None
-            process.stdin.close()
-        with self._lock:
-            self._process = None
-        if self._stopping and code:
+        try:
+            code = self._called(errand, output, errors)
+        except OSError as error:  # no process to be had: out of memory, or of room
+            self._keep(replace(errand, ended=True, code=1, told=str(error)))
+            return
+        if code:  # a signal that ends us may have reached it first
+            self._stopping.wait(_GRACE)
+        if code and self._stopping.is_set():
             return
         if errand.what is What.COMPARE and not code:
             write_whole(self._compared(errand.model), output.read_bytes())
         text = "\n".join(path.read_text(encoding="utf-8", errors="replace") for path in (output, errors))
         told_last = _without_bars(text)[-_TOLD:] if errand.what is not What.COMPARE or code else ""
         self._keep(replace(errand, ended=True, code=code, told=told_last))
+
+    def _called(self, errand: Errand, output: Path, errors: Path) -> int:
+        """Call the command of an errand and return its exit code; not in our session, where Ctrl+C would end it."""
+        url = assigned(self._data)
+        environment = os.environ | ({"ZNACHKI_DATABASE": url} if url else {})
+        command = [*self._command, *errand.arguments, "--data", str(self._data)]
+        with output.open("wb") as said, errors.open("wb") as told:
+            process = subprocess.Popen(
+                command, stdin=subprocess.PIPE, stdout=said, stderr=told, env=environment, start_new_session=True
+            )
+            with self._lock:
+                self._process = process
+            try:
+                return process.wait()
+            finally:
+                with self._lock:
+                    self._process = None
+                assert process.stdin is not None
+                process.stdin.close()
 
     def _keep(self, errand: Errand) -> None:
         make_folder(self._folder)
