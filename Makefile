@@ -60,10 +60,13 @@ icons: $(INSTALLED) ## Draw the icons of the page anew
 
 words: $(INSTALLED) ## Bring the catalogues of recognizer/locales up to what page and reports say
 	mkdir -p out
+	@# Babel leaves a header out, or fills it with dates and names: each catalogue keeps the one that it has.
+	for po in recognizer/locales/*/LC_MESSAGES/znachki.po; do sed '/^#[:,]/,$$d' $$po > $$po.head; done
 	$(BIN)/pybabel -q extract -F pyproject.toml --no-default-keywords -k t -k said -k phrase -k told:2 -k aria -k noun:1,2 \
 		--omit-header --sort-output --no-wrap --add-location=file -o out/znachki.pot recognizer
 	$(BIN)/pybabel -q update -D znachki -d recognizer/locales -i out/znachki.pot --no-wrap --omit-header --ignore-obsolete \
 		--no-fuzzy-matching
+	for po in recognizer/locales/*/LC_MESSAGES/znachki.po; do cat $$po >> $$po.head && mv $$po.head $$po; done
 
 readme: $(INSTALLED) ## Run the README's commands and put in what they print
 	$(BIN)/python tests/test_readme.py

@@ -29,8 +29,8 @@ from recognizer.drawn import sample
 from recognizer.identify import Recognizer
 from recognizer.types import Photo, UInt8Image
 from recognizer.vision.photos import list_photos, open_photo
-from training.grounds import ground
-from training.render import camera, font
+from training.pictures.grounds import ground
+from training.pictures.render import camera, font
 
 EACH: Final = 50
 SIDE: Final = 480

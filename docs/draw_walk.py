@@ -34,7 +34,7 @@ def main() -> None:
     """Draw the sample, identify one photo of it step by step, and write page and pictures."""
     with opened_sample() as (recognizer, queries):
         photo = open_photo(queries[0][0])
-        (crop,) = recognizer.split(photo)
+        (crop,) = recognizer.find(photo)
         (hits,) = recognizer.hits([crop])
         (answer,) = recognizer.answer([crop])
         _pictures(recognizer, photo, crop, hits, answer)

@@ -1,10 +1,11 @@
 """Identification: the whole way from a photo to catalogue numbers.
 
-    photo -> split -> embedder.embed_zooms + keypoints.extract -> vectors.Index.candidates -> verify.verify
-          -> overlay.compared, where keypoints agree on none -> verdict.decide -> Recognition
+    photo -> find: crops.parted -> [Crop]
+          -> answer: embedder.embed_zooms + keypoints.extract -> Index.candidates -> alignment.verify
+             -> overlay.compared, where keypoints agree on none -> verdict.decide -> further_photos.fused -> Recognition
 
 A photo of many pins has keypoints taken and searched once, as a whole; known pins that are seen that way (`sightings`)
-part and complete what split found, and every crop gets its share.
+part and complete what the outlines say, and every crop gets its share.
 
 This is where a photo becomes a number; every step is one call to the module that is named after it.
 """
@@ -74,6 +75,9 @@ FEW: Final = 20
 class Recognizer:
     """A catalogue, its index and the index's model, loaded once and asked often.
 
+    Two verbs are all that asking takes: `find` the pins of a photo, `answer` what each is; `identify` does both.
+    `hits`, `decided` and `without_others` are the stages of an answer, for those who measure and fit them.
+
     `seconds` adds up the time of each stage (crop, embed, keypoints, search, verify, rank, read, back); a caller may
     clear it.
     `families` names the family of every entry by entry_id, the curator's or that of its kin, "" for none.
@@ -140,19 +144,37 @@ class Recognizer:
         self.close()
 
     def identify(
-        self, photos: Sequence[Photo], *, k: int = 5, evidence: Evidence = Evidence.BOTH
+        self,
+        photos: Sequence[Photo],
+        *,
+        k: int = 5,
+        evidence: Evidence = Evidence.BOTH,
+        further: Sequence[tuple[Photo, Role]] = (),
     ) -> list[list[Recognition]]:
-        """Return the answers: outer list one a photo, inner one a crop, each with at most `k` entries, best first."""
-        crops = [self.split(photo, evidence=evidence) for photo in photos]
+        """Return the answers: outer list one a photo, inner one a crop, each with at most `k` entries, best first.
+
+        `further` are photos of the pin with their roles, for photos that show one pin alone, see `find`.
+        """
+        crops = [self.find(photo, evidence=evidence, further=further) for photo in photos]
         answers = iter(self.answer([crop for group in crops for crop in group], k=k, evidence=evidence))
         return [[next(answers) for _ in group] for group in crops]
 
-    def split(self, photo: Photo, *, evidence: Evidence = Evidence.BOTH) -> list[Crop]:
+    def find(
+        self, photo: Photo, *, evidence: Evidence = Evidence.BOTH, further: Sequence[tuple[Photo, Role]] = ()
+    ) -> list[Crop]:
         """Return the crops of a photo in reading order, found by their outlines and, unless only embeddings are to
         count, by the keypoints of known pins.
 
-        A photo of one pin that turns out to show several known ones side by side is looked at again, as a lot.
+        `further` are photos of the same pin with their roles, its reverse, clasp or mark, which choose between the
+        entries that its face leaves open; where the photo shows several pins, nobody knows whose they are, and they are
+        left out.
         """
+        crops = self._found(photo, evidence)
+        return [replace(crops[0], further=tuple(further))] if further and len(crops) == 1 else crops
+
+    def _found(self, photo: Photo, evidence: Evidence) -> list[Crop]:
+        """The crops of a photo. One of one pin that turns out to show several known ones side by side is looked at
+        again, as a lot."""
         pair = None if evidence is Evidence.EMBEDDER else self._both_sides(photo)
         if pair is not None:
             return [pair]
@@ -199,29 +221,44 @@ class Recognizer:
         seen = sightings.sight(back.keypoints, back.neighbours, self._reference, SURE)
         return None if any(one.image_id in self._faces for one in seen) else face
 
-    def answer(self, crops: Sequence[Crop], *, k: int = 5, evidence: Evidence = Evidence.BOTH) -> list[Recognition]:
-        """Return the answers for crops that were split before, in their order: a lot may be asked a few pins at a
-        time."""
-        return self.decided(crops, self.hits(crops, depth=k, evidence=evidence), k=k)
+    def answer(
+        self, crops: Sequence[Crop], *, k: int | Sequence[int] = 5, evidence: Evidence = Evidence.BOTH
+    ) -> list[Recognition]:
+        """Return the answers for crops that were found before, in their order: a lot may be asked a few pins at a time.
 
-    def decided(self, crops: Sequence[Crop], found: Sequence[Sequence[Hit]], *, k: int = 5) -> list[Recognition]:
+        `k` bounds the entries of every answer, or of each crop's by its own number.
+        """
+        most = [k] * len(crops) if isinstance(k, int) else list(k)
+        return self.decided(crops, self.hits(crops, depth=max(most, default=1), evidence=evidence), k=most)
+
+    def decided(
+        self, crops: Sequence[Crop], found: Sequence[Sequence[Hit]], *, k: int | Sequence[int] = 5
+    ) -> list[Recognition]:
         """Return the answers for crops whose candidates were found before, see `hits`; both in one order."""
+        most = [k] * len(crops) if isinstance(k, int) else k
         with self._timed("rank"):
-            decided = [self._decided(crop, hits, k) for crop, hits in zip(crops, found, strict=True)]
+            decided = [self._decided(*one) for one in zip(crops, found, most, strict=True)]
         with self._timed("read"), ThreadPoolExecutor(READERS) as readers:
-            read = list(readers.map(self._read, crops, decided))
-        return [placed(crop, _checked(self._turned(crop, answer))) for crop, answer in zip(crops, read, strict=True)]
-
-    def _turned(self, crop: Crop, answer: Recognition) -> Recognition:
-        """The answer with what the pin's back says, where its picture shows that too."""
-        if crop.back is None:
-            return answer
-        with self._timed("back"):
-            return self.fused(answer, [(Photo(crop.back.whole, "", ""), Role.REVERSE)])
+            read = readers.map(self._read, crops, decided)
+        whole = [self._fused(crop, answer) for crop, answer in zip(crops, read, strict=True)]
+        shown = [verdict.bounded(answer, one) for answer, one in zip(whole, most, strict=True)]
+        return [placed(crop, _checked(answer)) for crop, answer in zip(crops, shown, strict=True)]
 
     def _decided(self, crop: Crop, hits: Sequence[Hit], k: int) -> Recognition:
+        if crop.back is not None or crop.further:
+            k = max(k, further_photos.MOST_ENTRIES)
         answer = verdict.decide(crop.box, hits, self._entries, self.ranking, k, self.families)
         return answer if holds_pin(crop) else verdict.without_pin(answer, hits)
+
+    def _fused(self, crop: Crop, answer: Recognition) -> Recognition:
+        """The answer with what other photos of the pin say, and its back, where its own picture shows that."""
+        back = [] if crop.back is None else [(Photo(crop.back.whole, "", ""), Role.REVERSE)]
+        further = [*back, *crop.further]
+        if not further:
+            return answer
+        with self._timed("back"):
+            scale = self.index.manifest.scale
+            return further_photos.fused(answer, further, self.catalogue, self.model, self.ranking, scale)
 
     def _families(self) -> Mapping[str, str]:
         """The family of every entry: its curator's, else that of the kin that the index knows."""
@@ -240,11 +277,6 @@ class Recognizer:
             return answer
         words = inscriptions.read(crop, answer.matches[0].hit.homography)
         return verdict.with_evidence(answer, inscriptions.log_odds(words, entries), self.ranking)
-
-    def fused(self, answer: Recognition, others: Sequence[tuple[Photo, Role]]) -> Recognition:
-        """Return the answer for a pin's face with what further photos of the same pin say: reverse, clasp, mark."""
-        scale = self.index.manifest.scale
-        return _checked(further_photos.fused(answer, others, self.catalogue, self.model, self.ranking, scale))
 
     def hits(self, crops: Sequence[Crop], *, depth: int = 5, evidence: Evidence = Evidence.BOTH) -> list[list[Hit]]:
         """Return the candidates of each crop with all their evidences, in no order; at least `depth` by each

@@ -142,7 +142,8 @@ class Crop:
     `keypoints`, in pixels of `image`, and what the index said of each, are there where the whole photo was searched.
     Pins of a lot are cut from its file's own larger picture: `image` then has `scale` pixels for each of the photo.
     `about` is how many pins it seems to hold, more than one for a heap that could not be parted. `back` is the crop of
-    the same pin's back, where the picture shows both (see `vision.glued`).
+    the same pin's back, where the picture shows both (see `vision.glued`); `further` are other photos of the pin, with
+    their roles.
     """
 
     image: UInt8Image
@@ -156,6 +157,7 @@ class Crop:
     scale: float = 1.0
     about: int = 1
     back: Crop | None = field(default=None, compare=False)
+    further: tuple[tuple[Photo, Role], ...] = field(default=(), compare=False)
 
     @property
     def corner(self) -> Float32:

@@ -23,7 +23,7 @@ from recognizer.search import embedder
 from recognizer.search.index import Index
 from recognizer.types import Evidence, Photo, Recognition, Verdict
 from recognizer.vision.photos import encode_jpeg, open_photo
-from training.grounds import ground
+from training.pictures.grounds import ground
 
 ASKED = range(0, 40, 2)
 LACKED = 1_000_003
@@ -49,7 +49,7 @@ def answers(recognizer: Recognizer, photos: list[Photo]) -> Answers:
     """What is answered to `photos` by each evidence; a photo of one pin has one crop."""
     by_embedder = recognizer.identify(photos, evidence=Evidence.EMBEDDER)
     told = {Evidence.EMBEDDER: [best(found) for found in by_embedder]}
-    groups = [recognizer.split(photo) for photo in photos]  # the other two find pins alike, so that once will do
+    groups = [recognizer.find(photo) for photo in photos]  # the other two find pins alike, so that once will do
     for evidence in (Evidence.BOTH, Evidence.KEYPOINTS):
         found = iter(recognizer.answer([crop for crops in groups for crop in crops], evidence=evidence))
         told[evidence] = [best([next(found) for _ in crops]) for crops in groups]
@@ -168,7 +168,7 @@ def test_evidences_alone_leave_the_other_out(answers: Answers) -> None:
 def test_outlines_are_compared_where_no_keypoints_agree(
     recognizer: Recognizer, photos: list[Photo], strangers: list[Photo]
 ) -> None:
-    looked = recognizer.hits([crop for photo in (*photos, *strangers) for crop in recognizer.split(photo)])
+    looked = recognizer.hits([crop for photo in (*photos, *strangers) for crop in recognizer.find(photo)])
     agreed = [hits for hits in looked if verdict.agrees(hits)]
     apart = [hits for hits in looked if not verdict.agrees(hits)]
     assert agreed

@@ -27,9 +27,9 @@ from recognizer.errors import CatalogueError, PhotoError
 from recognizer.identify import Recognizer
 from recognizer.types import Photo, Role, Status
 from recognizer.vision.photos import open_photo
-from training import augment
 from training.cases import Case, case_of, left_out
 from training.data import cutout
+from training.pictures import augment
 from training.rank import FOLDS, LACKING, figures_of, judge, operating, with_left_out
 
 MOST_DRAWN: Final = 400

@@ -154,7 +154,7 @@ def collect_places(
     alike: Mapping[str, Collection[str]] = MappingProxyType({}),
     kept: Path | None = None,
 ) -> list[Case]:
-    """Return a case a place of `lots.csv` at which a pin was found, the pictures split as `identify` splits them."""
+    """Return a case a place of `lots.csv` at which a pin was found, found as `Recognizer.find` finds pins."""
     with Recognizer.open(data) as recognizer:
         file = None if kept is None else kept / f"cases-{_key(recognizer, places, 0)}.json"
         if file is not None and file.exists():
@@ -162,7 +162,7 @@ def collect_places(
         cases = []
         for truth in tqdm(lot_measures.read_places(places), desc=places.parent.name, disable=None):
             photo = open_photo(truth.picture)
-            crops = recognizer.split(photo)
+            crops = recognizer.find(photo)
             boxes = [placed(crop, Recognition(crop.box, (), Verdict.UNKNOWN)) for crop in crops]
             at = lot_measures.pins_at(boxes, truth.boxes)
             found = [

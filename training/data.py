@@ -23,8 +23,8 @@ from recognizer.files import HERE, make_folder, write_whole
 from recognizer.types import CatalogueEntry, Role, UInt8Image
 from recognizer.vision import crops
 from recognizer.vision.photos import encode_png, open_photo
-from training import augment, render
 from training.designs import Design
+from training.pictures import augment, render
 
 SPRITE: Final = 192  # side of a struck pin in pixels, a little over what the embedder is shown of it
 KEPT: Final = 256  # long side of a catalogue photo's cut-out in pixels

@@ -23,8 +23,8 @@ from recognizer.search.embedder import Embedder
 from recognizer.search.similarity import similarities
 from recognizer.types import CatalogueEntry, Status, UInt8Image
 from recognizer.vision.photos import open_photo
-from training import augment
 from training.data import cutout, parted, photos_of
+from training.pictures import augment
 
 MOST_SEARCHED: Final = 2000
 """Photos that the queries are searched among: the held-out entries', and others up to this many."""

@@ -29,7 +29,7 @@ from recognizer.measuring.lot_measures import matched, overlaps
 from recognizer.types import Box, Crop, Mask, Photo, UInt8Image
 from recognizer.vision.crops import split
 from recognizer.vision.outlines import Outline, Outliner
-from training.dense_boards import dense_board
+from training.pictures.dense_boards import dense_board
 
 Find = Callable[[UInt8Image], list[Outline]]
 Figures = dict[str, float]

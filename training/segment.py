@@ -1,7 +1,7 @@
 """Trains the network that finds the outlines of pins, and measures it on composed pictures it has not seen.
 
-Trained on composed pictures alone (`training.compose`). Run as `python -m training.segment train` and `... measure`;
-`training.measure_outlines` measures it on real photos.
+Trained on composed pictures alone (`training.pictures.compose`). Run as `python -m training.segment train` and
+`... measure`; `training.measure_outlines` measures it on real photos.
 """
 
 from __future__ import annotations
@@ -29,7 +29,8 @@ from recognizer.networks.weights import FILE, fill, write
 from recognizer.types import Photo, UInt8Image
 from recognizer.vision.crops import split
 from recognizer.vision.outlines import Outliner
-from training import compose, descent, designs
+from training import descent, designs
+from training.pictures import compose
 
 STRIDE = 4
 

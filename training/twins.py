@@ -32,9 +32,10 @@ from recognizer.networks.twin_net import STRIDE, TwinNet
 from recognizer.networks.weights import write
 from recognizer.types import Mask, UInt8Image
 from recognizer.vision.variants import SIDE, paired
-from training import descent, designs, render
-from training.grounds import Field, colour, noise
-from training.render import ENAMELS, METALS, Pin
+from training import descent, designs
+from training.pictures import render
+from training.pictures.grounds import Field, colour, noise
+from training.pictures.render import ENAMELS, METALS, Pin
 
 SPRITE: Final = 176  # side of a struck pin in pixels, a little over what the network is shown of it
 _CHROMES: Final = ((0.25, 0.35, 0.85), (0.75, 0.3, 0.75), (0.2, 0.65, 0.6), (0.9, 0.5, 0.55), (0.95, 0.95, 0.95))

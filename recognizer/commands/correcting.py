@@ -94,7 +94,7 @@ def _asked(path: Path, pin: int | None, data: Path, *, one: bool) -> tuple[Query
     photo = open_photo(held, name)
     try:
         with Recognizer.open(data) as recognizer:
-            crop, box = _meant(path, recognizer.split(photo), pin, one)
+            crop, box = _meant(path, recognizer.find(photo), pin, one)
             (found,) = recognizer.answer([crop], k=1)
             offered = found.matches[0].entry.entry_id if found.matches else ""
             manifest = recognizer.index.manifest

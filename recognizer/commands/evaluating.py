@@ -255,7 +255,7 @@ def _ask(recognizer: Recognizer, path: Path, entry_id: str | None, px: int | Non
     photo = _open(path, px)
     decoded = time.perf_counter()
     recognizer.seconds.clear()
-    crops = recognizer.split(photo, evidence=evidence)
+    crops = recognizer.find(photo, evidence=evidence)
     hits = recognizer.hits(crops, depth=DEPTH, evidence=evidence)
     recognitions = recognizer.decided(crops, hits, k=DEPTH)
     end = time.perf_counter()

@@ -183,10 +183,9 @@ def _answers(
     with progress_bar("identify") as progress:
         for start in range(0, len(paths), BATCH):
             batch = [photo for path in paths[start : start + BATCH] if (photo := _opened(path, refused)) is not None]
-            for photo, found in zip(batch, recognizer.identify(batch, k=k) if batch else [], strict=True):
-                if others and len(found) == 1:
-                    found = [recognizer.fused(found[0], others)]
-                yield Answer(photo, tuple(found))
+            found = recognizer.identify(batch, k=k, further=others) if batch else []
+            for photo, answers in zip(batch, found, strict=True):
+                yield Answer(photo, tuple(answers))
             progress(min(start + BATCH, len(paths)), len(paths))
 
 

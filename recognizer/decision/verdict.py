@@ -429,17 +429,22 @@ def decide(
         key=lambda match: -match.probability,
     )
     said = _word(found, agrees(known), model)
-    members = found.questioned if said is Verdict.FAMILY else ()
-    shown = [match for at, match in enumerate(matches) if at < k or match.entry.entry_id in members]
-    return Recognition(
+    answer = Recognition(
         box,
-        tuple(shown),
+        tuple(matches),
         said,
-        members=members,
+        members=found.questioned if said is Verdict.FAMILY else (),
         drawing=found.drawing,
         lacking=found.lacking,
         variants=tuple(sorted(found.shares, key=lambda owner: -found.shares[owner])),
     )
+    return bounded(answer, k)
+
+
+def bounded(answer: Recognition, k: int) -> Recognition:
+    """Return an answer with its best `k` entries, and those further down between which a family leaves the choice."""
+    kept = [match for at, match in enumerate(answer.matches) if at < k or match.entry.entry_id in answer.members]
+    return replace(answer, matches=tuple(kept))
 
 
 def without_pin(answer: Recognition, hits: Sequence[Hit]) -> Recognition:

@@ -10,8 +10,8 @@ from recognizer.curating.audit import Audit, Finding, Kind
 from recognizer.files import write_whole
 from recognizer.locales.words import phrase
 from recognizer.reports.page_templates import template
-from recognizer.reports.photo_report import Inlined, catalogue_picture, inlined
-from recognizer.reports.pictures import thumbnail
+from recognizer.reports.photo_report import Inlined, inlined
+from recognizer.reports.pictures import catalogue_picture, thumbnail
 
 SIDE: Final = 110
 """Long side in pixels of the photos in a row."""

@@ -30,8 +30,7 @@ from recognizer.files import write_whole
 from recognizer.reports import lot_page
 from recognizer.reports.answers import SURE, Answer, answer_json
 from recognizer.reports.lot_page import entry_name, outlined_name
-from recognizer.reports.photo_report import catalogue_picture
-from recognizer.reports.pictures import draw_outlines, thumbnail
+from recognizer.reports.pictures import catalogue_picture, draw_outlines, thumbnail
 from recognizer.types import Float32, Photo, Recognition, UInt8Image, Verdict
 from recognizer.vision.photos import encode_jpeg, open_photo
 

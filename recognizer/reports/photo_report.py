@@ -10,26 +10,22 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from recognizer.catalogue.store import Catalogue
 from recognizer.decision.checks import in_words
 from recognizer.decision.verdict import Ranking
-from recognizer.errors import CatalogueError, PhotoError
+from recognizer.errors import PhotoError
 from recognizer.files import make_folder, write_whole
 from recognizer.locales.words import phrase
 from recognizer.reports.answers import MEASURED, SURE, percent
+from recognizer.reports.near import Near, closer
 from recognizer.reports.page_templates import template
-from recognizer.reports.pictures import Neighbour, draw_beside, draw_boxes, thumbnail
+from recognizer.reports.pictures import Neighbour, catalogue_picture, draw_beside, draw_boxes, thumbnail
 from recognizer.types import Box, CatalogueEntry, Float32, Match, Photo, Recognition, Role, UInt8Image, Verdict
-from recognizer.vision import differences
-from recognizer.vision.photos import encode_jpeg, jpeg_uri, open_photo
+from recognizer.vision.photos import encode_jpeg, jpeg_uri
 
 MOST_CANDIDATES: Final = 10
 """Entries that are listed for a pin, the best one among them."""
-
-MOST_CLOSER: Final = 4
-"""Members of a family that are shown from near."""
 
 LARGE: Final = (440, 900)
 SMALL: Final = (280, 560)
@@ -142,44 +138,6 @@ def _side(side: tuple[Match, Recognition], view: Box, catalogue: Catalogue) -> N
     return Neighbour(catalogue_picture(catalogue, match.image_id), matched, caption)
 
 
-def catalogue_picture(catalogue: Catalogue, image_id: int) -> UInt8Image | None:
-    """Open a catalogue photo as the index saw it; None where it has gone or no longer opens."""
-    try:
-        return open_photo(catalogue.picture_path(catalogue.image(image_id))).image
-    except (CatalogueError, PhotoError):
-        return None
-
-
-def closer(photo: Photo, recognition: Recognition, catalogue: Catalogue) -> list[tuple[str, UInt8Image]]:
-    """Return the place to compare by eye from near: on the photo, under "", then on each entry in question, under its
-    number.
-
-    Those are the members of a family, where their photos differ most from one another; of a new variant it is the
-    nearest entry, where the photo differs most from it. Nothing where they differ nowhere, or could not be laid over
-    the photo.
-    """
-    asked = recognition.members or tuple(
-        match.entry.entry_id for match in recognition.matches[:1] if recognition.verdict is Verdict.NEW_VARIANT
-    )
-    box = recognition.box
-    crop = photo.image[box.top : box.bottom, box.left : box.right]
-    corner = np.array([box.left, box.top], np.float32)
-    outline = None if recognition.outline is None else recognition.outline - corner
-    laid: list[tuple[str, tuple[UInt8Image, NDArray[np.float64]]]] = []
-    for match in recognition.matches:
-        if match.entry.entry_id in asked and match.hit.homography is not None and len(laid) < MOST_CLOSER:
-            picture = catalogue_picture(catalogue, match.image_id)
-            if picture is not None:
-                laid.append((match.entry.number or match.entry.entry_id, (picture, match.hit.homography)))
-    others = [one for _, one in laid]
-    if len(others) < min(2, len(asked)) or not others:
-        return []  # what there is to choose between is not there to be seen
-    place = differences.most_apart(crop, others, outline)
-    if place is None:
-        return []
-    return list(zip(["", *(number for number, _ in laid)], differences.closer(crop, others, place), strict=True))
-
-
 @dataclass(frozen=True, slots=True)
 class Inlined:
     """A picture that stands in a page itself, as a data URI, with its size in pixels."""
@@ -211,7 +169,7 @@ class _Pin:
     others: list[_Candidate]
     facts: list[tuple[str, str]]
     checks: list[tuple[str, str]]
-    closer: list[tuple[str, Inlined]]
+    closer: list[tuple[Near, Inlined]]
     points: int
 
 
@@ -262,7 +220,7 @@ class _Studio:
             others=others,
             facts=_facts(matches[0]) if recognition.verdict in SURE and matches else [],
             checks=in_words(recognition.checks),
-            closer=[(number, inlined(view)) for number, view in closer(photo, recognition, self.catalogue)],
+            closer=[(one, inlined(one.picture)) for one in closer(photo, recognition, self.catalogue)],
             points=0 if matched is None else len(matched),
         )
 

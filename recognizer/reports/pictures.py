@@ -10,8 +10,11 @@ import numpy as np
 from PIL import Image, ImageDraw
 from PIL.Image import Resampling
 
+from recognizer.catalogue.store import Catalogue
 from recognizer.drawn.lettering import has_letters, letters
+from recognizer.errors import CatalogueError, PhotoError
 from recognizer.types import Box, Float32, UInt8Image
+from recognizer.vision.photos import open_photo
 
 MOST_LINES: Final = 36
 """Matched points that are joined by a line; more than that hides the pins. The other points are still dotted."""
@@ -215,3 +218,11 @@ def _writable(text: str) -> Iterator[str]:
 def _shrunk(canvas: Image.Image) -> UInt8Image:
     size = (max(1, canvas.width // _FINE), max(1, canvas.height // _FINE))
     return np.array(canvas.resize(size, Resampling.BOX))
+
+
+def catalogue_picture(catalogue: Catalogue, image_id: int) -> UInt8Image | None:
+    """Open a catalogue photo as the index saw it; None where it has gone or no longer opens."""
+    try:
+        return open_photo(catalogue.picture_path(catalogue.image(image_id))).image
+    except (CatalogueError, PhotoError):
+        return None

@@ -15,7 +15,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import CancelledError, Future
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -256,7 +256,8 @@ class Engine:
         """See that a photo is split; False where that fails, which its future then says."""
         if ask.crops is None:
             try:
-                ask.crops = self.recognizer().split(ask.photo) if ask.role is Role.FACE else []
+                recognizer = self.recognizer()
+                ask.crops = recognizer.find(ask.photo, further=ask.others) if ask.role is Role.FACE else []
             except Exception as error:  # the thread serves everybody: whatever it was, only this photo fails
                 self._fail(ask, error)
                 return False
@@ -270,26 +271,18 @@ class Engine:
         recognizer = self._loaded.recognizer
         assert recognizer is not None  # nothing is put into the queue before there is one, and one is never taken away
         start = time.perf_counter()
-        most = max(ask.k for ask, _ in batch)
+        crops, most = [crop for _, crop in batch], [ask.k for ask, _ in batch]
         try:
-            answers: list[Recognition | Exception] = list(recognizer.answer([crop for _, crop in batch], k=most))
+            answers: list[Recognition | Exception] = list(recognizer.answer(crops, k=most))
         except Exception:  # one pin must not fail the others: ask each alone
-            answers = [_alone(recognizer, crop, most) for _, crop in batch]
+            answers = [_alone(recognizer, crop, k) for crop, k in zip(crops, most, strict=True)]
         self._counters.observe("znachki_batch_pins", len(batch))
         for (ask, _), answer in zip(batch, answers, strict=True):
             if isinstance(answer, Exception):
                 self._fail(ask, answer)
                 continue
             self._counters.count("znachki_pins_total", verdict=answer.verdict.value)
-            if ask.others and ask.role is Role.FACE and len(ask.crops or ()) == 1:
-                try:
-                    answer = recognizer.fused(answer, ask.others)
-                except Exception as error:  # as above: only this photo fails
-                    self._fail(ask, error)
-                    continue
-            shown = enumerate(answer.matches)
-            kept = [match for at, match in shown if at < ask.k or match.entry.entry_id in answer.members]
-            ask.answers.append(replace(answer, matches=tuple(kept)))
+            ask.answers.append(answer)
             if ask.crops is not None and len(ask.answers) == len(ask.crops):
                 self._end(ask)
         self._seconds += 0.1 * ((time.perf_counter() - start) / len(batch) - self._seconds)

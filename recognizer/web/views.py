@@ -11,9 +11,9 @@ import numpy as np
 from recognizer.catalogue.store import Catalogue
 from recognizer.locales.words import phrase
 from recognizer.reports.answers import SURE, WORTH_SAYING, percent
-from recognizer.reports.photo_report import closer
+from recognizer.reports.near import Near, closer
 from recognizer.reports.pictures import thumbnail
-from recognizer.types import CatalogueEntry, Match, Photo, Recognition, UInt8Image, Verdict
+from recognizer.types import CatalogueEntry, Match, Photo, Recognition, Verdict
 from recognizer.vision.photos import jpeg_uri
 from recognizer.web.service import matched_points
 from recognizer.web.shelf import Shelf
@@ -64,9 +64,9 @@ class Offered:
 
 @dataclass(frozen=True, slots=True)
 class Pin:
-    """The answer for one pin; `closer` is the place to compare by eye, as number and data URI, "" for the photo.
-
-    `reverse` is where on the photo its back is: left, top, right, bottom in pixels, None where the photo has none.
+    """The answer for one pin; `closer` is the place to compare by eye, as number, "" for the photo, data URI and
+    colour, "" where that is the same. `reverse` is where on the photo its back is: left, top, right, bottom in pixels,
+    None where the photo has none.
     """
 
     number: int
@@ -76,7 +76,7 @@ class Pin:
     offered: list[Offered]
     family: list[Offered]
     checks: tuple[str, ...]
-    closer: list[tuple[str, str]]
+    closer: list[tuple[str, str, str]]
     drawing: str = ""
     lacking: str = ""
     reverse: tuple[int, int, int, int] | None = None
@@ -124,7 +124,7 @@ def _pin(
     size: tuple[int, int],
     shelf: Shelf,
     sizes: Mapping[int, tuple[int, int]],
-    near: Sequence[tuple[str, UInt8Image]],
+    near: Sequence[Near],
 ) -> Pin:
     box = (found.box.left, found.box.top, found.box.right, found.box.bottom)
     offered = [
@@ -146,7 +146,7 @@ def _pin(
         offered,
         _family(found, shelf),
         found.checks,
-        [(name, jpeg_uri(view, 85)) for name, view in near],
+        [(one.number, jpeg_uri(one.picture, 85), one.colour) for one in near],
         drawing=percent(found.drawing) if said else "",
         lacking=percent(found.lacking) if said and found.lacking >= WORTH_SAYING else "",
         reverse=None if back is None else (back.left, back.top, back.right, back.bottom),

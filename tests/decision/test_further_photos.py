@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from recognizer.catalogue.store import Catalogue
+from recognizer.decision import further_photos
 from recognizer.drawn import sample
 from recognizer.identify import Recognizer
 from recognizer.types import Box, Hit, Match, Photo, Recognition, Role, Verdict
@@ -35,12 +36,16 @@ def back(at: int) -> tuple[Photo, Role]:
     return Photo(sample.reverse_view(at), "", "back"), Role.REVERSE
 
 
+def fused(recognizer: Recognizer, answer: Recognition, others: list[tuple[Photo, Role]]) -> Recognition:
+    return further_photos.fused(answer, others, recognizer.catalogue, recognizer.model, recognizer.ranking)
+
+
 @pytest.mark.parametrize("at", [0, 1])
 def test_the_back_decides_between_variants_of_one_face(asked: tuple[Path, list[str]], at: int) -> None:
     folder, ids = asked
     with Recognizer.open(folder) as recognizer:
         before = left_open(recognizer.catalogue, ids, (0.45, 0.44, 0.02))
-        found = recognizer.fused(before, [back(at)])
+        found = fused(recognizer, before, [back(at)])
     assert found.matches[0].entry.entry_id == ids[at]
     assert found.matches[0].probability > 0.45 + 0.1
     assert {match.entry.entry_id for match in found.matches} == set(ids)
@@ -51,16 +56,16 @@ def test_entries_without_a_back_and_other_roles_change_nothing(asked: tuple[Path
     folder, ids = asked
     with Recognizer.open(folder) as recognizer:
         before = left_open(recognizer.catalogue, ids[1:], (0.5, 0.4))
-        assert recognizer.fused(before, [back(1)]).matches == before.matches  # one entry alone has a back
+        assert fused(recognizer, before, [back(1)]).matches == before.matches  # one entry alone has a back
         three = left_open(recognizer.catalogue, ids, (0.45, 0.44, 0.02))
         face = (replace(back(0)[0]), Role.FACE)
         clasp = (back(0)[0], Role.CLASP)
-        assert recognizer.fused(three, [face, clasp]).matches == three.matches
+        assert fused(recognizer, three, [face, clasp]).matches == three.matches
 
 
 def test_a_back_does_not_outvote_a_clear_face(asked: tuple[Path, list[str]]) -> None:
     folder, ids = asked
     with Recognizer.open(folder) as recognizer:
         before = replace(left_open(recognizer.catalogue, ids, (0.999, 0.0005, 0.0001)), verdict=Verdict.MATCH)
-        found = recognizer.fused(before, [back(1)])
+        found = fused(recognizer, before, [back(1)])
     assert found.matches[0].entry.entry_id == ids[0]

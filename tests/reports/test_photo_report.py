@@ -20,9 +20,11 @@ from recognizer.catalogue.store import Catalogue
 from recognizer.drawn import sample
 from recognizer.errors import PhotoError, ZnachkiError
 from recognizer.reports import photo_report
+from recognizer.reports.near import COLOURS, closer
 from recognizer.reports.photo_report import Failure, percent, write_failures, write_report
 from recognizer.reports.pictures import Neighbour, draw_beside, draw_boxes, thumbnail
 from recognizer.types import Box, Hit, Match, Photo, Recognition, UInt8Image, Verdict
+from recognizer.vision import colour_names
 from recognizer.vision.photos import encode_jpeg
 
 HOSTILE = "<script>alert(1)</script> \"&' {{ 7*7 }} лот.jpg"
@@ -228,24 +230,31 @@ def in_question(kin: Catalogue, said: Verdict, of: Sequence[int] = (0, 1)) -> Re
 
 def test_members_in_question_are_shown_from_near_where_they_differ(kin: Catalogue, tmp_path: Path) -> None:
     photo = Photo(sample.catalogue_view(3), "0" * 64, "asked.jpg")
-    near = photo_report.closer(photo, in_question(kin, Verdict.FAMILY), kin)
-    assert [number for number, _ in near] == ["", *(one.number for one in sample.entries(4)[2:])]
-    own, other, same = (view.astype(float) for _, view in near)
+    near = closer(photo, in_question(kin, Verdict.FAMILY), kin)
+    assert [one.number for one in near] == ["", *(one.number for one in sample.entries(4)[2:])]
+    own, other, same = (one.picture.astype(float) for one in near)
     assert np.abs(own - same).mean() < 5 < 20 < np.abs(own - other).mean()  # the enamel that is red on one of them
     page = written(tmp_path, kin, [(photo, [in_question(kin, Verdict.FAMILY)])])
     assert sum(one["alt"].startswith("From near") for one in page.all("img")) == 3
+    own_colour, other_colour, same_colour = (one.colour for one in near)
+    assert own_colour == same_colour != other_colour
+    assert page.text.count(own_colour) >= 2
+
+
+def test_a_colour_has_a_name_on_page_and_report() -> None:
+    assert set(COLOURS) == set(colour_names.NAMES)
 
 
 def test_a_new_variant_is_shown_from_near_beside_the_entry_that_it_is_not(kin: Catalogue) -> None:
     photo = Photo(sample.catalogue_view(3), "0" * 64, "asked.jpg")
-    near = photo_report.closer(photo, in_question(kin, Verdict.NEW_VARIANT, [0]), kin)
+    near = closer(photo, in_question(kin, Verdict.NEW_VARIANT, [0]), kin)
     assert len(near) == 2
 
 
 def test_nothing_is_shown_from_near_where_nothing_is_in_question_or_differs(kin: Catalogue) -> None:
     photo = Photo(sample.catalogue_view(3), "0" * 64, "asked.jpg")
-    assert photo_report.closer(photo, in_question(kin, Verdict.MATCH), kin) == []
-    assert photo_report.closer(photo, in_question(kin, Verdict.NEW_VARIANT, [1]), kin) == []
+    assert closer(photo, in_question(kin, Verdict.MATCH), kin) == []
+    assert closer(photo, in_question(kin, Verdict.NEW_VARIANT, [1]), kin) == []
 
 
 def test_a_report_on_nothing_is_a_page_too(tmp_path: Path, catalogue: Catalogue) -> None:

@@ -22,7 +22,7 @@ from recognizer.identify import Recognizer
 from recognizer.search import embedder
 from recognizer.search.agreement import nearest
 from recognizer.search.similarity import OF_BASE, REFERENCE, Scale
-from recognizer.types import Box, Float32, Hit, Match, Photo, Recognition, Role, UInt8Image, Verdict
+from recognizer.types import Box, Crop, Float32, Hit, Match, Photo, Recognition, Role, UInt8Image, Verdict
 from recognizer.vision.photos import encode_jpeg
 
 
@@ -120,9 +120,10 @@ def test_further_photos_are_weighed_by_similarities_of_the_scale_of_the_base(
         matches = tuple(Match(recognizer.catalogue.entry(entry_id), 1, 0.4, Hit(1)) for entry_id in ids)
         answer = Recognition(Box(0, 0, 9, 9), matches, Verdict.FAMILY, members=tuple(ids))
         back = [(Photo(sample.reverse_view(0), "", "back"), Role.REVERSE)]
-        recognizer.fused(answer, back)
+        crop = Crop(back[0][0].image, answer.box, further=tuple(back))
+        recognizer._fused(crop, answer)
         manifest = recognizer.index.manifest
         monkeypatch.setattr(recognizer.index, "manifest", replace(manifest, scale=HALF))
-        recognizer.fused(answer, back)
+        recognizer._fused(crop, answer)
     plain, brought = weighed
     np.testing.assert_allclose(brought, brought_by(HALF, np.array(plain)), atol=1e-5)

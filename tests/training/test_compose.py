@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 import pytest
 
-from training import compose, render
 from training.designs import Design
+from training.pictures import compose, render
 from training.segment import targets
 
 

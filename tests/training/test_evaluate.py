@@ -49,10 +49,10 @@ class Fake:
         pass
 
     def identify(self, photos: Sequence[Photo], *, k: int, evidence: Evidence) -> list[list[Recognition]]:
-        crops = [self.split(photo, evidence=evidence) for photo in photos]
+        crops = [self.find(photo, evidence=evidence) for photo in photos]
         return [self.decided(one, self.hits(one, depth=k, evidence=evidence), k=k) for one in crops]
 
-    def split(self, photo: Photo, *, evidence: Evidence) -> list[Pin]:
+    def find(self, photo: Photo, *, evidence: Evidence) -> list[Pin]:
         return [(photo, pin) for pin in self._answers[photo.source]]
 
     def hits(self, crops: Sequence[Pin], *, depth: int, evidence: Evidence) -> list[list[SimpleNamespace]]:

@@ -6,9 +6,9 @@ import cv2
 import numpy as np
 import pytest
 
-from training.dense_boards import dense_board
 from training.measure_outlines import View, likeness
-from training.packing import Shelves
+from training.pictures.dense_boards import dense_board
+from training.pictures.packing import Shelves
 
 
 def cutouts() -> list[np.ndarray]:

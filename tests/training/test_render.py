@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from recognizer.types import UInt8Image
-from training import grounds, render
+from training.pictures import grounds, render
 
 
 @pytest.fixture(scope="module")

@@ -30,8 +30,9 @@ from recognizer.search.trunks import Trunk
 from recognizer.search.trunks import trunk as trunk_of
 from recognizer.search.word_pieces import pieces
 from recognizer.types import CatalogueEntry, UInt8Image
-from training import augment, data, loss, settle, train
+from training import data, loss, settle, train
 from training.designs import Design
+from training.pictures import augment
 from training.train import Plan
 
 FORM = Preprocessing(32, (0.5, 0.5, 0.5), (0.5, 0.5, 0.5))

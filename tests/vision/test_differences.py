@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from recognizer.drawn import sample
+from recognizer.drawn.metal import ENAMELS
 from recognizer.types import Box, Float32, UInt8Image
-from recognizer.vision import differences, geometry
+from recognizer.vision import colour_names, differences, geometry
 
 POSE = np.array([[0.9, -0.2, 60.0], [0.25, 0.95, 10.0], [1e-4, -5e-5, 1.0]])
 
@@ -84,3 +85,54 @@ def test_a_place_is_shown_from_near_on_every_picture(view: UInt8Image, changed: 
     here, other, same = (one.astype(float) for one in near)
     assert np.abs(here / [0.9, 0.8, 0.65] - same).mean() < 20
     assert np.abs(other - same).mean() > 60
+
+
+def painted(view: UInt8Image, enamel: str) -> UInt8Image:
+    """The same pin with the patch of its middle in an enamel."""
+    other = view.copy()
+    other[spot(view)] = ENAMELS[enamel]
+    return other
+
+
+@pytest.mark.parametrize(
+    ("one", "another"), [("red", "blue"), ("yellow", "green"), ("white", "sky"), ("black", "violet")]
+)
+def test_colours_that_members_have_where_they_differ_are_named_and_the_photos_in_a_warm_dim_light(
+    view: UInt8Image, one: str, another: str
+) -> None:
+    first, second = painted(view, one), painted(view, another)
+    names = [colour_names.named(of(ENAMELS[enamel])) for enamel in (one, another)]
+    for shown, name in ((first, names[0]), (second, names[1])):
+        photo, members = asked(shown), [(first, POSE), (second, POSE)]
+        place = differences.most_apart(photo, members)
+        assert place is not None
+        assert differences.colours(photo, members, place) == [name, *names]
+    photo, nearest = asked(first), [(second, POSE)]
+    place = differences.most_apart(photo, nearest)
+    assert place is not None
+    assert differences.colours(photo, nearest, place) == names
+
+
+def test_no_colour_is_named_where_what_differs_is_a_word_or_one_shade_of_a_colour(view: UInt8Image) -> None:
+    written = view.copy()
+    rows, columns = spot(view)
+    cv2.putText(written, "1961", (columns.start, rows.stop), cv2.FONT_HERSHEY_SIMPLEX, 1.0, (20, 20, 20), 3)
+    shades = painted(view, "red"), painted(view, "ruby")
+    x, y = middle(view)
+    place = Box(int(x) - 60, int(y) - 60, int(x) + 60, int(y) + 60)
+    for one, other in ((view, written), shades):
+        assert differences.colours(asked(one), [(one, POSE), (other, POSE)], place) == []
+
+
+def of(colour: tuple[int, int, int]) -> Float32:
+    """A colour in CIELAB, lightness 0 to 100."""
+    lab = cv2.cvtColor(np.array([[colour]], np.float32) / 255, cv2.COLOR_RGB2LAB)
+    return np.asarray(lab[0, 0], np.float32)
+
+
+def test_enamels_have_the_names_that_people_give_them() -> None:
+    names = {enamel: colour_names.named(of(colour)) for enamel, colour in ENAMELS.items()}
+    alike = ("red", "blue", "green", "white", "black", "orange", "brown", "violet", "pink")
+    assert {enamel: names[enamel] for enamel in alike} == {enamel: enamel for enamel in alike}
+    assert (names["yellow"], names["grey"], names["sky"]) == ("yellow or gold", "grey or silver", "light blue")
+    assert set(names.values()) <= set(colour_names.NAMES)

@@ -58,14 +58,14 @@ def test_a_face_with_its_back_is_one_pin_of_which_both_are_told(recognizer: Reco
 
 def test_the_face_is_found_on_either_side(recognizer: Recognizer) -> None:
     image = np.ascontiguousarray(brought.glued(12)[:, ::-1])  # the back is on the left; the face is mirrored
-    crop = recognizer.split(of(image))[0]
+    crop = recognizer.find(of(image))[0]
     assert crop.back is not None
     assert crop.back.box.right <= crop.box.left
 
 
 def test_two_faces_in_one_picture_are_no_face_and_back(recognizer: Recognizer) -> None:
     first, second = (cv2.resize(sample.phone_view(at), (480, 480)) for at in (0, 7))
-    crops = recognizer.split(of(np.concatenate([first, second], axis=1).astype(np.uint8)))
+    crops = recognizer.find(of(np.concatenate([first, second], axis=1).astype(np.uint8)))
     assert all(crop.back is None for crop in crops)
 
 
@@ -75,7 +75,7 @@ def test_the_back_chooses_between_twins(own_recognizer: Recognizer) -> None:
     for index, back in ((3, 7), (2, 3)):
         picture = encode_jpeg(sample.reverse_view(back), 90)
         catalogue.add_image(entries[index].entry_id, picture, ".jpg", Role.REVERSE)
-    crop = own_recognizer.split(of(brought.glued(3)))[0]
+    crop = own_recognizer.find(of(brought.glued(3)))[0]
     assert crop.back is not None
     with_back = own_recognizer.answer([crop])[0]
     without = own_recognizer.answer([replace(crop, back=None)])[0]

@@ -87,10 +87,10 @@ def test_a_recognizer_leaves_out_references_of_a_replaced_index(
     monkeypatch.setattr(Index, "reference", missing)
     monkeypatch.setattr(Index, "replaced", lambda self: True)
     photo = Photo(sample.lot_view(SHOWN, touching=False).image, "0" * 64, "lot")
-    assert len(recognizer.split(photo)) >= 1
+    assert len(recognizer.find(photo)) >= 1
     assert not caplog.records
     monkeypatch.setattr(Index, "replaced", lambda self: False)
-    assert len(recognizer.split(photo)) >= 1
+    assert len(recognizer.find(photo)) >= 1
     assert {record.getMessage() for record in caplog.records} == {"its features are gone"}
 
 
@@ -115,7 +115,7 @@ def test_a_lot_is_answered_pin_by_pin_from_one_search(
 
 def test_what_another_index_said_is_asked_again(recognizer: Recognizer) -> None:
     photo = Photo(sample.phone_view(7), "0" * 64, "pin")
-    (crop,) = recognizer.split(photo)
+    (crop,) = recognizer.find(photo)
     assert crop.neighbours is not None
     stale = replace(
         crop, neighbours=replace(crop.neighbours, generation=-1, image_ids=crop.neighbours.image_ids * 0 + 9)

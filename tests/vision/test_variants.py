@@ -15,10 +15,10 @@ from recognizer.measuring.metrics import auroc
 from recognizer.networks.twin_net import STRIDE, TwinNet
 from recognizer.types import UInt8Image
 from recognizer.vision import variants
-from training import render
 from training import twins as training
 from training.designs import Design
-from training.render import Pin
+from training.pictures import render
+from training.pictures.render import Pin
 
 PLAN = training.Plan(steps=4, batch=8, pins=6, workers=0)
 

@@ -27,13 +27,13 @@ class Asked:
         self.gate.set()
         self.name = "old"
 
-    def split(self, one: Photo) -> list[Crop]:
+    def find(self, one: Photo, *, further: Sequence[tuple[Photo, Role]]) -> list[Crop]:
         if one.source == "broken":
-            raise ValueError("cannot be split")
+            raise ValueError("cannot be looked at")
         crop: Any = [f"{one.source} {at}" for at in range(int(one.sha256))]
         return [Crop(name, Box(0, 0, 1, 1)) for name in crop]
 
-    def answer(self, crops: Sequence[Crop], *, k: int) -> list[Recognition]:
+    def answer(self, crops: Sequence[Crop], *, k: int | Sequence[int]) -> list[Recognition]:
         self.batches.append([str(crop.image) for crop in crops])
         assert self.gate.wait(20)
         if any("bad" in str(crop.image) for crop in crops):
@@ -42,7 +42,7 @@ class Asked:
 
 
 def photo(name: str, pins: int = 1) -> Photo:
-    """A photo that `Asked.split` parts into so many pins."""
+    """A photo that `Asked.find` finds so many pins on."""
     return Photo(np.zeros((1, 1, 3), np.uint8), str(pins), name)
 
 
@@ -162,8 +162,8 @@ def test_a_pin_that_fails_does_not_fail_the_others(engine: Engine, asked: Asked)
     assert good[0][0].verdict is other[0][0].verdict is Verdict.UNKNOWN
 
 
-def test_a_photo_that_cannot_be_split_fails_alone(engine: Engine) -> None:
-    with pytest.raises(ValueError, match="cannot be split"):
+def test_a_photo_that_cannot_be_looked_at_fails_alone(engine: Engine) -> None:
+    with pytest.raises(ValueError, match="cannot be looked at"):
         asyncio.run(engine.identify([face("broken")], 5))
     assert len(asyncio.run(engine.identify([face("next")], 5))[0]) == 1
 

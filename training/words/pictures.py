@@ -20,9 +20,9 @@ from numpy.typing import NDArray
 
 from recognizer.files import HERE, make_folder, write_whole
 from recognizer.search.embedder import Embedder
-from training import augment, render
 from training.data import SPRITE
 from training.designs import Design
+from training.pictures import augment, render
 
 CHUNK: Final = 256  # pins whose rows are one file
 PHOTO: Final = 256  # pixels of a photograph's long side, about

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recognizer.types import UInt8Image
-from training.packing import Shelves
+from training.pictures.packing import Shelves
 
 Ids = NDArray[np.int32]
 _RIM = 0.5  # of a pin: the free ground around the board

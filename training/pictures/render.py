@@ -16,7 +16,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from recognizer.types import Mask, UInt8Image
-from training.grounds import Field, colour, ground, noise
+from training.pictures.grounds import Field, colour, ground, noise
 
 SIDE = 256
 METALS = {  # reflectance of the plating, RGB 0 to 1

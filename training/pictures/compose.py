@@ -16,11 +16,11 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from recognizer.types import UInt8Image
-from training import render
 from training.designs import Design
-from training.grounds import Field, colour, folds, ground, noise, stamp
-from training.packing import Shelves
-from training.render import camera, drop_shadow, posed
+from training.pictures import render
+from training.pictures.grounds import Field, colour, folds, ground, noise, stamp
+from training.pictures.packing import Shelves
+from training.pictures.render import camera, drop_shadow, posed
 
 Ids = NDArray[np.int32]
 Strike = Callable[[Sequence[UInt8Image], np.random.Generator], UInt8Image]

@@ -17,8 +17,8 @@ import numpy as np
 
 from recognizer.search.embedder import ZOOMS, padded, zoomed
 from recognizer.types import Mask, UInt8Image
-from training.grounds import ground, noise
-from training.render import camera, drop_shadow, posed
+from training.pictures.grounds import ground, noise
+from training.pictures.render import camera, drop_shadow, posed
 
 PAIRS: Final = {
     ("lifted", "lifted"): 0.36,
