@@ -157,18 +157,18 @@ def token() -> None:
 @click.argument("name")
 @click.option("--rank", type=click.Choice(RANKS), default="owner", show_default=True, help="What the token may do.")
 @click.option("--read-only", is_flag=True, help="The same as --rank reader.")
-@click.option("--collection", metavar="NAME", help="Whose collection it is; an owner's is that of this machine.")
+@click.option("--collector", metavar="NAME", help="Whose collection it is; an owner's is that of this machine.")
 @data_option
-def add(name: str, rank: str, read_only: bool, collection: str | None, data: Path) -> None:
+def add(name: str, rank: str, read_only: bool, collector: str | None, data: Path) -> None:
     """Make a token for NAME and print it; only its hash is kept, so it cannot be shown again.
 
     A reader looks, where the service is private. A collector keeps a collection of their own and says of answers what
-    is right. A curator changes the catalogue too, an owner also trains models. Tokens with one --collection, by default
-    NAME, share it; `--collection ""` is that of `znachki own`.
+    is right. A curator changes the catalogue too, an owner also trains models. Tokens with one --collector, by default
+    NAME, share it; `--collector ""` is that of `znachki own`.
     """
     from recognizer.web.access.ranks import Rank
 
-    made, secret = _tokens(data).add(name, Rank.READER if read_only else Rank(rank), collection)
+    made, secret = _tokens(data).add(name, Rank.READER if read_only else Rank(rank), collector)
     click.echo(f"token {made.token_id} for {made.name}, {made.rank}; it is shown this once:", err=True)
     click.echo(secret)
 
@@ -183,7 +183,7 @@ def list_(data: Path, as_json: bool) -> None:
         print_json(
             [
                 {"token_id": one.token_id, "name": one.name, "made": one.made, "writes": one.writes}
-                | {"rank": one.rank.value, "collection": one.collection}
+                | {"rank": one.rank.value, "collector": one.collector}
                 for one in held
             ]
         )

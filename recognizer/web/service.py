@@ -100,7 +100,7 @@ class Service:
         """The collection of whoever asks, by a session, a token that is shown, or at this machine."""
         who = self.shown(request) if "authorization" in request.headers else None
         person = who.person if who is not None else self.person(request)
-        return Collection(self.engine.catalogue, person.collection if person is not None else "")
+        return Collection(self.engine.catalogue, person.collector if person is not None else "")
 
     def marker(self, request: Request) -> Marker | None:
         """What says which pins of a lot are owned and which are missing by whoever asks; None where nothing is owned

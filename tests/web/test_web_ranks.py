@@ -86,7 +86,7 @@ def test_everybody_has_a_collection_of_their_own(served: Served, enter: Callable
     with Catalogue.open(served.data) as catalogue:
         Collection(catalogue).own("2", 3)
     people = {name: enter(name, Rank.COLLECTOR) for name in ("Anna", "Boris")}
-    people["Anna's phone"] = enter("phone", Rank.CURATOR, collection="Anna")
+    people["Anna's phone"] = enter("phone", Rank.CURATOR, collector="Anna")
     people["owner"] = enter("owner", Rank.OWNER)
     anna = people["Anna"]
     body = {"proof": proof(anna), "entry_id": "1", "do": "add", "count": "2", "jar": "Флот"}
@@ -101,10 +101,10 @@ def test_everybody_has_a_collection_of_their_own(served: Served, enter: Callable
 
 def test_tokens_of_before_go_on_with_all_that_they_might(served: Served) -> None:
     path = served.data / "web" / "tokens.json"
-    held = [{k: v for k, v in row.items() if k not in ("rank", "collection")} for row in json.loads(path.read_text())]
+    held = [{k: v for k, v in row.items() if k not in ("rank", "collector")} for row in json.loads(path.read_text())]
     path.write_text(json.dumps([held[0] | {"writes": True}]))
     (token,) = Tokens(served.data / "web").all()
-    assert (token.rank, token.collection) == (Rank.OWNER, "")
+    assert (token.rank, token.collector) == (Rank.OWNER, "")
     path.write_text(json.dumps([held[0] | {"writes": False}]))
     (token,) = Tokens(served.data / "web").all()
     assert token.rank is Rank.READER
@@ -115,6 +115,6 @@ def test_the_command_makes_a_token_of_a_rank(served: Served) -> None:
     made = CliRunner().invoke(main, ["token", "add", "Анна", "--rank", "collector", *data])
     assert made.exit_code == 0, made.output
     listed = json.loads(CliRunner().invoke(main, ["token", "list", "--json", *data]).stdout)
-    assert [(one["name"], one["rank"], one["collection"], one["writes"]) for one in listed[1:]] == [
+    assert [(one["name"], one["rank"], one["collector"], one["writes"]) for one in listed[1:]] == [
         ("Анна", "collector", "Анна", True)
     ]

@@ -196,19 +196,29 @@ def test_progress_bars_are_left_out_of_what_is_told() -> None:
 
 
 @pytest.mark.slow
-def test_a_model_is_trained_from_the_page(data: Path, tmp_path: Path) -> None:
+def test_a_model_is_trained_compared_used_and_the_one_before_taken_again(data: Path, tmp_path: Path) -> None:
+    def done(path: str, **fields: str) -> str:
+        assert send(served, path, **fields).status_code == 303
+        ends = time.monotonic() + 1200
+        while not served.get("/training/state").json()["ended"]:
+            assert time.monotonic() < ends
+            time.sleep(0.5)
+        page: str = served.get("/training", headers=HTML).text
+        assert 'role="alert"' not in page, page
+        return page
+
+    def current() -> str:
+        return str(json.loads((served.data / "index" / "index.json").read_text())["model"])
+
     with serving_copy(data, tmp_path, open_here=True) as served:
-        send(served, "/training/begin", model="real", steps="1")
-        ends = time.monotonic() + 900
-        while not served.get("/training/state").json()["ended"]:
-            assert time.monotonic() < ends
-            time.sleep(0.5)
-        page = served.get("/training", headers=HTML).text
-        assert "<h3>real</h3>" in page, page
-        send(served, "/training/compare", model="real")
-        while not served.get("/training/state").json()["ended"]:
-            assert time.monotonic() < ends
-            time.sleep(0.5)
-        held = json.loads((served.data / "web" / "training" / "compared" / "real.json").read_text())
-        assert held["figures"]["candidate"]["all"]["queries"] > 0
-        assert "Right at once" in served.get("/training", headers=HTML).text
+        page = done("/training/begin", model="real", steps="1")
+        assert "<h3>real</h3>" in page
+        assert "<polyline" in page
+        page = done("/training/compare", model="real")
+        assert "Right at once" in page
+        assert current() == "base"
+        done("/training/promote", model="real", force="1")
+        assert current() == "real"
+        page = done("/training/rollback")
+        assert current() == "base"
+        assert "base → real" in re.sub("<[^>]+>", "", page)

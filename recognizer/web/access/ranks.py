@@ -36,8 +36,8 @@ NEEDED = {
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Who asks: a name, a rank, and the collection that is theirs, "" for that of the machine itself."""
+    """Who asks: a name, a rank, and which collector's collection is theirs, "" for that of the machine."""
 
     name: str
     rank: Rank
-    collection: str = ""
+    collector: str = ""

@@ -27,14 +27,14 @@ _CURE: Final = "allow it or choose another --data"
 @dataclass(frozen=True, slots=True)
 class Token:
     """What is known of a token: its own short id, whom it was given to, its hash, how far that person is trusted, and
-    which collection is that person's, "" for that of the machine itself."""
+    whose collection is that person's, "" for that of the machine."""
 
     token_id: str
     name: str
     sha256: str
     made: str
     rank: Rank = Rank.OWNER
-    collection: str = ""
+    collector: str = ""
 
     @property
     def writes(self) -> bool:
@@ -44,7 +44,7 @@ class Token:
     @property
     def person(self) -> Person:
         """Who shows it."""
-        return Person(self.name, self.rank, self.collection)
+        return Person(self.name, self.rank, self.collector)
 
 
 class Tokens:
@@ -85,16 +85,16 @@ class Tokens:
         """The token of an id, None where it was removed."""
         return next((token for token in self.all() if token.token_id == token_id), None)
 
-    def add(self, name: str, rank: Rank = Rank.OWNER, collection: str | None = None) -> tuple[Token, str]:
+    def add(self, name: str, rank: Rank = Rank.OWNER, collector: str | None = None) -> tuple[Token, str]:
         """Make a token and return it with the secret, which cannot be told again.
 
-        Unless a `collection` is named, an owner has that of the machine, and everybody else one of their own name.
+        Unless a `collector` is named, an owner has that of the machine, and everybody else one of their own name.
         """
-        if collection is None:
-            collection = "" if rank is Rank.OWNER else name
+        if collector is None:
+            collector = "" if rank is Rank.OWNER else name
         secret = _PREFIX + secrets.token_urlsafe(32)
         made = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        token = Token(secrets.token_hex(4), name, _hash(secret), made, rank, collection)
+        token = Token(secrets.token_hex(4), name, _hash(secret), made, rank, collector)
         self._write([*self.all(), token])
         return token, secret
 
