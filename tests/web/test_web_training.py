@@ -47,7 +47,7 @@ elif "--compare" in sys.argv:
     figures = {"all": {"queries": 40.0, "recall_at_1": 0.9}}
     worse = ["recall at 1 is 0.900, the current's 0.950"]
     figures = dict.fromkeys(("candidate", "current", "base"), figures)
-    print(json.dumps({"current": "base", "figures": figures, "worse": worse}))
+    print(json.dumps({"current": "base", "base": "imagenet", "figures": figures, "worse": worse}))
 elif "--force" not in sys.argv:
     sys.exit("Error: not promoted; it is worse")
 """
