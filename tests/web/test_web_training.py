@@ -176,6 +176,18 @@ def send_without(served: Served) -> int:
     return int(served.post("/training/begin", data=body, headers=HTML).status_code)
 
 
+def test_what_was_used_is_told_with_what_went_back(served: Served) -> None:
+    line = {"model": "real", "from": "base", "date": "2026-12-01T10:00:00+00:00", "fingerprint": "1"}
+    line |= {"from_fingerprint": "2", "forced": True, "worse": ["recall at 1"]}
+    back = {"model": "base", "from": "real", "date": "2026-12-01T11:00:00+00:00", "fingerprint": "2"}
+    (served.data / "models").mkdir(exist_ok=True)
+    history = [line, back | {"from_fingerprint": "1", "rollback": True}]  # as `promote --rollback` notes it
+    (served.data / "models" / "history.json").write_text(json.dumps(history))
+    page = re.sub("<[^>]+>", "", served.get("/training", headers=HTML).text)
+    assert page.index("real → base") < page.index("base → real")
+    assert page.count("although it is worse") == 1
+
+
 def test_a_curator_trains_nothing(served: Served) -> None:
     _, secret = Tokens(served.data / "web").add("Boris", Rank.CURATOR)
     served.post("/sign-in", data={"token": secret})
