@@ -19,6 +19,7 @@ from recognizer import program_version
 from recognizer.errors import ZnachkiError
 from recognizer.locales.words import phrase, said
 from recognizer.web import api, pages
+from recognizer.web.access.asking import language_of
 from recognizer.web.access.guard import API, Guard
 from recognizer.web.access.once import Once
 from recognizer.web.browsing import pages as browsing
@@ -136,7 +137,7 @@ def _told(request: Request, status: int, detail: str, headers: dict[str, str]) -
     if request.url.path.startswith((API, "/pictures/")) or "text/html" not in request.headers.get("accept", ""):
         return problem_response(status, detail, headers)
     if (status, detail) == (HTTPStatus.NOT_FOUND, HTTPStatus.NOT_FOUND.phrase):  # no route of ours, not a missing pin
-        detail = said("There is no such page.", pages.language_of(request))
+        detail = said("There is no such page.", language_of(request))
     if status == 401:
         answer = pages.page(request, "sign_in.html", status, wrong=False)
     else:

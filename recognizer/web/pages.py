@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Annotated, Any, Final
 from urllib.parse import quote
@@ -14,7 +13,7 @@ import jinja2
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 from pydantic import ValidationError
-from starlette.datastructures import FormData, UploadFile
+from starlette.datastructures import UploadFile
 
 from recognizer import program_version
 from recognizer.collecting.condition import Condition
@@ -25,14 +24,23 @@ from recognizer.locales.words import counted, day, day_and_time, number, said
 from recognizer.reports.photo_report import VERDICT_WORDS
 from recognizer.types import CatalogueEntry, Role
 from recognizer.web import counters, views
-from recognizer.web.access.ranks import NEEDED, Rank
+from recognizer.web.access.asking import (
+    Collector,
+    Reads,
+    Sent,
+    Serves,
+    check_proof,
+    language_of,
+    local_path,
+    text_of,
+)
+from recognizer.web.access.ranks import Rank
 from recognizer.web.access.sessions import COOKIE, SECONDS
 from recognizer.web.api import documented, picture_sizes, reads
 from recognizer.web.collection.held import held_of, held_words
 from recognizer.web.corrections import delete_kept, keep_correction
 from recognizer.web.gallery import Gallery, side_of
 from recognizer.web.language import COOKIE as LANGUAGE_COOKIE
-from recognizer.web.language import chosen
 from recognizer.web.problems import Problem, TooManyPins
 from recognizer.web.schemas import CorrectionFields
 from recognizer.web.service import NOBODY, Service, service_of
@@ -47,7 +55,6 @@ FEW: Final = 3
 
 router = APIRouter(include_in_schema=False)
 pictures = APIRouter(tags=["pictures"])
-Serves = Annotated[Service, Depends(service_of)]
 environment = jinja2.Environment(
     loader=jinja2.FileSystemLoader(_TEMPLATES),
     autoescape=True,
@@ -55,22 +62,6 @@ environment = jinja2.Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
-
-
-def readable(request: Request) -> Service:
-    """The service, for whoever may read; others are asked to sign in."""
-    service = service_of(request)
-    if service.settings.private and service.signed_in(request) is None:
-        raise Problem(401, said("Sign in", language_of(request)))
-    return service
-
-
-Reads = Annotated[Service, Depends(readable)]
-
-
-def language_of(request: Request) -> str:
-    """The language that a browser is answered in."""
-    return chosen(request.cookies.get(LANGUAGE_COOKIE), request.headers.get("accept-language", ""))
 
 
 def page(request: Request, template: str, status: int = 200, **values: Any) -> HTMLResponse:
@@ -115,91 +106,6 @@ def title_of(entry: CatalogueEntry, language: str) -> str:
     """An entry's title in a language, or in the one that it has."""
     titles = (entry.title, entry.title_en) if language == "ru" else (entry.title_en, entry.title)
     return titles[0] or titles[1]
-
-
-async def form_of(request: Request, service: Serves) -> AsyncIterator[FormData]:
-    """The form that was sent; raises Problem where the sender is signed in and the form is not ours."""
-    async with request.form(max_files=service.settings.max_photos, max_fields=50) as form:
-        if service.signed_in(request) is not None:
-            check_proof(request, service, form)
-        yield form
-
-
-def check_proof(request: Request, service: Service, form: FormData) -> None:
-    """Raise Problem where a form was not made here for whoever sends it."""
-    proof = form.get("proof")
-    if not isinstance(proof, str) or not service.proves(request, proof):
-        raise Problem(403, "this form is too old, or not of this page; load the page anew and send it again")
-
-
-Sent = Annotated[FormData, Depends(form_of)]
-
-
-def writer(request: Request, service: Serves, least: Rank = Rank.COLLECTOR) -> str:
-    """Name who uses the page; raises Problem where that is nobody of a rank at `least`, before a body is read."""
-    who = service.page_writer(request, least)
-    if who is None:
-        signed_in = service.person(request) is not None
-        raise Problem(403 if signed_in else 401, said(NEEDED[least] if signed_in else "Sign in", language_of(request)))
-    return who
-
-
-def collector(request: Request, service: Serves) -> str:
-    """Name who has a collection here, as `writer`."""
-    return writer(request, service, Rank.COLLECTOR)
-
-
-def curator(request: Request, service: Serves) -> str:
-    """Name who may change the catalogue, as `writer`."""
-    return writer(request, service, Rank.CURATOR)
-
-
-def owner(request: Request, service: Serves) -> str:
-    """Name who may train and promote models, as `writer`."""
-    return writer(request, service, Rank.OWNER)
-
-
-Collector = Annotated[str, Depends(collector)]
-Curator = Annotated[str, Depends(curator)]
-Owner = Annotated[str, Depends(owner)]
-
-
-async def collectors_form(request: Request, service: Serves, who: Collector) -> AsyncIterator[FormData]:
-    """The form that a collector sent; raises Problem where it was somebody else, or the form was not made here."""
-    async with request.form(max_files=service.settings.max_photos, max_fields=500) as form:
-        check_proof(request, service, form)
-        yield form
-
-
-async def curators_form(request: Request, service: Serves, who: Curator) -> AsyncIterator[FormData]:
-    """The form that a curator sent, as `collectors_form`."""
-    async with request.form(max_files=service.settings.max_photos, max_fields=500) as form:
-        check_proof(request, service, form)
-        yield form
-
-
-async def owners_form(request: Request, service: Serves, who: Owner) -> AsyncIterator[FormData]:
-    """The form that an owner sent, as `collectors_form`."""
-    async with request.form(max_files=service.settings.max_photos, max_fields=500) as form:
-        check_proof(request, service, form)
-        yield form
-
-
-CollectorsForm = Annotated[FormData, Depends(collectors_form)]
-CuratorsForm = Annotated[FormData, Depends(curators_form)]
-OwnersForm = Annotated[FormData, Depends(owners_form)]
-
-
-def text_of(form: FormData, name: str, most: int = 400) -> str:
-    """A text of a form, "" where there is none."""
-    value = form.get(name)
-    return value[:most].replace("\x00", "") if isinstance(value, str) else ""
-
-
-def local_path(text: str) -> str:
-    """A path of this page, fit for a Location header; "" for whatever leads elsewhere."""
-    local = text.startswith("/") and not text.startswith(("//", "/\\")) and text.isprintable()
-    return quote(text, safe="/?&=%+,;:@!~*'()-._#") if local else ""
 
 
 def told(request: Request, text: str) -> Response:

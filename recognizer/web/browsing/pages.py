@@ -18,13 +18,14 @@ from recognizer.search.features import embedding_settings
 from recognizer.search.index import read_embeddings
 from recognizer.types import CatalogueEntry, CatalogueImage, Role
 from recognizer.web import views
+from recognizer.web.access.asking import Curator, CuratorsForm, Reads, local_path, text_of
 from recognizer.web.access.ranks import Rank
 from recognizer.web.api import photo_adding
 from recognizer.web.browsing.asked import Asked, asked_of, entries_asked
 from recognizer.web.browsing.changing import EDITED, cells_of, changed
 from recognizer.web.browsing.past import confirmed_by, past_of, take_back, touches_photos
 from recognizer.web.collection.held import held_of, jar_names
-from recognizer.web.pages import Curator, CuratorsForm, Reads, local_path, page, text_of
+from recognizer.web.pages import page
 from recognizer.web.problems import Problem
 from recognizer.web.service import Service
 from recognizer.web.shelf import Sort

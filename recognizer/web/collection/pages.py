@@ -22,8 +22,9 @@ from recognizer.errors import CatalogueError, EntryNotFound
 from recognizer.locales.words import phrase, said
 from recognizer.reports.want_sheet import sheet_html
 from recognizer.types import CatalogueEntry
+from recognizer.web.access.asking import Collector, CollectorsForm, Reads, language_of, local_path, text_of
 from recognizer.web.collection.held import Held, held_in, held_words
-from recognizer.web.pages import Collector, CollectorsForm, Reads, language_of, local_path, page, text_of
+from recognizer.web.pages import page
 from recognizer.web.problems import Problem
 from recognizer.web.service import Service
 from recognizer.web.shelf import Shelf

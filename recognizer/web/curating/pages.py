@@ -18,11 +18,12 @@ from recognizer.errors import EntryNotFound
 from recognizer.locales.words import phrase
 from recognizer.reports.audit_report import WORDS
 from recognizer.types import CatalogueEntry
+from recognizer.web.access.asking import Curator, CuratorsForm, Reads, local_path, text_of
 from recognizer.web.corrections import undo_correction
 from recognizer.web.curating.doubts import doubts
 from recognizer.web.curating.findings import Found, findings, mend, read_audit
 from recognizer.web.curating.passed import Passed
-from recognizer.web.pages import Curator, CuratorsForm, Reads, local_path, page, text_of, told
+from recognizer.web.pages import page, told
 from recognizer.web.problems import Problem
 from recognizer.web.service import Service
 from recognizer.web.starting.works import DISCOVER, Kind, Order

@@ -14,7 +14,8 @@ from starlette.datastructures import FormData
 
 from recognizer.collecting.lot_edits import Change, Edited, What
 from recognizer.collecting.lot_groups import Group
-from recognizer.web.pages import Reads, Sent, check_proof, page, text_of, told, writer
+from recognizer.web.access.asking import Reads, Sent, check_proof, text_of, writer
+from recognizer.web.pages import page, told
 from recognizer.web.problems import Problem
 from recognizer.web.service import NOBODY
 

@@ -21,8 +21,9 @@ from recognizer.locales.words import price
 from recognizer.reports import lot_report
 from recognizer.reports.answers import percent
 from recognizer.web import views
+from recognizer.web.access.asking import Reads, language_of
 from recognizer.web.lots.boards import GROUPS, LotView, Wanted, buy_list, lot_view, pin_of
-from recognizer.web.pages import Reads, language_of, page
+from recognizer.web.pages import page
 from recognizer.web.service import Service
 
 router = APIRouter(include_in_schema=False)

@@ -18,19 +18,9 @@ from recognizer.catalogue.wanted import wanted as wanted_pictures
 from recognizer.errors import CatalogueError
 from recognizer.locales.words import phrase, said, time_left
 from recognizer.types import Role
+from recognizer.web.access.asking import Curator, CuratorsForm, Reads, Sent, Serves, check_proof, language_of, text_of
 from recognizer.web.browsing.changing import EDITED
-from recognizer.web.pages import (
-    Curator,
-    CuratorsForm,
-    Reads,
-    Sent,
-    Serves,
-    answer_one,
-    check_proof,
-    language_of,
-    page,
-    text_of,
-)
+from recognizer.web.pages import answer_one, page
 from recognizer.web.problems import Problem
 from recognizer.web.service import Service
 from recognizer.web.starting.row_errors import row_error

@@ -12,7 +12,8 @@ from fastapi.responses import JSONResponse, RedirectResponse, Response
 from recognizer.errors import ModelError
 from recognizer.networks.processor import CURE, TORCH
 from recognizer.search.model_folder import check_name
-from recognizer.web.pages import Owner, OwnersForm, Reads, page, text_of
+from recognizer.web.access.asking import Owner, OwnersForm, Reads, text_of
+from recognizer.web.pages import page
 from recognizer.web.problems import Problem
 from recognizer.web.service import Service
 from recognizer.web.training.curves import HEIGHT, WIDTH, Curve, curves
