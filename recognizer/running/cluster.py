@@ -142,7 +142,10 @@ def _check_answers(address: str) -> None:
 
 def _not_joined(address: str, error: Exception) -> ZnachkiError:
     why = str(error).strip().partition("\n")[0]
-    cure = "`ray start --head` on one machine begins one and says the address; `--cluster local` needs none"
+    cure = (
+        "`ray start --head` on one machine begins one and says the address; one that has a token asks for "
+        "RAY_AUTH_MODE=token and its ~/.ray/auth_token; `--cluster local` needs none of this"
+    )
     return ZnachkiError(f"cluster {address!r}: cannot be joined ({why}); {cure}")
 
 
