@@ -38,6 +38,7 @@ check: $(INSTALLED) ## Check style and types only
 	$(BIN)/mypy
 
 install: $(INSTALLED) ## Make .venv with znachki in it
+	@echo "znachki is in $(BIN): . $(BIN)/activate; znachki import TABLE; znachki index; znachki identify PHOTO, or znachki serve --open"
 
 wheel: $(INSTALLED) ## Build the wheel into dist/
 	$(BIN)/python -m build --wheel --no-isolation --outdir dist

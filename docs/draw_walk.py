@@ -107,7 +107,7 @@ and all numbers are what the program found for the sample's first query, in a ca
 photos.
 
 The whole way is `Recognizer.identify` in [`recognizer/identify.py`](../recognizer/identify.py): it finds the pins
-(`split`), then answers for each (`answer`).
+(`find`), then answers for each (`answer`).
 
 ## 1. Find the pin
 

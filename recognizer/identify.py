@@ -130,6 +130,11 @@ class Recognizer:
         """Return the entry that a catalogue photo is offered for, None where it is offered no more."""
         return self._entries.get(image_id)
 
+    @property
+    def unindexed(self) -> int:
+        """How many photos of the catalogue the index has not: their pins cannot be found."""
+        return len(self._faces.difference(image_id for image_id, _ in self.index.manifest.images))
+
     def close(self) -> None:
         """Close the catalogue."""
         self.catalogue.close()

@@ -322,9 +322,11 @@ def test_a_photo_that_is_not_indexed_yet_is_no_fault(own_data: Path, photos: lis
         catalogue.upsert([new])
         catalogue.add_image(new.entry_id, encode_jpeg(sample.catalogue_view(40)), ".jpg")
     with Recognizer.open(own_data) as recognizer:
+        assert recognizer.unindexed == 1
         assert best(recognizer.identify(photos[:1])[0]).matches
     build(own_data)
     with Recognizer.open(own_data) as recognizer:
+        assert recognizer.unindexed == 0
         asked = Photo(sample.catalogue_view(40), "0" * 64, "new")
         assert best(recognizer.identify([asked])[0]).matches[0].entry.entry_id == new.entry_id
 

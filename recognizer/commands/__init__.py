@@ -198,12 +198,15 @@ class Source:
 
 
 def open_recognizer(data: Path, model: str | None, false_match_rate: float | None) -> Recognizer:
-    """Open the recognizer of a data folder, and tell on stderr where its calibration no longer serves."""
+    """Open the recognizer of a data folder, and tell on stderr where its index or its calibration no longer serves."""
     from recognizer.identify import Recognizer
 
     recognizer = Recognizer.open(data, model=model, false_match_rate=false_match_rate)
     if recognizer.uncalibrated:
         click.echo(f"Warning: {recognizer.uncalibrated}", err=True)
+    if recognizer.unindexed:
+        photos = plural(recognizer.unindexed, "photo")
+        click.echo(f"Warning: {photos} of the catalogue cannot be found yet; run `znachki index`", err=True)
     return recognizer
 
 

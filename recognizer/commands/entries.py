@@ -75,6 +75,8 @@ def import_(
         print_json(asdict(report))
     else:
         click.echo(import_lines(report))
+        if not dry_run and (report.images_new or report.images_changed):
+            click.echo("now `znachki index`, and the photos can be found")
     if dry_run and not as_json:
         click.echo("\n".join([*map(_difference, report.differences), "nothing was changed"]))
 

@@ -70,6 +70,8 @@ def index_lines(report: IndexReport) -> str:
     """Say what indexing did."""
     changes = f"{report.added} added, {report.removed} removed, {report.kept} kept"
     photos = plural(report.added + report.kept, "photo")
+    if not report.added + report.kept + report.removed + len(report.failed):
+        return "no photos in the catalogue, so nothing can be found yet; `znachki import` brings a table or a folder"
     failed = f", {len(report.failed)} failed" if report.failed else ""
     return f"{photos} indexed: {changes}{failed}; {report.seconds:.1f} s, model {report.model}"
 

@@ -10,7 +10,7 @@ small, once more and larger.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import astuple, dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
@@ -22,6 +22,7 @@ from recognizer.networks import loading, weights
 from recognizer.networks.form import OUTLINES
 from recognizer.networks.loading import Looks
 from recognizer.types import Box, Float32, Mask, UInt8Image
+from recognizer.vision.margins import picture_within
 
 SHIPPED = Path(__file__).parents[1] / "models" / "outlines"
 SHIPPED_CLOSER = SHIPPED.with_name("outlines-closer")
@@ -33,8 +34,9 @@ CLOSER = 1.4  # times larger must a closer look be to be worth it
 LOOKS = 3  # after the first
 GROUND, NEARER = 0.15, 1.1
 """Ground that a nearer look sees around all that was found, as a share of its side, and how many times nearer it must
-be to be worth it. Amid white margins of half their sides it found .87 of the places on `boards/`, .51 were found
-without; a ground of .05 found .89, but three more of 70 photos of one pin with such a margin fell into parts."""
+be to be worth it. Where the white margins of half the sides around `boards/` were not known as such it found .87 of the
+places, .51 were found without; a ground of .05 found .89, but three more of 70 photos of one pin with such a margin
+fell into parts."""
 CROWDED = 0.65
 """Mean of the map of outlines over all that is pin or outline in the first look, from which many pins are too small for
 it. Photos of one pin have .11 to .62 (116 of `pins/`, 55 of `emblems/`), drawn lots of 60 to 250 pins .66 to .79."""
@@ -153,10 +155,15 @@ class Outliner:
         """
         most = min(LARGEST * full, float(np.sqrt(LOOKED_AT / (image.shape[0] * image.shape[1]))))
 
+        picture = picture_within(image)
+
         def closely(scale: float) -> tuple[list[Region], bool]:
             shown = larger(scale) if larger is not None and min(scale, full) > 1 else image
-            seen = self.maps(shown, scale * image.shape[1] / shown.shape[1], self.closer)
-            return regions(seen, depth=CLOSER_DEPTH, small=SMALL_DEPTH), crowded(seen)
+            factor = shown.shape[1] / image.shape[1]
+            left, top, right, bottom = (round(side * factor) for side in astuple(picture))
+            seen = self.maps(shown[top:bottom, left:right], scale / factor, self.closer)
+            found = regions(seen, depth=CLOSER_DEPTH, small=SMALL_DEPTH)
+            return [region.within(picture, image.shape) for region in found], crowded(seen)
 
         if pin is None:
             first = self.nearer_look(image, self.first_look(image)) if first is None else first
@@ -199,18 +206,23 @@ class Outliner:
         """Return the look at all that was found in the first one, with some ground around; the first one where that
         fills the photo.
 
-        Thus a board that hangs on a wall is looked at as one that fills its photo.
+        Thus a board that hangs on a wall is looked at as one that fills its photo. A plain margin around the photo is
+        none of it.
         """
+        picture = picture_within(image)
+        if NEARER * max(picture.width, picture.height) <= max(image.shape[:2]):
+            first = self._look(image, picture)
         found = regions(first.maps)
         if not found:
             return first
-        places = np.concatenate([region.contour for region in found]) * image.shape[1::-1]
+        part = first.part
+        places = np.concatenate([region.within(part, image.shape).contour for region in found]) * image.shape[1::-1]
         low, high = places.min(axis=0), places.max(axis=0)
         ground = GROUND * float((high - low).max())
-        left, top = np.maximum(low - ground, 0).astype(int).tolist()
-        right, bottom = np.minimum(high + ground + 1, image.shape[1::-1]).astype(int).tolist()
+        left, top = np.maximum(low - ground, (part.left, part.top)).astype(int).tolist()
+        right, bottom = np.minimum(high + ground + 1, (part.right, part.bottom)).astype(int).tolist()
         near = Box(left, top, right, bottom)
-        if NEARER * max(near.width, near.height) > max(image.shape[:2]):
+        if NEARER * max(near.width, near.height) > max(part.width, part.height):
             return first
         return self._look(image, near)
 

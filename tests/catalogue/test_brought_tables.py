@@ -47,6 +47,14 @@ def test_excels_unicode_text_of_tabs_is_read(catalogue: Catalogue, tmp_path: Pat
     assert catalogue.entry("2").title == "Крейсер «Аврора»"
 
 
+def test_letters_that_a_code_page_lost_are_told(catalogue: Catalogue, tmp_path: Path) -> None:
+    text = RUSSIAN + "4;?LEN?MME;\n5;Кто там?;\n6;??????;\n"
+    report = import_csv(catalogue, written(tmp_path, text.replace("«", "").replace("»", "").encode("cp1251")))
+    assert any("2 lines have ? in the place of letters that cp1251 lacks" in note for note in report.notes)
+    whole = import_csv(catalogue, written(tmp_path, RUSSIAN.encode("cp1251")))
+    assert not any("in the place of letters" in note for note in whole.notes)
+
+
 def test_a_western_table_is_not_taken_for_a_russian_one(tmp_path: Path) -> None:
     text = "entry_id,title\n1,Größe und Länge\n2,Tõrva\n3,Fußball\n"
     assert encoding_of(written(tmp_path, text.encode("cp1252"))) == "cp1252"

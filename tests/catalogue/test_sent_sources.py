@@ -33,6 +33,36 @@ def test_an_archive_is_laid_out_and_its_table_found(tmp_path: Path) -> None:
     assert sorted(path.name for path in (tmp_path / "in").rglob("*.*")) == ["1.jpg", "list.csv"]
 
 
+def as_windows_writes(names: list[str], code_page: str) -> io.BytesIO:
+    """An archive whose names are in a code page, and do not say in which."""
+    data = zipped(**{f"{at}".rjust(len(name.encode(code_page)), "0"): b"x" for at, name in enumerate(names)})
+    content = data.getvalue()
+    for at, name in enumerate(names):
+        written = name.encode(code_page)
+        content = content.replace(f"{at}".rjust(len(written), "0").encode(), written)
+    return io.BytesIO(content)
+
+
+@pytest.mark.parametrize("code_page", ["cp866", "utf-8"])
+def test_russian_names_of_an_archive_are_read_as_they_were_given(tmp_path: Path, code_page: str) -> None:
+    sent = as_windows_writes(["фото/Ёж № 1.jpg", "фото/Маяк.jpg"], code_page)
+    lay_out(tmp_path / "laid", [("значки.zip", sent)], 10_000)
+    laid = [path.relative_to(tmp_path / "laid").as_posix() for path in (tmp_path / "laid").rglob("*.jpg")]
+    assert sorted(laid) == ["фото/Ёж № 1.jpg", "фото/Маяк.jpg"]
+
+
+def test_pictures_that_a_browser_sends_without_their_folder_are_those_that_the_table_names(tmp_path: Path) -> None:
+    table = "Номер;Название;Фото\n1;Маяк;фото/1.jpg\n2;Ёж;фото\\2.jpg\n".encode("cp1251")
+    picture = encode_jpeg(np.full((60, 60, 3), 90, np.uint8))
+    other = encode_jpeg(np.full((60, 60, 3), 160, np.uint8))
+    sent = [("Значки.csv", io.BytesIO(table)), ("1.jpg", io.BytesIO(picture)), ("2.jpg", io.BytesIO(other))]
+    with Catalogue.open(tmp_path / "data", create=True) as catalogue:
+        report = import_source(catalogue, lay_out(tmp_path / "laid", sent, 1_000_000))
+    assert (report.rows, report.images_new) == (2, 2)
+    with pytest.raises(CatalogueError, match=r"two files named '1\.jpg'"):
+        lay_out(tmp_path / "twice", [(name, io.BytesIO(b"x")) for name in ("1.jpg", "1.jpg")], 1000)
+
+
 def test_pictures_alone_are_a_folder_and_other_archives_stay_packed(tmp_path: Path) -> None:
     assert lay_out(tmp_path / "one", [("p.zip", zipped(**{"pins/1.jpg": b"x"}))], 99) == tmp_path / "one" / "pins"
     assert lay_out(tmp_path / "two", [("1.jpg", io.BytesIO(b"x")), ("2.jpg", io.BytesIO(b"x"))], 99) == tmp_path / "two"

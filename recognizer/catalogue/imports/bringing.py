@@ -10,7 +10,7 @@ import shutil
 import unicodedata
 import zipfile
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO, Final
 
@@ -22,6 +22,8 @@ MOST_FILES: Final = 100_000
 
 _BLOCK: Final = 1 << 20
 _DAMAGE: Final = (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError)
+_IS_UTF8: Final = 0x800
+_RUSSIAN: Final = re.compile("[А-Яа-яЁё№]")
 _UNFIT: Final = re.compile(r'[\x00-\x1f\x7f<>:"|?*]')  # what file names of some system may not hold
 _PICTURES: Final = frozenset(ending for endings in ENDINGS.values() for ending in endings)
 _TABLES: Final = (".csv", ".tsv", ".txt", ".xlsx", ".xlsm", ".db")
@@ -68,21 +70,24 @@ class Bringing:
     def _unpack(self, name: str, content: BinaryIO) -> None:
         try:
             with zipfile.ZipFile(content) as archive:
-                inside = [one for one in archive.infolist() if not one.is_dir() and not _is_aside(one.filename)]
+                held = ((one, _name(one)) for one in archive.infolist() if not one.is_dir())
+                inside = {name: one for one, name in held if not _is_aside(name)}
                 if len(inside) > MOST_FILES:
                     raise CatalogueError(f"{name}: {len(inside):,} files, more than {MOST_FILES:,}; send it in parts")
                 if not _holds_a_catalogue(inside):
                     content.seek(0)
                     self._write(name, content)
                     return
-                for one in inside:
+                for inner, one in inside.items():
                     with archive.open(one) as file:
-                        self._write(one.filename, file)  # type: ignore[arg-type]  # reads as every binary file does
+                        self._write(inner, file)  # type: ignore[arg-type]  # reads as every binary file does
         except _DAMAGE as error:
             raise CatalogueError(f"{name}: damaged or cut short ({error}); make the archive anew") from error
 
     def _write(self, name: str, content: BinaryIO) -> None:
         path = self.folder.joinpath(*_parts(name))
+        if path.exists():
+            raise CatalogueError(f"two files named {name!r}; send them in a ZIP archive, each in its folder")
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("wb") as file:
             while block := content.read(_BLOCK):
@@ -113,8 +118,22 @@ def lay_out(folder: Path, files: Sequence[tuple[str, BinaryIO]], most: int) -> P
     return folder / inside
 
 
-def _holds_a_catalogue(inside: Sequence[zipfile.ZipInfo]) -> bool:
-    return any(PurePosixPath(one.filename).suffix.lower() in (*_PICTURES, *_TABLES) for one in inside)
+def _holds_a_catalogue(inside: Iterable[str]) -> bool:
+    return any(PurePosixPath(name).suffix.lower() in (*_PICTURES, *_TABLES) for name in inside)
+
+
+def _name(one: zipfile.ZipInfo) -> str:
+    """The name of a file in an archive. One that does not say that it is UTF-8 may be that all the same, as from a Mac,
+    or in the code page of DOS, as Windows writes it: in Russian that is cp866."""
+    if one.flag_bits & _IS_UTF8 or one.filename.isascii():
+        return one.filename
+    written = one.filename.encode("cp437")  # as zipfile has read it
+    try:
+        return written.decode("utf-8")
+    except UnicodeDecodeError:
+        russian = written.decode("cp866")
+        letters = [letter for letter in russian if not letter.isascii()]
+        return russian if all(_RUSSIAN.match(letter) for letter in letters) else one.filename
 
 
 def _is_aside(name: str) -> bool:

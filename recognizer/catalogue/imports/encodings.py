@@ -6,6 +6,7 @@ text which each would make is weighed by what its neighbouring letters look like
 
 from __future__ import annotations
 
+import re
 from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE, getincrementaldecoder
 from pathlib import Path
 from typing import Final
@@ -22,6 +23,7 @@ SURE_BY: Final = 0.15
 SHOWN: Final = 3
 """Lines that are shown in either encoding where two are as good."""
 
+_LOST: Final = re.compile(r"\w\?+\w|\?{3,}")
 _BLOCK: Final = 1 << 20
 _WEIGHED: Final = 1 << 16
 _MARKS: Final = frozenset("№«»„“”‘’–—…°×§©®±½ \u00a0")
@@ -43,7 +45,16 @@ def encoding_of(path: Path, notes: list[str] | None = None) -> str:
     name = _utf16(head) or _older(path)
     if notes is not None:
         notes.append(f"{path.name}: read as {name}, by what its letters look like; --encoding decides otherwise")
+        if name in OLDER and (lost := _lost(path, name)):
+            has = "1 line has" if lost == 1 else f"{lost} lines have"
+            notes.append(f"{path.name}: {has} ? in the place of letters that {name} lacks; save it as UTF-8 or XLSX")
     return name
+
+
+def _lost(path: Path, encoding: str) -> int:
+    """In how many lines question marks stand within or for a word, as programs write them for letters they lack."""
+    with path.open(encoding=encoding, errors="replace") as file:
+        return sum(bool(_LOST.search(line)) for line in file)
 
 
 def _is_utf8(head: bytes, file: object) -> bool:

@@ -247,9 +247,13 @@ def _translated(cells: dict[str, str], mapping: ColumnMap) -> dict[str, str]:
 
 
 def found(base: Path, name: str) -> Path:
-    """The file that a table names; raises ValueError where there is none."""
-    ways = (name, unicodedata.normalize("NFD", name), name.replace("\\", "/"))
-    for way in ways:
+    """The file that a table names; raises ValueError where there is none.
+
+    A picture may also lie beside the table without its folder, as a browser sends it.
+    """
+    name_alone = re.split(r"[/\\]", name)[-1]
+    ways = (name, name.replace("\\", "/"), name_alone)
+    for way in (*ways, *(unicodedata.normalize("NFD", way) for way in ways)):
         with suppress(OSError, ValueError):  # names too long, or with a zero in them
             if (base / way).is_file():
                 return base / way
