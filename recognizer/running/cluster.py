@@ -51,16 +51,21 @@ class Cluster:
 
     @contextmanager
     def begun(self, begin: Callable[..., Any], *told: Any) -> Iterator[_Machines]:
-        """Join the cluster, and leave it at the end; raises ZnachkiError where there is none."""
+        """Join the cluster, and stay in it for what comes next, to the end of this process; raises ZnachkiError where
+        there is none, and leaves it where anything is raised."""
         ray = _library(self.address)
         try:
-            _join(ray, self.address, self.most)
+            if _joined != [self.address] or not ray.is_initialized():
+                ray.shutdown()
+                _join(ray, self.address, self.most)
+                _joined[:] = [self.address]
             _check_room(ray)
             share = ray.put((program_version(), begin, told))
             options = {"num_cpus": 1, "memory": NEED, "max_retries": TRIES - 1}
             yield _Machines(ray, ray.remote(**options)(_do), secrets.token_hex(8), share, self.most)
-        finally:
+        except BaseException:
             ray.shutdown()
+            raise
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +106,10 @@ class _Machines:
         except self.ray.exceptions.RayError as error:
             why = str(error).strip().partition("\n")[0]
             raise ZnachkiError(f"a task was lost {TRIES} times on the cluster ({why}); {_AGAIN}") from error
+
+
+_joined: Final[list[str]] = []
+"""The address that this process joined last: it takes seconds, and work may come in several parts."""
 
 
 def _library(address: str) -> Any:

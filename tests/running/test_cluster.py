@@ -48,6 +48,7 @@ def nodes() -> Iterator[Any]:
         held = utils.Cluster(initialize_head=True, head_node_args={**_node(), "include_dashboard": False})
         held.add_node(**_node())
         yield held
+        sys.modules["ray"].shutdown()
         held.shutdown()
 
 
