@@ -53,6 +53,12 @@ picture: $(INSTALLED) ## Draw docs/identified.jpg, the picture of the README, an
 	$(BIN)/python docs/draw_picture.py
 	$(BIN)/python docs/draw_walk.py
 
+pages: $(INSTALLED) ## Draw docs/pages, pictures of the pages in Chromium, anew
+	$(BIN)/python docs/draw_pages.py
+
+icons: $(INSTALLED) ## Draw the icons of the page anew
+	$(BIN)/python docs/draw_icons.py
+
 words: $(INSTALLED) ## Bring the catalogues of recognizer/locales up to what page and reports say
 	mkdir -p out
 	@# Babel leaves a header out, or fills it with dates and names: each catalogue keeps the one that it has.
@@ -88,4 +94,4 @@ clean: ## Remove what was made here, .venv and data/ excepted
 distclean: clean ## Remove .venv too
 	rm -rf $(VENV)
 
-.PHONY: help demo test check install wheel benchmark measure picture words readme clean distclean
+.PHONY: help demo test check install wheel benchmark measure picture pages icons words readme clean distclean

@@ -19,7 +19,7 @@ from recognizer.files import HERE, make_folder, write_whole
 from recognizer.reports.pictures import Neighbour, draw_beside
 from recognizer.search import embedder
 from recognizer.search.index import Manifest, read_manifest
-from recognizer.search.model_folder import IMAGENET
+from recognizer.search.model_folder import IMAGENET, read_card
 from recognizer.vision.photos import encode_jpeg
 from training.evaluate import Exam, Marks, exam_of, marked
 
@@ -151,6 +151,39 @@ def previous(data: Path) -> str:
         if moved and line["fingerprint"] == now.fingerprint:
             return str(line["from"])
     raise ModelError(f"{data}: no record of a model before {now.model}; name one with `znachki promote MODEL`")
+
+
+def listed(data: Path) -> dict[str, Any]:
+    """List the models of a data folder: what each is made from, how it did, which is `current`, which was `before` it
+    (None for none on record), and the record of promotions. Raises ModelError where a card or the record is damaged."""
+    manifest = read_manifest(data / "index")
+    name = manifest.model if manifest else None
+    record = history(data)
+    noted = {line["model"]: line for line in record}
+    rows: list[dict[str, Any]] = []
+    for folder in sorted(path.parent for path in (data / "models").glob("*/model.json")):
+        if folder.name.startswith("."):
+            continue
+        card = read_card(folder)
+        rows.append(
+            {
+                "model": folder.name,
+                "current": folder.name == name,
+                "base": card.get("base", ""),
+                "data": card.get("data", ""),
+                "made": card.get("made", ""),
+                "held_out_recall": card.get("held_out_recall", {}),
+                "promoted": noted.get(folder.name, {}).get("date", ""),
+                "numbers": noted.get(folder.name, {}).get("numbers") or {},
+            }
+        )
+    if name and name not in {row["model"] for row in rows}:
+        rows.insert(0, {"model": name, "current": True, "base": "", "data": "", "made": "", "promoted": ""})
+    try:
+        before: str | None = previous(data)
+    except ModelError:
+        before = None
+    return {"current": name, "before": before, "models": rows, "history": record}
 
 
 _HISTORY: Final = "history.json"

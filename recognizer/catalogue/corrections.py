@@ -171,9 +171,12 @@ def add(
         return _find(catalogue, int(key[0]))
 
 
-def listed(catalogue: Catalogue, *, undone: bool = False) -> list[Correction]:
-    """List the corrections that count, the oldest first; with `undone` those that were taken back too."""
+def listed(catalogue: Catalogue, *, undone: bool = False, entry_id: str | None = None) -> list[Correction]:
+    """List the corrections that count, the oldest first; with `undone` those that were taken back too, with `entry_id`
+    those that name this entry as the right one."""
     query = sa.select(correction).order_by(correction.c.correction_id)
+    if entry_id is not None:
+        query = query.where(correction.c.entry_id == entry_id)
     if not undone:
         query = query.where(correction.c.undone_at == "")
     with catalogue.database.reading() as connection:

@@ -208,7 +208,8 @@ def undo(connection: Connection, change_id: int, notes: Notes) -> tuple[list[str
     rows = changed_rows(connection, change_id)
     if not rows:
         raise CatalogueError(f"change {change_id} ({found.what}) keeps no rows; it cannot be undone")
-    notes.what, notes.undoes = f"undo of {change_id}: {found.what}", change_id
+    undone = f"undo of {change_id}: {found.what}"
+    notes.what, notes.undoes = f"{notes.what}: {undone}" if notes.what else undone, change_id
     there = tables.entries_by_id(connection, {row.entry_id for row in rows if row.kind == _ENTRY})
     others = _states(connection, rows)
     if wrong := _changed_since(rows, there, others):

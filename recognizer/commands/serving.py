@@ -7,7 +7,7 @@ import socket
 import time
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import click
 
@@ -15,6 +15,10 @@ from recognizer.commands import data_option, json_option, model_option, print_js
 
 if TYPE_CHECKING:
     from recognizer.web.access.tokens import Tokens
+
+
+RANKS: Final = ("reader", "collector", "curator", "owner")
+"""The ranks of `recognizer.web.access.ranks.Rank`, which loads longer than `--help` may; a test holds them equal."""
 
 
 @click.command()
@@ -165,12 +169,21 @@ def token() -> None:
 
 @token.command("add")
 @click.argument("name")
-@click.option("--read-only", is_flag=True, help="For a private service: the token may read, not write.")
+@click.option("--rank", type=click.Choice(RANKS), default="owner", show_default=True, help="What the token may do.")
+@click.option("--read-only", is_flag=True, help="The same as --rank reader.")
+@click.option("--collector", metavar="NAME", help="Whose collection it is; an owner's is that of this machine.")
 @data_option
-def add(name: str, read_only: bool, data: Path) -> None:
-    """Make a token for NAME and print it; only its hash is kept, so it cannot be shown again."""
-    made, secret = _tokens(data).add(name, writes=not read_only)
-    click.echo(f"token {made.token_id} for {made.name}; it is shown this once:", err=True)
+def add(name: str, rank: str, read_only: bool, collector: str | None, data: Path) -> None:
+    """Make a token for NAME and print it; only its hash is kept, so it cannot be shown again.
+
+    A reader looks, where the service is private. A collector keeps a collection of their own and says of answers what
+    is right. A curator changes the catalogue too, an owner also trains models. Tokens with one --collector, by default
+    NAME, share it; `--collector ""` is that of `znachki own`.
+    """
+    from recognizer.web.access.ranks import Rank
+
+    made, secret = _tokens(data).add(name, Rank.READER if read_only else Rank(rank), collector)
+    click.echo(f"token {made.token_id} for {made.name}, {made.rank}; it is shown this once:", err=True)
     click.echo(secret)
 
 
@@ -182,11 +195,15 @@ def list_(data: Path, as_json: bool) -> None:
     held = _tokens(data).all()
     if as_json:
         print_json(
-            [{"token_id": one.token_id, "name": one.name, "made": one.made, "writes": one.writes} for one in held]
+            [
+                {"token_id": one.token_id, "name": one.name, "made": one.made, "writes": one.writes}
+                | {"rank": one.rank.value, "collector": one.collector}
+                for one in held
+            ]
         )
         return
     for one in held:
-        click.echo(f"{one.token_id}  {one.made}  {'writes' if one.writes else 'reads '}  {one.name}")
+        click.echo(f"{one.token_id}  {one.made}  {one.rank:9}  {one.name}")
     if not held:
         click.echo("no tokens; `znachki token add NAME` makes one", err=True)
 

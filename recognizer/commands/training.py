@@ -82,6 +82,7 @@ def train(
         raise click.UsageError("--designs and --out go together")
     if (name is None) == (out is None):
         raise click.UsageError("give a NAME for the model, or --designs and --out")
+    from recognizer.search.model_folder import check_name
     from training.train import Plan, on_catalogue, on_designs
 
     if settings["settle"] is None:
@@ -99,51 +100,17 @@ def train(
     click.echo(f"{folder}: trained; `znachki promote {folder.name}` compares it with the current model")
 
 
-def check_name(name: str) -> None:
-    """Hold a model's name to what can be a folder's name; ModelError otherwise."""
-    if (
-        not name.strip()
-        or name in (".", "..", "imagenet", "current", "base")
-        or set(name) & set("/\\:")
-        or name[0] == "."
-    ):
-        raise ModelError(f"{name!r} cannot be a model's name; take letters, digits and hyphens")
-
-
 @click.command()
 @data_option
 @json_option
 def models(data: Path, as_json: bool) -> None:
     """List the models: what each is made from, how it did, and which one is current."""
-    from recognizer.search.index import read_manifest
-    from recognizer.search.model_folder import read_card
-    from training.promote import history
+    from training.promote import listed
 
-    manifest = read_manifest(data / "index")
-    current = manifest.model if manifest else None
-    noted = {line["model"]: line for line in history(data)}
-    rows: list[dict[str, Any]] = []
-    for folder in sorted(path.parent for path in (data / "models").glob("*/model.json")):
-        if folder.name.startswith("."):
-            continue
-        card = read_card(folder)
-        numbers = noted.get(folder.name, {}).get("numbers") or {}
-        rows.append(
-            {
-                "model": folder.name,
-                "current": folder.name == current,
-                "base": card.get("base", ""),
-                "data": card.get("data", ""),
-                "made": card.get("made", ""),
-                "held_out_recall": card.get("held_out_recall", {}),
-                "promoted": noted.get(folder.name, {}).get("date", ""),
-                "numbers": numbers,
-            }
-        )
-    if current and current not in {row["model"] for row in rows}:
-        rows.insert(0, {"model": current, "current": True, "base": "", "data": "", "made": "", "promoted": ""})
+    held = listed(data)
+    rows: list[dict[str, Any]] = held["models"]
     if as_json:
-        print_json({"current": current, "models": rows, "history": history(data)})
+        print_json(held)
         return
     if not rows:
         click.echo("no models yet; `znachki train NAME` makes one")
@@ -160,12 +127,15 @@ def models(data: Path, as_json: bool) -> None:
 @click.argument("model", required=False)
 @click.option("--force", is_flag=True, help="Take a worse model too; the record says so.")
 @click.option("--rollback", is_flag=True, help="Return to the model before the current one.")
+@click.option("--compare", "only", is_flag=True, help="Only compare; change nothing.")
 @click.option(
     "--changed", type=click.Path(file_okay=False, path_type=Path), help="Draw the changed answers into a folder."
 )
 @data_option
 @json_option
-def promote(model: str | None, force: bool, rollback: bool, changed: Path | None, data: Path, as_json: bool) -> None:
+def promote(
+    model: str | None, force: bool, rollback: bool, only: bool, changed: Path | None, data: Path, as_json: bool
+) -> None:
     """Make a trained model the current one, if it answers the held-out queries no worse.
 
     It is compared with the current model and with the base that ships. The index is made anew beside the old one, and
@@ -189,6 +159,8 @@ def promote(model: str | None, force: bool, rollback: bool, changed: Path | None
         print_json(_as_json(found))
     else:
         click.echo("\n".join(_lines(found)))
+    if only:
+        return
     if found.worse and not force:
         raise ModelError(
             f"{found.candidate}: not promoted; " + "; ".join(found.worse) + ". --force takes it all the same"

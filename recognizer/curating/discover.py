@@ -261,10 +261,20 @@ def write_json(folder: Path, clusters: Sequence[Cluster]) -> dict[str, Any]:
 
 def read_cluster(folder: Path, name: str) -> Cluster:
     """Read one cluster of discover.json by its name or the beginning of it; raises ZnachkiError, with those near."""
+    clusters = read_clusters(folder)
+    fitting = [one for one in clusters if one.cluster.startswith(name)]
+    if len(fitting) != 1 or not name:
+        few = ", ".join(one.cluster for one in (fitting or clusters)[:5])
+        raise ZnachkiError(f"cluster {name!r}: {len(fitting)} of that name; {folder / 'discover.json'} has {few}")
+    return fitting[0]
+
+
+def read_clusters(folder: Path) -> list[Cluster]:
+    """Read all clusters of discover.json, in its order; raises EntryNotFound where there is none yet, ZnachkiError."""
     path = folder / "discover.json"
     try:
         held = json.loads(path.read_text(encoding="utf-8"))["clusters"]
-        clusters = [
+        return [
             Cluster(
                 one["cluster"],
                 tuple(Seen(**crop | {"box": _box(crop["box"])}) for crop in one["crops"]),
@@ -276,14 +286,9 @@ def read_cluster(folder: Path, name: str) -> Cluster:
             for one in held
         ]
     except FileNotFoundError:
-        raise ZnachkiError(f"{path}: nothing discovered yet; run `znachki discover JOB_FOLDER` first") from None
+        raise EntryNotFound(f"{path}: nothing discovered yet; run `znachki discover JOB_FOLDER` first") from None
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise ZnachkiError(f"{path}: not readable ({error}); run `znachki discover JOB_FOLDER` again") from error
-    fitting = [one for one in clusters if one.cluster.startswith(name)]
-    if len(fitting) != 1 or not name:
-        few = ", ".join(one.cluster for one in (fitting or clusters)[:5])
-        raise ZnachkiError(f"cluster {name!r}: {len(fitting)} of that name; {path} has {few}")
-    return fitting[0]
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,7 +39,7 @@ NOUNS: Final[Mapping[str, tuple[str, str]]] = {
 """What page and reports count."""
 
 
-def said(text: str, language: str, **values: object) -> str:
+def said(text: str, language: str, /, **values: object) -> str:
     """A text in a language, with `values` in the place of %(name)s; in English where the language has it not."""
     found = translations(language).gettext(text) if text else ""  # "" is the key of a catalogue's own header
     return _filled(found, text, values) if values else found
@@ -64,6 +64,13 @@ def number(value: float, language: str) -> str:
     from babel.numbers import format_decimal
 
     return str(format_decimal(value, locale=language))
+
+
+def price(value: float | None, currency: str, language: str) -> str:
+    """A price as a language writes it: "1,234.50 EUR", "1 234,50 EUR"; "" for none."""
+    from babel.numbers import format_decimal
+
+    return "" if value is None else f"{format_decimal(value, '#,##0.00', locale=language)} {currency}".strip()
 
 
 def day(moment: str, language: str) -> str:

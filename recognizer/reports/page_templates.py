@@ -29,7 +29,7 @@ def template(name: str) -> jinja2.Template:
     return environment.get_template(name)
 
 
-def everywhere(text: str, **values: object) -> Markup:
+def everywhere(text: str, /, **values: object) -> Markup:
     """A text in every language, each in an element of its own, of which the page shows one."""
     return _spans({language: said(text, language, **values) for language in languages()})
 

@@ -120,6 +120,18 @@ def preprocessing(held: Any) -> Preprocessing:
     return Preprocessing(size, mean, std)
 
 
+def check_name(name: str) -> None:
+    """Hold a model's name to what can be a folder's name; ModelError otherwise."""
+    if (
+        not name.strip()
+        or name in (".", "..", "imagenet", "current", "base")
+        or set(name) & set("/\\:")
+        or name[0] in ".-"
+        or not name.isprintable()
+    ):
+        raise ModelError(f"{name!r} cannot be a model's name; take letters, digits and hyphens")
+
+
 def read_card(folder: Path) -> dict[str, Any]:
     """Return the model card of a model folder; ModelError when it is missing or no JSON object."""
     path = folder / weights.CARD

@@ -30,8 +30,10 @@ def picture_within(image: UInt8Image) -> Box:
         return Box(0, 0, width, height)
     inner = image[top : height - bottom, left : width - right]
     turned = inner.transpose(1, 0, 2)
-    sides = ((top, image, inner), (bottom, image[::-1], inner[::-1]))
-    sides += ((left, across, turned), (right, across[::-1], turned[::-1]))
+    sides = (
+        *((top, image, inner), (bottom, image[::-1], inner[::-1])),
+        *((left, across, turned), (right, across[::-1], turned[::-1])),
+    )
     if not all(_ends(margin[0], rows[min(_SOFT, len(rows) - 1)]) for depth, margin, rows in sides if depth):
         return Box(0, 0, width, height)
     return Box(left, top, width - right, height - bottom)
@@ -51,7 +53,7 @@ def _plain(rows: NDArray[np.uint8]) -> int:
         return len(rows)
     last = (depth - 1) * step
     fine = _is_plain(rows[last : last + step + 1], colour)  # the edge lies between the two
-    return last + (len(fine) if fine.all() else int(fine.argmin()))
+    return int(last + (len(fine) if fine.all() else fine.argmin()))
 
 
 def _is_plain(rows: NDArray[np.uint8], colour: NDArray[np.float64]) -> NDArray[np.bool_]:

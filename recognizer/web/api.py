@@ -21,6 +21,7 @@ from recognizer.errors import CatalogueError, PhotoError
 from recognizer.types import CatalogueEntry, CatalogueImage, Photo, Recognition, Role
 from recognizer.vision.photos import check_photo
 from recognizer.web import schemas
+from recognizer.web.access.ranks import Rank
 from recognizer.web.corrections import correction_body, delete_kept, keep_correction, undo_correction
 from recognizer.web.gallery import Gallery
 from recognizer.web.problems import MEDIA, Problem
@@ -42,7 +43,7 @@ _FOUND: Final = 1000  # entries that a search by words goes through at most
 _TEXTS: Final = {
     400: "the request, or a photo in it, cannot be read",
     401: "a token is needed, or is not known",
-    403: "the token may only read",
+    403: "the token is of too low a rank",
     404: "there is none",
     408: "the body took too long",
     409: "the catalogue refuses it",
@@ -121,7 +122,7 @@ async def identify(
     A photo shows one pin or a few; 413 asks to send a photo of many pins as a lot. Photos of another role than `face`
     are of the same pin as the one face beside them, and help to choose between its variants; their own answer is empty.
     """
-    who = service.writer(request) if keep else ""
+    who = service.writer(request, Rank.COLLECTOR) if keep else ""
     if len(photo) > AT_ONCE:
         raise Problem(413, f"{len(photo)} photos, more than {AT_ONCE}; send them as a lot")
     roles = [*(role or []), *[Role.FACE] * len(photo)][: len(photo)]
@@ -181,7 +182,7 @@ async def uploads(
     limit: Annotated[int, Query(ge=1, le=1000)] = _PAGE,
     offset: Annotated[int, Query(ge=0, le=10_000_000)] = 0,
 ) -> Any:
-    """List the photos that are kept, the newest first; needs a token that may write."""
+    """List the photos that are kept, the newest first; needs a curator's token."""
     service.writer(request)
     held = (await asyncio.to_thread(service.store.all))[::-1]
     page, after = paged("/api/v1/uploads", held, limit, offset)
@@ -222,7 +223,7 @@ async def create_lot(
 ) -> Any:
     """Begin a lot: pictures of many pins, answered one after the other. It is deleted a day after its end."""
     if keep:
-        service.writer(request)
+        service.writer(request, Rank.COLLECTOR)
     if len(photo) > service.settings.max_photos:
         raise Problem(413, f"{len(photo)} photos, more than {service.settings.max_photos}")
     pictures = [(shown_name(upload.filename), await upload.read()) for upload in photo]
@@ -242,11 +243,11 @@ async def lot(service: Reads, job_id: str) -> Any:
 @router.get(
     "/lots/{job_id}/result", tags=["lots"], responses=documented(401, 404), response_model=schemas.LotResultBody
 )
-async def lot_result(service: Reads, job_id: str) -> Any:
+async def lot_result(request: Request, service: Reads, job_id: str) -> Any:
     """Give what was found in a lot so far, what is owned and missing of it, and for how much."""
     state = await asyncio.to_thread(service.lots.state, job_id)
     return JSONResponse(
-        {"state": state.state} | await asyncio.to_thread(lambda: service.lots.result(job_id, service.marker()))
+        {"state": state.state} | await asyncio.to_thread(lambda: service.lots.result(job_id, service.marker(request)))
     )
 
 
@@ -466,7 +467,9 @@ def _texts(values: Any) -> list[str]:
 async def add_correction(request: Request, service: Serves, correction: schemas.CorrectionFields) -> Any:
     """Say that an answer was right, or what is."""
     who = service.corrector(request)
-    return await keep_correction(service, correction, who, writes="authorization" in request.headers)
+    token = service.shown(request)
+    writes = token is not None and token.rank.reaches(Rank.CURATOR)
+    return await keep_correction(service, correction, who, writes=writes)
 
 
 @router.get(
@@ -478,7 +481,7 @@ async def corrections(
     limit: Annotated[int, Query(ge=1, le=1000)] = _PAGE,
     offset: Annotated[int, Query(ge=0, le=10_000_000)] = 0,
 ) -> Any:
-    """List corrections, the newest first; needs a token that may write."""
+    """List corrections, the newest first; needs a curator's token."""
     service.writer(request)
     held = (await asyncio.to_thread(listed, service.engine.catalogue))[::-1]
     page, after = paged("/api/v1/corrections", held, limit, offset)

@@ -19,9 +19,12 @@ from recognizer import program_version
 from recognizer.errors import ZnachkiError
 from recognizer.locales.words import phrase, said
 from recognizer.web import api, pages
+from recognizer.web.access.asking import language_of
 from recognizer.web.access.guard import API, Guard
+from recognizer.web.access.once import Once
 from recognizer.web.browsing import pages as browsing
 from recognizer.web.collection import pages as collection
+from recognizer.web.curating import pages as curating
 from recognizer.web.gallery import Gallery
 from recognizer.web.lots import api as lot_api
 from recognizer.web.lots import forms as lot_forms
@@ -31,6 +34,7 @@ from recognizer.web.schemas import ProblemBody
 from recognizer.web.service import Service
 from recognizer.web.settings import Settings
 from recognizer.web.starting import pages as starting
+from recognizer.web.training import pages as training
 
 OPENAPI: Final = "/api/v1/openapi.json"
 
@@ -67,11 +71,14 @@ def create_app(settings: Settings) -> FastAPI:
     app.include_router(starting.router)
     app.include_router(collection.router)
     app.include_router(browsing.router)
+    app.include_router(curating.router)
+    app.include_router(training.router)
     app.include_router(pages.router)
     app.mount("/static", StaticFiles(directory=pages.STATIC), name="static")
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(ZnachkiError, _refused)
+    app.add_middleware(Once)
     app.add_middleware(Guard, settings=settings, counters=service.counters)
     if settings.origins:
         app.add_middleware(
@@ -130,7 +137,7 @@ def _told(request: Request, status: int, detail: str, headers: dict[str, str]) -
     if request.url.path.startswith((API, "/pictures/")) or "text/html" not in request.headers.get("accept", ""):
         return problem_response(status, detail, headers)
     if (status, detail) == (HTTPStatus.NOT_FOUND, HTTPStatus.NOT_FOUND.phrase):  # no route of ours, not a missing pin
-        detail = said("There is no such page.", pages.language_of(request))
+        detail = said("There is no such page.", language_of(request))
     if status == 401:
         answer = pages.page(request, "sign_in.html", status, wrong=False)
     else:

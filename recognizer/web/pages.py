@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Annotated, Any, Final
 from urllib.parse import quote
@@ -13,7 +13,7 @@ import jinja2
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 from pydantic import ValidationError
-from starlette.datastructures import FormData, UploadFile
+from starlette.datastructures import UploadFile
 
 from recognizer import program_version
 from recognizer.collecting.condition import Condition
@@ -24,13 +24,23 @@ from recognizer.locales.words import counted, day, day_and_time, number, said
 from recognizer.reports.photo_report import VERDICT_WORDS
 from recognizer.types import CatalogueEntry, Role
 from recognizer.web import counters, views
+from recognizer.web.access.asking import (
+    Collector,
+    Reads,
+    Sent,
+    Serves,
+    check_proof,
+    language_of,
+    local_path,
+    text_of,
+)
+from recognizer.web.access.ranks import Rank
 from recognizer.web.access.sessions import COOKIE, SECONDS
 from recognizer.web.api import documented, picture_sizes, reads
 from recognizer.web.collection.held import held_of, held_words
 from recognizer.web.corrections import delete_kept, keep_correction
 from recognizer.web.gallery import Gallery, side_of
 from recognizer.web.language import COOKIE as LANGUAGE_COOKIE
-from recognizer.web.language import chosen
 from recognizer.web.problems import Problem, TooManyPins
 from recognizer.web.schemas import CorrectionFields
 from recognizer.web.service import NOBODY, Service, service_of
@@ -45,7 +55,6 @@ FEW: Final = 3
 
 router = APIRouter(include_in_schema=False)
 pictures = APIRouter(tags=["pictures"])
-Serves = Annotated[Service, Depends(service_of)]
 environment = jinja2.Environment(
     loader=jinja2.FileSystemLoader(_TEMPLATES),
     autoescape=True,
@@ -55,32 +64,17 @@ environment = jinja2.Environment(
 )
 
 
-def readable(request: Request) -> Service:
-    """The service, for whoever may read; others are asked to sign in."""
-    service = service_of(request)
-    if service.settings.private and service.signed_in(request) is None:
-        raise Problem(401, said("Sign in", language_of(request)))
-    return service
-
-
-Reads = Annotated[Service, Depends(readable)]
-
-
-def language_of(request: Request) -> str:
-    """The language that a browser is answered in."""
-    return chosen(request.cookies.get(LANGUAGE_COOKIE), request.headers.get("accept-language", ""))
-
-
 def page(request: Request, template: str, status: int = 200, **values: Any) -> HTMLResponse:
     """A page of a template."""
     service = service_of(request)
     language = language_of(request)
     token = service.signed_in(request)
-    may_write = service.page_writer(request) is not None
+    person = service.person(request)
+    rank = person.rank if person is not None else Rank.READER
     address = request.url.path + (f"?{request.url.query}" if request.url.query else "")
     again = quote(address if request.method == "GET" else "/")
     html = environment.get_template(template).render(
-        t=lambda text, **values: said(text, language, **values),
+        t=lambda text, /, **values: said(text, language, **values),
         number=lambda value: number(value, language),
         day=lambda moment: day(moment, language),
         moment=lambda at: day_and_time(at, language),
@@ -89,17 +83,19 @@ def page(request: Request, template: str, status: int = 200, **values: Any) -> H
         check_words=lambda checks: [f"{said(name, language)}: {values}" for name, values in in_words(checks)],
         language=language,
         here=request.url.path,
-        others={code: name for code, name in languages().items() if code != language},
+        spoken={code: name for code, name in languages().items() if code != language},
         again=again,
         who=token.name if token else "",
-        proof=service.form_proof(request) if token or may_write else "",
-        may_correct=service.settings.open_corrections or may_write,
-        may_keep=may_write,
+        proof=service.form_proof(request) if person is not None else "",
+        may_correct=service.settings.open_corrections or rank.reaches(Rank.COLLECTOR),
+        may_keep=rank.reaches(Rank.COLLECTOR),
+        may_curate=rank.reaches(Rank.CURATOR),
+        may_own=rank.reaches(Rank.OWNER),
         n=lambda count, noun: counted(count, noun, language),
         entries=len(service.engine.loaded.shelf.entries),
         title_of=lambda entry: title_of(entry, language),
         verdicts=VERDICT_WORDS,
-        work=service.works.state if may_write and service.works.at_work else None,
+        work=service.works.state if rank.reaches(Rank.CURATOR) and service.works.at_work else None,
         stages=STAGES,
         **values,
     )
@@ -110,57 +106,6 @@ def title_of(entry: CatalogueEntry, language: str) -> str:
     """An entry's title in a language, or in the one that it has."""
     titles = (entry.title, entry.title_en) if language == "ru" else (entry.title_en, entry.title)
     return titles[0] or titles[1]
-
-
-async def form_of(request: Request, service: Serves) -> AsyncIterator[FormData]:
-    """The form that was sent; raises Problem where the sender is signed in and the form is not ours."""
-    async with request.form(max_files=service.settings.max_photos, max_fields=50) as form:
-        if service.signed_in(request) is not None:
-            check_proof(request, service, form)
-        yield form
-
-
-def check_proof(request: Request, service: Service, form: FormData) -> None:
-    """Raise Problem where a form was not made here for whoever sends it."""
-    proof = form.get("proof")
-    if not isinstance(proof, str) or not service.proves(request, proof):
-        raise Problem(403, "this form is too old, or not of this page; load the page anew and send it again")
-
-
-Sent = Annotated[FormData, Depends(form_of)]
-
-
-def writer(request: Request, service: Serves) -> str:
-    """Name who writes on the page; raises Problem where nobody may, before anything of a body is read."""
-    who = service.page_writer(request)
-    if who is None:
-        raise Problem(401, said("Sign in", language_of(request)))
-    return who
-
-
-Writer = Annotated[str, Depends(writer)]
-
-
-async def written_form(request: Request, service: Serves, who: Writer) -> AsyncIterator[FormData]:
-    """The form that somebody sent who may write; raises Problem where nobody may, or the form was not made here."""
-    async with request.form(max_files=service.settings.max_photos, max_fields=500) as form:
-        check_proof(request, service, form)
-        yield form
-
-
-Written = Annotated[FormData, Depends(written_form)]
-
-
-def text_of(form: FormData, name: str, most: int = 400) -> str:
-    """A text of a form, "" where there is none."""
-    value = form.get(name)
-    return value[:most].replace("\x00", "") if isinstance(value, str) else ""
-
-
-def local_path(text: str) -> str:
-    """A path of this page, fit for a Location header; "" for whatever leads elsewhere."""
-    local = text.startswith("/") and not text.startswith(("//", "/\\")) and text.isprintable()
-    return quote(text, safe="/?&=%+,;:@!~*'()-._#") if local else ""
 
 
 def told(request: Request, text: str) -> Response:
@@ -246,7 +191,11 @@ async def correct(request: Request, service: Reads, form: Sent) -> Response:
         )
     except ValidationError as error:
         raise Problem(422, "; ".join(str(one["msg"]) for one in error.errors())) from None
-    await keep_correction(service, given, who or NOBODY, writes=who is not None)
+    writes = service.page_writer(request, Rank.CURATOR) is not None
+    await keep_correction(service, given, who or NOBODY, writes=writes)
+    back = local_path(text_of(form, "back", 2000))
+    if back and not request.headers.get("x-quiet"):
+        return RedirectResponse(back, 303)
     return told(request, "Thank you, noted.")
 
 
@@ -258,9 +207,11 @@ async def delete_upload(request: Request, service: Reads, form: Sent, upload_id:
 
 
 @router.get("/kept")
-async def kept(request: Request, service: Reads, who: Writer) -> Response:
-    """What is kept of photos and lots, each with a button to delete it."""
+async def kept(request: Request, service: Reads, who: Collector) -> Response:
+    """What is kept of photos and lots, each with a button to delete it; a collector sees only photos of his own."""
     photos, lots_kept = await asyncio.to_thread(lambda: (service.store.all(), service.lots.kept()))
+    if service.page_writer(request, Rank.CURATOR) is None:
+        photos, lots_kept = [photo for photo in photos if photo.who == who], []
     return page(request, "kept.html", photos=photos[::-1], lots=lots_kept)
 
 
@@ -361,6 +312,30 @@ async def about(request: Request, service: Serves) -> Response:
     ]
     address = str(request.base_url).rstrip("/")
     return page(request, "api.html", operations=operations, address=address, version=program_version())
+
+
+@router.get("/manifest.webmanifest")
+async def manifest(request: Request, service: Serves) -> Response:
+    """What a phone needs to keep the page among its programs: its name, colours and icons."""
+    icons = [
+        {"src": f"/static/icon-{side}.png", "sizes": f"{side}x{side}", "type": "image/png", "purpose": purpose}
+        for side, purpose in ((192, "any"), (512, "any"), (512, "maskable"))
+    ]
+    about = {
+        "name": "znachki",
+        "short_name": "znachki",
+        "description": said("Which pin is this?", language_of(request)),
+        "lang": language_of(request).replace("_", "-"),
+        "id": "/",
+        "start_url": "/",
+        "scope": "/",
+        "display": "standalone",
+        "background_color": "#f4f2ee",
+        "theme_color": "#b3202c",
+        "icons": icons,
+    }
+    headers = {"Vary": "Accept-Language, Cookie"}
+    return Response(json.dumps(about, ensure_ascii=False), media_type="application/manifest+json", headers=headers)
 
 
 @router.get("/metrics")

@@ -17,6 +17,7 @@ from recognizer.collecting.lot_marks import Marker
 from recognizer.reports.answers import Answer, answer_json
 from recognizer.types import Match, Photo, Recognition, Role
 from recognizer.web.access.here import asks_from_here
+from recognizer.web.access.ranks import Person, Rank
 from recognizer.web.access.sessions import COOKIE, Sessions
 from recognizer.web.access.tokens import Token, Tokens
 from recognizer.web.counters import Counters
@@ -28,6 +29,7 @@ from recognizer.web.schemas import picture_path
 from recognizer.web.settings import Settings
 from recognizer.web.starting.sources import Sources
 from recognizer.web.starting.works import Works
+from recognizer.web.training.errand import Errands
 from recognizer.web.uploads import Decoder, Store
 
 NOBODY: Final = "visitor"
@@ -48,6 +50,7 @@ class Service:
     decoder: Decoder
     works: Works
     sources: Sources
+    errands: Errands
     proof_here: str
 
     @classmethod
@@ -77,6 +80,7 @@ class Service:
             Decoder(settings),
             Works(settings, engine),
             Sources(settings),
+            Errands(settings),
             secrets.token_urlsafe(16),
         )
 
@@ -93,13 +97,16 @@ class Service:
             "entries": len(self.engine.loaded.shelf.entries),
         }
 
-    def collection(self) -> Collection:
-        """The collection that lots are held against."""
-        return Collection(self.engine.catalogue)
+    def collection(self, request: Request) -> Collection:
+        """The collection of whoever asks, by a session, a token that is shown, or at this machine."""
+        who = self.shown(request) if "authorization" in request.headers else None
+        person = who.person if who is not None else self.person(request)
+        return Collection(self.engine.catalogue, person.collector if person is not None else "")
 
-    def marker(self) -> Marker | None:
-        """What says which pins of a lot are owned and which are missing; None where nothing is owned or wished for."""
-        marker = Marker(self.collection())
+    def marker(self, request: Request) -> Marker | None:
+        """What says which pins of a lot are owned and which are missing by whoever asks; None where nothing is owned
+        or wished for."""
+        marker = Marker(self.collection(request))
         return marker if marker.is_of_use else None
 
     def start(self) -> None:
@@ -107,25 +114,32 @@ class Service:
         self.engine.start()
         self.lots.start()
         self.works.start()
+        self.errands.start()
 
     def stop(self) -> None:
         """Finish what runs; lots go on at the next start."""
         self.lots.end()
         self.works.end()
+        self.errands.stop()
         self.engine.stop(self.lots.join)
 
     def signed_in(self, request: Request) -> Token | None:
         """The token of whoever is signed in on the page."""
         return self.sessions.token(request.cookies.get(COOKIE))
 
-    def page_writer(self, request: Request) -> str | None:
-        """Name who may write on the page: by a session, or because he sits at this machine; None where nobody may."""
+    def person(self, request: Request) -> Person | None:
+        """Who uses the page: by a session, or because he sits at this machine and so owns it; None for others."""
         token = self.signed_in(request)
         if token is not None:
-            return token.name if token.writes else None
+            return token.person
         if self.settings.open_here and not self.settings.private and asks_from_here(request):
-            return user() or NOBODY
+            return Person(user() or NOBODY, Rank.OWNER)
         return None
+
+    def page_writer(self, request: Request, least: Rank = Rank.COLLECTOR) -> str | None:
+        """Name who uses the page where that is somebody of a rank at `least`, None where it is not."""
+        person = self.person(request)
+        return person.name if person is not None and person.rank.reaches(least) else None
 
     def form_proof(self, request: Request) -> str:
         """What the forms of the page that answers a request must carry back, so that no other site can send them."""
@@ -155,20 +169,20 @@ class Service:
         if self.shown(request) is None and self.settings.private and self.signed_in(request) is None:
             raise Problem(401, "reading needs a token here: send it as Authorization: Bearer TOKEN")
 
-    def writer(self, request: Request) -> str:
-        """Name who writes by a token that was shown; raises Problem where none may."""
+    def writer(self, request: Request, least: Rank = Rank.CURATOR) -> str:
+        """Name who writes by a token that was shown; raises Problem where it is not of a rank at `least`."""
         token = self.shown(request)
         if token is None:
             raise Problem(401, "writing needs a token: send it as Authorization: Bearer TOKEN")
-        if not token.writes:
-            raise Problem(403, f"the token {token.name!r} may only read")
+        if not token.rank.reaches(least):
+            raise Problem(403, f"the token {token.name!r} is that of a {token.rank}; this needs that of a {least}")
         return token.name
 
     def corrector(self, request: Request) -> str:
         """Name who sends a correction, which may be open to everybody."""
         if self.settings.open_corrections and "authorization" not in request.headers:
             return NOBODY
-        return self.writer(request)
+        return self.writer(request, Rank.COLLECTOR)
 
 
 def service_of(request: Request) -> Service:

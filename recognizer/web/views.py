@@ -65,7 +65,9 @@ class Offered:
 @dataclass(frozen=True, slots=True)
 class Pin:
     """The answer for one pin; `closer` is the place to compare by eye, as number, "" for the photo, data URI and
-    colour, "" where that is the same."""
+    colour, "" where that is the same. `reverse` is where on the photo its back is: left, top, right, bottom in pixels,
+    None where the photo has none.
+    """
 
     number: int
     verdict: Verdict
@@ -77,6 +79,7 @@ class Pin:
     closer: list[tuple[str, str, str]]
     drawing: str = ""
     lacking: str = ""
+    reverse: tuple[int, int, int, int] | None = None
 
     @property
     def sure(self) -> bool:
@@ -134,6 +137,7 @@ def _pin(
         for match in found.matches
     ]
     said = found.verdict in SURE
+    back = found.reverse
     return Pin(
         number,
         found.verdict,
@@ -145,6 +149,7 @@ def _pin(
         [(one.number, jpeg_uri(one.picture, 85), one.colour) for one in near],
         drawing=percent(found.drawing) if said else "",
         lacking=percent(found.lacking) if said and found.lacking >= WORTH_SAYING else "",
+        reverse=None if back is None else (back.left, back.top, back.right, back.bottom),
     )
 
 

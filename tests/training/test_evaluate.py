@@ -34,6 +34,7 @@ class Fake:
     """Answers by the photo's name, as the recognizer would, and remembers how it was asked."""
 
     uncalibrated = ""
+    unindexed = 0
     families: ClassVar[dict[str, str]] = {}
 
     def __init__(self, catalogue: Catalogue, answers: dict[str, list[list[tuple[str, float]]]]) -> None:

@@ -32,6 +32,7 @@ from recognizer.drawn.sample import SampleFiles
 from recognizer.types import Role
 from recognizer.vision.photos import encode_jpeg
 from recognizer.web.access.guard import Rate
+from recognizer.web.access.ranks import Rank
 from recognizer.web.access.tokens import Tokens
 from recognizer.web.language import chosen
 from recognizer.web.uploads import shown_name
@@ -260,7 +261,7 @@ def test_a_private_service_asks_for_a_token_to_read(data: Path, tmp_path: Path, 
         problem(private.get("/pictures/1.jpg"), 401)
         assert "token" in private.get("/catalogue", headers=HTML).text
         assert private.get("/api/v1/entries", headers=private.writes).status_code == 200
-        _, reader = Tokens(own / "web").add("reader", writes=False)
+        _, reader = Tokens(own / "web").add("reader", Rank.READER)
         headers = {"Authorization": f"Bearer {reader}"}
         assert private.get("/api/v1/entries", headers=headers).status_code == 200
         problem(private.post("/api/v1/entries", json={"entry_id": "x"}, headers=headers), 403)

@@ -13,6 +13,7 @@ from starlette.routing import Mount
 from web_service import Served, serving
 
 from recognizer.catalogue.store import Catalogue
+from recognizer.web.access.ranks import Rank
 from recognizer.web.access.tokens import Tokens
 from recognizer.web.app import create_app
 from recognizer.web.settings import Settings
@@ -55,24 +56,34 @@ def writing(folder: Path) -> set[tuple[str, str]]:
     return found
 
 
+def needed(path: str) -> Rank:
+    """The rank that a route which writes asks for."""
+    if path.startswith("/training/"):
+        return Rank.OWNER
+    collectors = ("/collection/", "/corrections", "/lots/", "/uploads/", "/api/v1/lots/", "/api/v1/uploads/")
+    return Rank.COLLECTOR if path.startswith(collectors) or path == "/api/v1/corrections" else Rank.CURATOR
+
+
 def test_every_write_without_the_right_token_is_refused(served: Served) -> None:
     routes = writing(served.data)
     assert len(routes) > 25
     assert set(routes) >= OPEN
-    _, reads = Tokens(served.data / "web").add("reader", writes=False)
     client = served.client
-    cookie = client.post("/sign-in", data={"token": reads}).cookies["znachki_session"]
-    client.cookies.clear()
-    asking: list[dict[str, Any]] = [
+    shown: dict[Rank, list[dict[str, Any]]] = {}
+    for rank in Rank:
+        _, secret = Tokens(served.data / "web").add(rank.value, rank)
+        cookie = client.post("/sign-in", data={"token": secret}).cookies["znachki_session"]
+        client.cookies.clear()
+        shown[rank] = [{"Authorization": f"Bearer {secret}"}, {"Cookie": f"znachki_session={cookie}"}]
+    nobody: list[dict[str, Any]] = [
         {},
         {"Authorization": "Bearer znachki_wrong"},
-        {"Authorization": f"Bearer {reads}"},
-        {"Cookie": f"znachki_session={cookie}"},
         {"Cookie": "znachki_session=forged"},
     ]
     for method, path in sorted(routes):
         if (method, path) in OPEN:
             continue
+        asking = nobody + [asked for rank in Rank if not rank.reaches(needed(path)) for asked in shown[rank]]
         asked = re.sub(r"\{(correction_id|edit)\}", "1", path)
         asked = re.sub(r"\{[^}]+\}", "aaaaaaaaaaaaaaaaaaaaaa", asked)
         refused = {401, 403} | ({404} if BY_ID.match(path) else set())

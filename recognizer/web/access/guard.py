@@ -163,7 +163,7 @@ def _headers(settings: Settings) -> dict[str, str]:
     frames = " ".join(settings.frames) or "'none'"
     policy = (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; connect-src 'self'; "
-        f"form-action 'self'; base-uri 'none'; frame-ancestors {frames}"
+        f"manifest-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors {frames}"
     )
     headers = {
         "Content-Security-Policy": policy,

@@ -13,10 +13,11 @@ import secrets
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from recognizer.errors import ZnachkiError
 from recognizer.files import beside, make_folder
+from recognizer.web.access.ranks import Person, Rank
 
 _FILE: Final = "tokens.json"
 _PREFIX: Final = "znachki_"
@@ -25,13 +26,25 @@ _CURE: Final = "allow it or choose another --data"
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """What is known of a token: its own short id, whom it was given to, its hash, and whether it may write."""
+    """What is known of a token: its own short id, whom it was given to, its hash, how far that person is trusted, and
+    whose collection is that person's, "" for that of the machine."""
 
     token_id: str
     name: str
     sha256: str
     made: str
-    writes: bool = True
+    rank: Rank = Rank.OWNER
+    collector: str = ""
+
+    @property
+    def writes(self) -> bool:
+        """Whether it may do more than read."""
+        return self.rank is not Rank.READER
+
+    @property
+    def person(self) -> Person:
+        """Who shows it."""
+        return Person(self.name, self.rank, self.collector)
 
 
 class Tokens:
@@ -53,7 +66,7 @@ class Tokens:
         if stamp != self._seen:
             try:
                 rows = json.loads(self._path.read_text(encoding="utf-8"))
-                self._held = {row["token_id"]: Token(**row) for row in rows}
+                self._held = {row["token_id"]: _token(row) for row in rows}
             except (OSError, ValueError, TypeError, KeyError) as error:
                 raise ZnachkiError(f"{self._path}: damaged ({error}); move it away and make new tokens") from error
             self._seen = stamp
@@ -72,11 +85,16 @@ class Tokens:
         """The token of an id, None where it was removed."""
         return next((token for token in self.all() if token.token_id == token_id), None)
 
-    def add(self, name: str, *, writes: bool = True) -> tuple[Token, str]:
-        """Make a token and return it with the secret, which cannot be told again."""
+    def add(self, name: str, rank: Rank = Rank.OWNER, collector: str | None = None) -> tuple[Token, str]:
+        """Make a token and return it with the secret, which cannot be told again.
+
+        Unless a `collector` is named, an owner has that of the machine, and everybody else one of their own name.
+        """
+        if collector is None:
+            collector = "" if rank is Rank.OWNER else name
         secret = _PREFIX + secrets.token_urlsafe(32)
         made = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        token = Token(secrets.token_hex(4), name, _hash(secret), made, writes)
+        token = Token(secrets.token_hex(4), name, _hash(secret), made, rank, collector)
         self._write([*self.all(), token])
         return token, secret
 
@@ -90,6 +108,14 @@ class Tokens:
 
     def _write(self, tokens: list[Token]) -> None:
         write_private(self._path, json.dumps([asdict(token) for token in tokens], indent=1) + "\n")
+
+
+def _token(row: dict[str, Any]) -> Token:
+    """The token of a row; before there were ranks it said only whether the token may write, and then everything."""
+    about = dict(row)
+    writes = about.pop("writes", True)
+    rank = Rank(about.pop("rank", Rank.OWNER if writes else Rank.READER))
+    return Token(rank=rank, **about)
 
 
 def write_private(path: Path, text: str) -> None:

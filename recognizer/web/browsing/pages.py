@@ -18,11 +18,14 @@ from recognizer.search.features import embedding_settings
 from recognizer.search.index import read_embeddings
 from recognizer.types import CatalogueEntry, CatalogueImage, Role
 from recognizer.web import views
+from recognizer.web.access.asking import Curator, CuratorsForm, Reads, local_path, text_of
+from recognizer.web.access.ranks import Rank
 from recognizer.web.api import photo_adding
 from recognizer.web.browsing.asked import Asked, asked_of, entries_asked
 from recognizer.web.browsing.changing import EDITED, cells_of, changed
-from recognizer.web.collection.held import collection_of, held_of, jar_names
-from recognizer.web.pages import Reads, Writer, Written, page, text_of
+from recognizer.web.browsing.past import confirmed_by, past_of, take_back, touches_photos
+from recognizer.web.collection.held import held_of, jar_names
+from recognizer.web.pages import page
 from recognizer.web.problems import Problem
 from recognizer.web.service import Service
 from recognizer.web.shelf import Sort
@@ -57,7 +60,7 @@ async def catalogue(
     """The catalogue to browse and to search."""
     shelf = service.engine.loaded.shelf
     mine = service.page_writer(request) is not None
-    owned = await asyncio.to_thread(collection_of(service).owned) if mine else {}
+    owned = await asyncio.to_thread(service.collection(request).owned) if mine else {}
     ids = await entries_asked(service, asked, owned)
     start = (number - 1) * _PAGE
     return page(
@@ -96,8 +99,11 @@ async def entry(request: Request, service: Reads, entry_id: str) -> Response:
     photos = list(shelf.photos.get(one.entry_id, ()))
     similar = await asyncio.to_thread(_similar, service, one.entry_id, photos)
     held = await asyncio.to_thread(held_of, request, service, [one.entry_id])
-    jars = await asyncio.to_thread(jar_names, service) if held is not None else []
+    jars = await asyncio.to_thread(jar_names, service.collection(request)) if held is not None else []
     members = [other for other in shelf.families.get(one.family, ()) if other != one.entry_id] if one.family else []
+    mine, curates = held is not None, service.page_writer(request, Rank.CURATOR) is not None
+    past = await asyncio.to_thread(past_of, service.engine.catalogue, one.entry_id) if mine else []
+    confirmed = await asyncio.to_thread(confirmed_by, service.engine.catalogue, one.entry_id) if mine else []
     beside = [one, *(shelf.entries[other] for other in members[: _BESIDE - 1])] if members else []
     return page(
         request,
@@ -113,6 +119,9 @@ async def entry(request: Request, service: Reads, entry_id: str) -> Response:
         family=[_card(shelf.entries[other], shelf.face(other)) for other in members[_BESIDE - 1 : 24]],
         similar=[_card(shelf.entries[other], shelf.face(other)) for other in similar if other not in members],
         themes=[(one.theme[: depth + 1], step) for depth, step in enumerate(one.theme)],
+        past=past,
+        undoes=curates,
+        confirmed=confirmed,
         edited=EDITED,
         cells=cells_of(one),
         roles=list(Role),
@@ -129,7 +138,7 @@ def differing(entries: Sequence[CatalogueEntry]) -> list[tuple[str, list[str]]]:
 
 
 @router.post("/edit/{entry_id:path}")
-async def edit(service: Reads, who: Writer, form: Written, entry_id: str) -> Response:
+async def edit(service: Reads, who: Curator, form: CuratorsForm, entry_id: str) -> Response:
     """Change what is said of an entry: what was changed in the form, and nothing else."""
     was = {column: text_of(form, f"was-{column}", 4000) for column in EDITED}
     given = {column: text_of(form, column, 4000) for column in EDITED if column in form}
@@ -143,8 +152,21 @@ async def edit(service: Reads, who: Writer, form: Written, entry_id: str) -> Res
     return RedirectResponse(_address(made.entry_id), 303)
 
 
+@router.post("/history/{change_id}/undo")
+async def undo(request: Request, service: Reads, who: Curator, form: CuratorsForm, change_id: int) -> Response:
+    """Take a change of the catalogue back; the photos that it added or took out leave or come back."""
+    collector = service.collection(request).collector
+
+    def make(catalogue: Catalogue) -> None:
+        take_back(catalogue, change_id, collector)
+
+    photos = await asyncio.to_thread(touches_photos, service.engine.catalogue, change_id)
+    await service.editor.change(who, make, photos=photos)
+    return RedirectResponse(local_path(text_of(form, "back", 2000)) or "/catalogue", 303)
+
+
 @router.post("/photos/{entry_id:path}")
-async def add_photo(service: Reads, who: Writer, form: Written, entry_id: str) -> Response:
+async def add_photo(service: Reads, who: Curator, form: CuratorsForm, entry_id: str) -> Response:
     """Add a photo to an entry, indexed when this is answered."""
     sent, role = form.get("photo"), text_of(form, "role")
     if not isinstance(sent, UploadFile) or not sent.size:

@@ -39,17 +39,12 @@ class Held:
         return ", ".join(f"{holding.jar or '?'} ({holding.count})" for holding in self.owned)
 
 
-def collection_of(service: Service) -> Collection:
-    """The collection that the page shows."""
-    return Collection(service.engine.catalogue)
-
-
 def held_of(request: Request, service: Service, entry_ids: Iterable[str]) -> dict[str, Held] | None:
     """What is held of each of some entries; None where who asks may not see it."""
     if service.page_writer(request) is None:
         return None
     ids = list(entry_ids)
-    found = collection_of(service).holdings(ids=ids)
+    found = service.collection(request).holdings(ids=ids)
     return {entry_id: held_in(found.get(entry_id, [])) for entry_id in ids}
 
 
@@ -62,9 +57,9 @@ def held_in(holdings: Iterable[Holding]) -> Held:
     return Held(tuple(by_kind[Kind.OWN]), counts[Kind.WISH], counts[Kind.SWAP], counts[Kind.SOLD])
 
 
-def jar_names(service: Service) -> list[str]:
-    """The names of all jars, to choose from."""
-    owned = collection_of(service).holdings(Kind.OWN)
+def jar_names(mine: Collection) -> list[str]:
+    """The names of all jars of a collection, to choose from."""
+    owned = mine.holdings(Kind.OWN)
     return sorted({one.jar for some in owned.values() for one in some if one.jar})
 
 

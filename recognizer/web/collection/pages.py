@@ -22,8 +22,9 @@ from recognizer.errors import CatalogueError, EntryNotFound
 from recognizer.locales.words import phrase, said
 from recognizer.reports.want_sheet import sheet_html
 from recognizer.types import CatalogueEntry
-from recognizer.web.collection.held import Held, collection_of, held_in, held_words
-from recognizer.web.pages import Reads, Writer, Written, language_of, local_path, page, text_of
+from recognizer.web.access.asking import Collector, CollectorsForm, Reads, language_of, local_path, text_of
+from recognizer.web.collection.held import Held, held_in, held_words
+from recognizer.web.pages import page
 from recognizer.web.problems import Problem
 from recognizer.web.service import Service
 from recognizer.web.shelf import Shelf
@@ -83,9 +84,9 @@ def _jars(shelf: Shelf, owned: dict[str, list[Holding]]) -> list[Jar]:
 
 
 @router.get("/collection")
-async def collection(request: Request, service: Reads, who: Writer) -> Response:
+async def collection(request: Request, service: Reads, who: Collector) -> Response:
     """All jars, and where the lists are."""
-    shelf, mine = service.engine.loaded.shelf, collection_of(service)
+    shelf, mine = service.engine.loaded.shelf, service.collection(request)
     held = await asyncio.to_thread(mine.holdings)
     kinds = {
         kind: {entry_id: [one for one in some if one.kind is kind] for entry_id, some in held.items()} for kind in Kind
@@ -99,10 +100,10 @@ async def collection(request: Request, service: Reads, who: Writer) -> Response:
 
 @router.get("/collection/jar")
 async def jar(
-    request: Request, service: Reads, who: Writer, name: Annotated[str, Query(max_length=400)] = "", number: Page = 1
+    request: Request, service: Reads, who: Collector, name: Annotated[str, Query(max_length=400)] = "", number: Page = 1
 ) -> Response:
     """The pins of one jar."""
-    held = await asyncio.to_thread(collection_of(service).holdings, Kind.OWN)
+    held = await asyncio.to_thread(service.collection(request).holdings, Kind.OWN)
     lying = [(entry_id, one) for entry_id, some in held.items() for one in some if one.jar == name]
     show = _Show(service, held)
     total = sum(one.count for _, one in lying)
@@ -111,19 +112,19 @@ async def jar(
 
 
 @router.get("/collection/wishes")
-async def wishes(request: Request, service: Reads, who: Writer, number: Page = 1) -> Response:
+async def wishes(request: Request, service: Reads, who: Collector, number: Page = 1) -> Response:
     """The pins that are wished for."""
     return await _list_page(request, service, Kind.WISH, number)
 
 
 @router.get("/collection/swaps")
-async def swaps(request: Request, service: Reads, who: Writer, number: Page = 1) -> Response:
+async def swaps(request: Request, service: Reads, who: Collector, number: Page = 1) -> Response:
     """The pins that would be swapped."""
     return await _list_page(request, service, Kind.SWAP, number)
 
 
 async def _list_page(request: Request, service: Service, kind: Kind, number: int) -> Response:
-    held = await asyncio.to_thread(collection_of(service).holdings)
+    held = await asyncio.to_thread(service.collection(request).holdings)
     said_of = {entry_id: [one for one in some if one.kind is kind] for entry_id, some in held.items()}
     pins = [(entry_id, some[0]) for entry_id, some in said_of.items() if some]
     path = "/collection/wishes" if kind is Kind.WISH else "/collection/swaps"
@@ -134,12 +135,12 @@ async def _list_page(request: Request, service: Service, kind: Kind, number: int
 
 @router.get("/collection/progress")
 async def progress(
-    request: Request, service: Reads, who: Writer, by: Annotated[str, Query(pattern="^(series|theme)$")] = "series"
+    request: Request, service: Reads, who: Collector, by: Annotated[str, Query(pattern="^(series|theme)$")] = "series"
 ) -> Response:
     """How far each series, or each theme, is collected."""
     shelf = service.engine.loaded.shelf
     active = [shelf.entries[entry_id] for entry_id in shelf.active]
-    groups = await asyncio.to_thread(collection_of(service).progress, by, active)
+    groups = await asyncio.to_thread(service.collection(request).progress, by, active)
     begun = [group for group in groups if group.owned]
     begun.sort(key=lambda group: (-group.percent, group.name))
     others = [group for group in groups if not group.owned]
@@ -151,15 +152,16 @@ async def progress(
 async def missing(
     request: Request,
     service: Reads,
-    who: Writer,
+    who: Collector,
     series: Series = "",
     theme: Theme = None,
     show: Annotated[str, Query(pattern="^(all|missing)$")] = "all",
     number: Page = 1,
 ) -> Response:
     """What of a series or a theme is there, and what is missing, in grey."""
-    found = await asyncio.to_thread(_missing, service, series, theme)
-    held = await asyncio.to_thread(collection_of(service).holdings)
+    mine = service.collection(request)
+    found = await asyncio.to_thread(_missing, service, mine, series, theme)
+    held = await asyncio.to_thread(mine.holdings)
     owned = {entry.entry_id for entry in found.owned}
     of = {entry.entry_id for entry in (*found.owned, *found.missing)}
     order = [entry_id for entry_id in service.engine.loaded.shelf.active if entry_id in of]
@@ -175,14 +177,14 @@ async def missing(
     )
 
 
-def _missing(service: Service, series: str, theme: list[str] | None) -> Missing:
+def _missing(service: Service, mine: Collection, series: str, theme: list[str] | None) -> Missing:
     """What of a series, of a theme by its path, or of all entries in use is owned and what is not."""
     shelf = service.engine.loaded.shelf
     entries = [shelf.entries[entry_id] for entry_id in shelf.chosen(tuple(theme or ()), series)]
     name = " · ".join(text for text in (series, " / ".join(theme or ())) if text)
     if name and not entries:
         raise EntryNotFound(f"no entry of {name!r} in the catalogue")
-    return replace(collection_of(service).missing(entries=entries), name=name)
+    return replace(mine.missing(entries=entries), name=name)
 
 
 class _Show:
@@ -240,21 +242,21 @@ def _link(path: str, **fixed: Any) -> Callable[..., str]:
 
 
 @router.post("/collection/say")
-async def say(request: Request, service: Reads, form: Written) -> Response:
+async def say(request: Request, service: Reads, form: CollectorsForm) -> Response:
     """Say what is owned, wished for, to swap or sold: bare words where a script stays on its page."""
     number = text_of(form, "entry_id")
     given = {name: text_of(form, name) for name in ("do", "jar", "was", "price", "note", "condition")}
     count = text_of(form, "count") or "1"
     if not count.isdecimal():
         raise Problem(422, f"count {count!r} is no number")
-    held = await asyncio.to_thread(_say, service, number, int(count), given, "jar" in form)
+    mine = service.collection(request)
+    held = await asyncio.to_thread(_say, service, mine, number, int(count), given, "jar" in form)
     if request.headers.get("x-quiet"):
         return PlainTextResponse(held_words(held, language_of(request)), headers={"X-Owned": str(held.count)})
     return RedirectResponse(local_path(text_of(form, "back", 2000)) or f"/entries/{quote(number, safe='')}", 303)
 
 
-def _say(service: Service, number: str, count: int, given: dict[str, str], names_jar: bool) -> Held:
-    mine = collection_of(service)
+def _say(service: Service, mine: Collection, number: str, count: int, given: dict[str, str], names_jar: bool) -> Held:
     with service.engine.catalogue.transaction():
         entry_id = service.engine.catalogue.lookup(number).entry.entry_id
         there = held_in(mine.holdings(ids=[entry_id]).get(entry_id, ()))
@@ -303,14 +305,14 @@ _DO: Final = {"add": _add, "own": _own, "wish": _wish, "swap": _swap, "sold": _s
 async def sheet(
     request: Request,
     service: Reads,
-    who: Writer,
+    who: Collector,
     kind: Annotated[str, Query(pattern="^(wish|swap|missing)$")] = "wish",
     series: Series = "",
     theme: Theme = None,
 ) -> Response:
     """The want-list or swap-list as a sheet to print."""
     language = language_of(request)
-    rows = await asyncio.to_thread(_rows, service, kind, series, theme)
+    rows = await asyncio.to_thread(_rows, service, service.collection(request), kind, series, theme)
     names = {"swap": phrase("Swap list"), "wish": phrase("Want list")}
     name = said(names.get(kind, phrase("What is missing")), language)
     title = " · ".join(text for text in (name, series, " / ".join(theme or ())) if text)
@@ -322,27 +324,29 @@ async def sheet(
 
 @router.get("/collection/table.csv")
 async def table(
+    request: Request,
     service: Reads,
-    who: Writer,
+    who: Collector,
     kind: Annotated[str, Query(pattern="^(own|wish|swap|missing)$")] = "own",
     series: Series = "",
     theme: Theme = None,
 ) -> Response:
     """What is owned, wished for, to swap or missing as a table, which can be brought back."""
-    text = list_text(await asyncio.to_thread(_rows, service, kind, series, theme))
+    text = list_text(await asyncio.to_thread(_rows, service, service.collection(request), kind, series, theme))
     headers = {"Content-Disposition": f'attachment; filename="{kind}.csv"'}
     return Response("\ufeff" + text, media_type="text/csv; charset=utf-8", headers=headers)
 
 
-def _rows(service: Service, kind: str, series: str, theme: list[str] | None) -> list[tuple[CatalogueEntry, Holding]]:
-    mine = collection_of(service)
+def _rows(
+    service: Service, mine: Collection, kind: str, series: str, theme: list[str] | None
+) -> list[tuple[CatalogueEntry, Holding]]:
     if kind == "missing":
-        return mine.looked_for(_missing(service, series, theme).missing)
+        return mine.looked_for(_missing(service, mine, series, theme).missing)
     return mine.listed(Kind(kind))
 
 
 @router.post("/collection/table")
-async def take_table(request: Request, service: Reads, form: Written) -> Response:
+async def take_table(request: Request, service: Reads, form: CollectorsForm) -> Response:
     """Say of every row of a table that its pin is owned, wished for or to be swapped: of all rows, or of none."""
     sent, kind = form.get("file"), text_of(form, "kind")
     if not isinstance(sent, UploadFile) or not sent.filename:
@@ -351,7 +355,8 @@ async def take_table(request: Request, service: Reads, form: Written) -> Respons
         raise Problem(422, f"kind {kind!r} is none of own, wish, swap")
     name, data = shown_name(sent.filename), await sent.read()
     try:
-        await asyncio.to_thread(_take, service, name, data, Kind(kind), text_of(form, "jar").strip() or None)
+        mine, jar = service.collection(request), text_of(form, "jar").strip() or None
+        await asyncio.to_thread(_take, mine, name, data, Kind(kind), jar)
     except CatalogueError as error:
         return page(request, "message.html", 422, heading="That did not work", detail=str(error))
     return RedirectResponse(
@@ -359,15 +364,15 @@ async def take_table(request: Request, service: Reads, form: Written) -> Respons
     )
 
 
-def _take(service: Service, name: str, data: bytes, kind: Kind, jar: str | None) -> None:
+def _take(mine: Collection, name: str, data: bytes, kind: Kind, jar: str | None) -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / name
         path.write_bytes(data)
-        collection_of(service).take_table(path, kind, jar)
+        mine.take_table(path, kind, jar)
 
 
 @router.get("/collection/catalogue.db")
-async def opennumismat(service: Reads, who: Writer) -> Response:
+async def opennumismat(service: Reads, who: Collector) -> Response:
     """The whole catalogue, with its photos, as a collection that OpenNumismat opens and `Bring` takes back."""
     folder = tempfile.TemporaryDirectory()
     path = Path(folder.name) / "catalogue.db"

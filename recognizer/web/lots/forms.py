@@ -14,7 +14,8 @@ from starlette.datastructures import FormData
 
 from recognizer.collecting.lot_edits import Change, Edited, What
 from recognizer.collecting.lot_groups import Group
-from recognizer.web.pages import Reads, Sent, check_proof, page, text_of, told, writer
+from recognizer.web.access.asking import Reads, Sent, check_proof, text_of, writer
+from recognizer.web.pages import page, told
 from recognizer.web.problems import Problem
 from recognizer.web.service import NOBODY
 
@@ -111,6 +112,6 @@ async def own_lot(request: Request, service: Reads, form: Sent, job_id: str) -> 
     writer(request, service)
     check_proof(request, service, form)
     jar, missing = text_of(form, "jar", 200).strip() or None, text_of(form, "which") == "missing"
-    own = functools.partial(service.lots.own, job_id, service.collection(), jar, missing=missing)
+    own = functools.partial(service.lots.own, job_id, service.collection(request), jar, missing=missing)
     taken = await asyncio.to_thread(own)
     return page(request, "lot_owned.html", job_id=job_id, taken=taken, jar=jar or "")

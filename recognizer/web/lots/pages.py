@@ -17,12 +17,13 @@ from recognizer.collecting.lot_groups import Group, group_of
 from recognizer.collecting.lot_marks import seen
 from recognizer.collecting.lot_totals import Totals
 from recognizer.errors import EntryNotFound
+from recognizer.locales.words import price
 from recognizer.reports import lot_report
 from recognizer.reports.answers import percent
-from recognizer.reports.lot_page import amount
 from recognizer.web import views
+from recognizer.web.access.asking import Reads, language_of
 from recognizer.web.lots.boards import GROUPS, LotView, Wanted, buy_list, lot_view, pin_of
-from recognizer.web.pages import Reads, page
+from recognizer.web.pages import page
 from recognizer.web.service import Service
 
 router = APIRouter(include_in_schema=False)
@@ -41,7 +42,7 @@ async def lot(
     """A lot: how far it is, its pictures with outlines, and its pins in groups."""
     state = await asyncio.to_thread(service.lots.state, job_id)
     only = Group(show) if show in list(Group) else None
-    view, totals, jars = await asyncio.to_thread(_view, service, job_id, number, only)
+    view, totals, jars = await asyncio.to_thread(_view, service, request, job_id, number, only)
     about = service.lots.about(job_id)
     return page(
         request,
@@ -51,7 +52,7 @@ async def lot(
         totals=totals,
         about=about,
         jars=jars,
-        amount=amount,
+        amount=lambda value, currency: price(value, currency, language_of(request)),
         groups=GROUPS,
         outline_path=views.outline_path,
         corner=corner,
@@ -61,11 +62,13 @@ async def lot(
     )
 
 
-def _view(service: Service, job_id: str, number: int, only: Group | None) -> tuple[LotView, Totals, list[str]]:
+def _view(
+    service: Service, request: Request, job_id: str, number: int, only: Group | None
+) -> tuple[LotView, Totals, list[str]]:
     """What a page of a lot shows, what all of the lot comes to, and the jars that there are."""
-    marker = service.marker()
+    marker = service.marker(request)
     view = lot_view(service.lots.answers(job_id), marker, page=number, only=only)
-    held = service.collection().holdings(Kind.OWN).values() if marker is not None else ()
+    held = service.collection(request).holdings(Kind.OWN).values() if marker is not None else ()
     jars = sorted({one.jar for several in held for one in several if one.jar})
     return view, service.lots.totals(job_id, marker), jars
 
@@ -84,7 +87,7 @@ async def lot_pin(request: Request, service: Reads, job_id: str, key: str, numbe
     pin = pin_of(answer, number)
     if pin is None:
         raise EntryNotFound(f"no pin {number} on this picture; it was deleted, joined or parted")
-    marker = await asyncio.to_thread(service.marker)
+    marker = await asyncio.to_thread(service.marker, request)
     if marker is not None:
         marks = marker.marks(map(seen, answer["recognitions"]), task.listing.condition)
         for one, mark in zip(answer["recognitions"], marks, strict=True):
@@ -120,9 +123,9 @@ async def lot_picture(service: Reads, job_id: str, name: str) -> Response:
 
 
 @router.get("/lots/{job_id}/pins.csv")
-async def lot_csv(service: Reads, job_id: str) -> Response:
+async def lot_csv(request: Request, service: Reads, job_id: str) -> Response:
     """The pins of a lot as a table."""
-    rows = lot_report.rows(await asyncio.to_thread(_result, service, job_id))
+    rows = lot_report.rows(await asyncio.to_thread(_result, service, request, job_id))
     table = io.StringIO(newline="")
     writer = csv.DictWriter(table, lot_report.CSV_COLUMNS, lineterminator="\n")
     writer.writeheader()
@@ -133,17 +136,17 @@ async def lot_csv(service: Reads, job_id: str) -> Response:
 @router.get("/lots/{job_id}/missing")
 async def lot_missing(request: Request, service: Reads, job_id: str) -> Response:
     """What of a lot the collection lacks, to be printed or taken to the stall."""
-    wanted = await asyncio.to_thread(_wanted, service, job_id)
+    wanted = await asyncio.to_thread(_wanted, service, request, job_id)
     return page(request, "lot_missing.html", job_id=job_id, wanted=wanted, shelf=service.engine.loaded.shelf)
 
 
 @router.get("/lots/{job_id}/missing.csv")
-async def lot_missing_csv(service: Reads, job_id: str) -> Response:
+async def lot_missing_csv(request: Request, service: Reads, job_id: str) -> Response:
     """The buy list as a table."""
     table = io.StringIO(newline="")
     writer = csv.DictWriter(table, BUY_COLUMNS, lineterminator="\n")
     writer.writeheader()
-    for one in await asyncio.to_thread(_wanted, service, job_id):
+    for one in await asyncio.to_thread(_wanted, service, request, job_id):
         pins = "; ".join(f"{picture} {pin}" for picture, pin in one.places)
         row = {"entry_id": one.entry_id, "number": one.number, "title": one.title, "pins": pins}
         row |= {"wished": "1" if one.wished else "", "check_variant": "1" if one.unsure else ""}
@@ -151,25 +154,25 @@ async def lot_missing_csv(service: Reads, job_id: str) -> Response:
     return _attachment("\ufeff" + table.getvalue(), "text/csv; charset=utf-8", "missing.csv")
 
 
-def _wanted(service: Service, job_id: str) -> list[Wanted]:
-    return buy_list(service.lots.answers(job_id), service.marker())
+def _wanted(service: Service, request: Request, job_id: str) -> list[Wanted]:
+    return buy_list(service.lots.answers(job_id), service.marker(request))
 
 
-def _result(service: Service, job_id: str) -> dict[str, Any]:
-    return service.lots.result(job_id, service.marker())
+def _result(service: Service, request: Request, job_id: str) -> dict[str, Any]:
+    return service.lots.result(job_id, service.marker(request))
 
 
 @router.get("/lots/{job_id}/lots.json")
-async def lot_json(service: Reads, job_id: str) -> Response:
+async def lot_json(request: Request, service: Reads, job_id: str) -> Response:
     """The answers of a lot as JSON."""
-    found = await asyncio.to_thread(_result, service, job_id)
+    found = await asyncio.to_thread(_result, service, request, job_id)
     return _attachment(json.dumps(found, ensure_ascii=False, indent=1), "application/json", "lots.json")
 
 
 @router.get("/lots/{job_id}/report.html")
-async def lot_report_file(service: Reads, job_id: str) -> Response:
+async def lot_report_file(request: Request, service: Reads, job_id: str) -> Response:
     """The report of a lot as it is now, a page that needs nothing else."""
-    text = await asyncio.to_thread(lambda: service.lots.report(job_id, service.marker()))
+    text = await asyncio.to_thread(lambda: service.lots.report(job_id, service.marker(request)))
     return _attachment(text, "text/html; charset=utf-8", "report.html")
 
 

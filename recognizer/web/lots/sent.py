@@ -69,6 +69,16 @@ def read(folder: Path) -> About:
         raise ZnachkiError(f"{folder}: {error}; delete this folder") from error
 
 
+def kept_lots(folder: Path) -> list[Path]:
+    """The folders of the lots of a service's folder that somebody asked to keep, those that can be read."""
+    found = []
+    for job in sorted((folder / "lots").glob("*/job.json")):
+        with suppress(ZnachkiError):
+            if read(job.parent).kept:
+                found.append(job.parent)
+    return found
+
+
 def name_of(task: Task, about: About) -> str:
     """The name that a picture was sent under."""
     return about.names.get(task.picture.name) or task.listing.title

@@ -18,21 +18,12 @@ from recognizer.catalogue.wanted import wanted as wanted_pictures
 from recognizer.errors import CatalogueError
 from recognizer.locales.words import phrase, said, time_left
 from recognizer.types import Role
+from recognizer.web.access.asking import Curator, CuratorsForm, Reads, Sent, Serves, check_proof, language_of, text_of
 from recognizer.web.browsing.changing import EDITED
-from recognizer.web.pages import (
-    Reads,
-    Sent,
-    Serves,
-    Writer,
-    Written,
-    answer_one,
-    check_proof,
-    language_of,
-    page,
-    text_of,
-)
+from recognizer.web.pages import answer_one, page
 from recognizer.web.problems import Problem
 from recognizer.web.service import Service
+from recognizer.web.starting.row_errors import row_error
 from recognizer.web.starting.sources import Source
 from recognizer.web.starting.trial import is_trial, trial_photo, trial_photos
 from recognizer.web.starting.works import Kind, Order, State
@@ -88,19 +79,19 @@ def _unindexed(service: Service) -> int:
 
 
 @router.post("/start/sample")
-async def sample(service: Reads, form: Written) -> Response:
+async def sample(service: Reads, form: CuratorsForm) -> Response:
     """Draw the sample, import and index it."""
     return await _begin(service, Order(Kind.SAMPLE))
 
 
 @router.post("/start/index")
-async def index(service: Reads, form: Written) -> Response:
+async def index(service: Reads, form: CuratorsForm) -> Response:
     """Index what is not indexed yet."""
     return await _begin(service, Order(Kind.INDEX))
 
 
 @router.post("/start/fetch")
-async def fetch(service: Reads, form: Written) -> Response:
+async def fetch(service: Reads, form: CuratorsForm) -> Response:
     """Fetch the pictures that were given as addresses, and index them."""
     return await _begin(service, Order(Kind.FETCH))
 
@@ -113,12 +104,18 @@ async def _begin(service: Service, order: Order) -> Response:
 # Work
 
 
+_QUEUES: Final = {Kind.AUDIT: "/curating/audit", Kind.DISCOVER: "/curating/unknown"}
+"""Where what came of a work is looked through."""
+
+
 @router.get("/start/progress")
-async def work(request: Request, service: Reads, who: Writer) -> Response:
+async def work(request: Request, service: Reads, who: Curator) -> Response:
     """How far the work is, and what came of it."""
     state = service.works.state
     if state is not None and state.ended and state.order.kind is Kind.LOOK and not state.error:
         return RedirectResponse(f"/start/sources/{state.order.source_id}/look", 303)
+    if state is not None and state.ended and state.order.kind in _QUEUES and not state.error:
+        return RedirectResponse(_QUEUES[state.order.kind], 303)
     wanted = await asyncio.to_thread(_wanted, service)
     language = language_of(request)
     return page(
@@ -133,7 +130,7 @@ async def work(request: Request, service: Reads, who: Writer) -> Response:
 
 
 @router.get("/start/progress/state")
-async def work_state(request: Request, service: Reads, who: Writer) -> Response:
+async def work_state(request: Request, service: Reads, who: Curator) -> Response:
     """How far the work is, for the page that follows it."""
     state = service.works.state or State(Order(Kind.INDEX), ended=True)
     about = {name: getattr(state, name) for name in ("stage", "done", "total", "ended")}
@@ -157,7 +154,7 @@ async def identify_sample(request: Request, service: Reads, form: Sent, name: st
 # Sources
 
 
-async def sent_source(request: Request, service: Serves, who: Writer) -> AsyncIterator[FormData]:
+async def sent_source(request: Request, service: Serves, who: Curator) -> AsyncIterator[FormData]:
     """The form with a catalogue, whose sender was looked at before a byte of it is read."""
     async with request.form(max_files=MOST_FILES, max_fields=50) as form:
         check_proof(request, service, form)
@@ -179,7 +176,7 @@ async def bring(service: Reads, form: Annotated[FormData, Depends(sent_source)])
 async def source_page(
     request: Request,
     service: Reads,
-    who: Writer,
+    who: Curator,
     source_id: str,
     sheet: Annotated[str, Query(max_length=200)] = "",
     encoding: Annotated[str, Query(max_length=20)] = "",
@@ -214,7 +211,7 @@ async def _columns_page(request: Request, source: Source, sheet: str, encoding: 
 
 
 @router.post("/start/sources/{source_id}/look")
-async def look_over(request: Request, service: Reads, form: Written, source_id: str) -> Response:
+async def look_over(request: Request, service: Reads, form: CuratorsForm, source_id: str) -> Response:
     """Keep the columns that were chosen, and see what an import would change."""
     source = await asyncio.to_thread(service.sources.find, source_id)
     sheet, encoding = text_of(form, "sheet"), text_of(form, "encoding")
@@ -233,7 +230,7 @@ def _keep_columns(source: Source, form: FormData, sheet: str, encoding: str) -> 
 
 
 @router.get("/start/sources/{source_id}/look")
-async def look_page(request: Request, service: Reads, who: Writer, source_id: str) -> Response:
+async def look_page(request: Request, service: Reads, who: Curator, source_id: str) -> Response:
     """What an import would change, and what keeps it from doing so."""
     source = await asyncio.to_thread(service.sources.find, source_id)
     look = source.look
@@ -247,6 +244,7 @@ async def look_page(request: Request, service: Reads, who: Writer, source_id: st
         look=look,
         trial=is_trial(service),
         plain=lambda text: text.replace(here, "").replace(str(source.files), source.names[0]),
+        row_error=lambda text: row_error(text, language_of(request)),
         field=_field,
         place_of=lambda place: _place(place, language_of(request)),
     )
@@ -264,7 +262,7 @@ def _field(name: str) -> str:
 
 
 @router.post("/start/sources/{source_id}/leave-out")
-async def leave_out(service: Reads, form: Written, source_id: str) -> Response:
+async def leave_out(service: Reads, form: CuratorsForm, source_id: str) -> Response:
     """See what an import would change without the rows that are wrong."""
     source = await asyncio.to_thread(service.sources.find, source_id)
     return await _begin(service, Order(Kind.LOOK, source_id, _left_out(source)))
@@ -277,7 +275,7 @@ def _left_out(source: Source) -> tuple[str, ...]:
 
 
 @router.post("/start/sources/{source_id}/import")
-async def import_(service: Reads, form: Written, source_id: str) -> Response:
+async def import_(service: Reads, form: CuratorsForm, source_id: str) -> Response:
     """Import a source that was looked over, and index it."""
     source = await asyncio.to_thread(service.sources.find, source_id)
     look = source.look
@@ -288,7 +286,7 @@ async def import_(service: Reads, form: Written, source_id: str) -> Response:
 
 
 @router.post("/start/sources/{source_id}/delete")
-async def delete(service: Reads, form: Written, source_id: str) -> Response:
+async def delete(service: Reads, form: CuratorsForm, source_id: str) -> Response:
     """Delete what was sent."""
     if service.works.at_work and service.works.state and service.works.state.order.source_id == source_id:
         raise Problem(409, "it is being worked on; wait for that to end")

@@ -1,4 +1,4 @@
-"""Works: what takes longer than a request, one at a time: drawing the sample, importing, fetching, indexing.
+"""Works: what takes longer than a request, one at a time: drawing the sample, importing, fetching, indexing, auditing.
 
 What is at work is noted in a file, and a start after a kill takes it up again: every step leaves all of what it makes
 or nothing, and passes over what is there. The old index answers until the new one is whole.
@@ -18,10 +18,14 @@ from typing import Any, Final
 
 from recognizer.catalogue.fetching import Manners, fetch
 from recognizer.catalogue.imports import import_csv, import_source
+from recognizer.curating import discover
+from recognizer.curating.audit import audit
 from recognizer.errors import EntryNotFound, IndexBusy, RowsWrong, ZnachkiError
 from recognizer.files import HERE, make_folder, write_whole
 from recognizer.locales.words import phrase
+from recognizer.web.curating.findings import keep_audit
 from recognizer.web.engine import Engine
+from recognizer.web.lots.sent import kept_lots
 from recognizer.web.problems import Busy
 from recognizer.web.settings import Settings
 from recognizer.web.starting.sources import Source, Sources, report_json
@@ -29,6 +33,9 @@ from recognizer.web.starting.sources import Source, Sources, report_json
 _LOG: Final = logging.getLogger("znachki.web")
 _SURE_SECONDS: Final = 2.0
 """Seconds of a stage before the time that is left is told: the first photos take longer than the others."""
+
+DISCOVER: Final = "discover"
+"""Where in the data folder unknown pins are kept, as by `znachki discover`."""
 
 MOST_ERRORS: Final = 500
 """Wrong rows that a page lists."""
@@ -43,18 +50,24 @@ STAGES: Final = {
     "waiting": phrase("Waiting for another index run"),
     "indexing": phrase("Looking at every photo"),
     "comparing": phrase("Comparing the photos with one another"),
+    "auditing": phrase("Looking for photos in the wrong place"),
+    "cutting": phrase("Cutting the unknown pins out"),
+    "joining": phrase("Putting together what is one pin"),
 }
 """What a stage is called on the page."""
 
 
 class Kind(StrEnum):
-    """What is done: the sample drawn, a source looked at or imported, pictures fetched, photos indexed."""
+    """What is done: the sample drawn, a source looked at or imported, pictures fetched, photos indexed; the catalogue
+    audited, unknown pins of kept lots put together."""
 
     SAMPLE = "sample"
     LOOK = "look"
     IMPORT = "import"
     FETCH = "fetch"
     INDEX = "index"
+    AUDIT = "audit"
+    DISCOVER = "discover"
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,12 +240,33 @@ class Works:
         self._engine.refresh()
         return {"indexed": report.added + report.kept, "unread": [why for _, why in report.failed]}
 
+    def _audit(self, _: Order) -> dict[str, Any]:
+        with self._stage("auditing") as progress:
+            found = audit(self._settings.data, progress=progress)
+        keep_audit(self._settings.folder, found)
+        return {"found": len(found.findings)}
+
+    def _discover(self, _: Order) -> dict[str, Any]:
+        """Only lots that somebody asked to keep: crops stay, and of the others nothing may."""
+        folder, recognizer = self._settings.data / DISCOVER, self._engine.recognizer()
+        with self._stage("cutting") as progress:
+            _new, notes = discover.gather(folder, kept_lots(self._settings.folder), recognizer.model, progress=progress)
+        model, manifest = recognizer.model, recognizer.index.manifest
+        with self._stage("joining") as progress:
+            clusters = discover.cluster(
+                folder, self._engine.catalogue, model.fingerprint, scale=manifest.scale, progress=progress
+            )
+        discover.write_json(folder, clusters)
+        return {"unread": notes}
+
     _steps: Final[dict[Kind, Callable[[Works, Order], dict[str, Any]]]] = {
         Kind.SAMPLE: _sample,
         Kind.LOOK: _look,
         Kind.IMPORT: _import,
         Kind.FETCH: _fetch,
         Kind.INDEX: _index,
+        Kind.AUDIT: _audit,
+        Kind.DISCOVER: _discover,
     }
 
     @contextmanager

@@ -35,6 +35,31 @@
     if (form && files.length) { event.preventDefault(); send(form, files); }
   });
 
+  // Sends a form, and sends it again where the line breaks; under one name, so that it is done a single time.
+  function post(address, body, headers, waiting) {
+    var tries = 0;
+    var bytes = crypto.getRandomValues(new Uint8Array(16));
+    headers["X-Once"] = Array.prototype.map.call(bytes, function (byte) { return (byte + 256).toString(16).slice(1); }).join("");
+
+    function again(error) {
+      tries += 1;
+      if (tries > 6) { throw error; }
+      if (waiting) { waiting(); }
+      return new Promise(function (go) {
+        window.setTimeout(go, 500 * Math.pow(2, tries));
+        if (!navigator.onLine) { window.addEventListener("online", go, { once: true }); }
+      }).then(go);
+    }
+
+    function go() {
+      return fetch(address, { method: "POST", body: body, headers: headers }).then(function (answer) {
+        return answer.status === 502 || answer.status === 504 ? again(new Error(String(answer.status))) : answer;
+      }, again);
+    }
+
+    return go();
+  }
+
   function send(form, files) {
     if (!files.length) { return; }
     var body = new FormData(form);
@@ -49,7 +74,7 @@
     said.textContent = "";
     form.hidden = true;
     busy.hidden = false;
-    fetch(form.action, { method: "POST", body: body, headers: { Accept: "text/html" } })
+    post(form.action, body, { Accept: "text/html" }, function () { said.textContent = said.dataset.again; })
       .then(function (answer) {
         if (answer.redirected) { location.assign(answer.url); return null; }
         return answer.text().then(function (text) { show(text, answer.ok); });
@@ -65,6 +90,7 @@
     }
 
     function show(text, good) {
+      said.textContent = "";
       var page = new DOMParser().parseFromString(text, "text/html");
       var main = page.querySelector("main");
       if (!good || !main) {
@@ -87,7 +113,7 @@
       event.preventDefault();
       var button = form.querySelector("button");
       button.disabled = true;
-      fetch(form.action, { method: "POST", body: new FormData(form), headers: { "X-Quiet": "1", Accept: "text/plain" } })
+      post(form.action, new FormData(form), { "X-Quiet": "1", Accept: "text/plain" })
         .then(function (answer) {
           var owned = answer.headers.get("X-Owned");
           return answer.text().then(function (text) {
@@ -117,6 +143,7 @@
         }
         form.append(" ", line);
         line.textContent = (good ? "✓ " : "") + text;
+        if (good) { form.dispatchEvent(new CustomEvent("settled", { bubbles: true })); }
       }
     });
   }

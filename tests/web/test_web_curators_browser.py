@@ -1,0 +1,167 @@
+"""A curator and an owner in a real browser: queues by keyboard, the past of an entry, a model trained and used.
+
+Screenshots of every step are left in out/screenshots.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from test_web_browser import chromium, pytestmark, shoot  # noqa: F401 -- a fixture, and the marks of its module
+from test_web_training import command  # noqa: F401 -- a fixture: a command that trains nothing
+from web_service import Served, board_of, serving_copy
+
+from recognizer.catalogue.store import Catalogue
+from recognizer.drawn import brought, sample
+from recognizer.types import Role
+from recognizer.vision.photos import encode_jpeg
+
+sync_api = pytest.importorskip("playwright.sync_api", reason="no Playwright: pip install 'znachki[dev]'")
+
+SIZES = {"wide": {"width": 1280, "height": 900}, "phone": {"width": 390, "height": 844}}
+IDS = [entry.entry_id for entry in sample.entries(8)]
+
+
+@pytest.fixture
+def served(data: Path, tmp_path: Path, command: tuple[str, ...]) -> Iterator[Served]:  # noqa: F811
+    """A service with a photo in a wrong entry, an unknown pin that was seen twice, and a kept lot."""
+    with serving_copy(data, tmp_path, open_here=True) as running:
+        photo = {"photo": ("a.jpg", encode_jpeg(sample.catalogue_view(0), 80))}
+        assert running.post(f"/api/v1/entries/{IDS[7]}/photos", files=photo, headers=running.writes).status_code == 201
+        unknown = [encode_jpeg(sample.phone_view(140, shot=shot), 92) for shot in range(2)]
+        files = [("photo", (f"{at}.jpg", one)) for at, one in enumerate([*unknown, board_of((0, 4, 7, 9))])]
+        body = {"files": files, "data": {"keep": "true"}, "headers": running.writes}
+        lot = running.post("/api/v1/lots", **body).headers["location"]
+        ends = time.monotonic() + 120
+        while running.get(lot).json()["state"] != "done":
+            assert time.monotonic() < ends
+            time.sleep(0.1)
+        yield running
+
+
+@pytest.fixture
+def visit(chromium: Any, served: Served) -> Iterator[Callable[..., Any]]:  # noqa: F811
+    contexts: list[Any] = []
+    faults: list[str] = []
+
+    def new(path: str, **options: Any) -> Any:
+        context = chromium.new_context(**options)
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(60_000)
+        page.on("console", lambda line: faults.append(line.text) if line.type == "error" else None)
+        page.on("pageerror", lambda error: faults.append(str(error)))
+        page.goto(served.address + path)
+        return page
+
+    yield new
+    for context in contexts:
+        context.close()
+    assert faults == []
+
+
+def seen(page: Any, selector: str) -> None:
+    sync_api.expect(page.locator(selector).first).to_be_visible(timeout=120_000)
+
+
+@pytest.mark.parametrize(("size", "language"), [("wide", "en-GB"), ("phone", "ru-RU")])
+def test_a_curator_settles_every_queue_and_an_owner_trains(
+    visit: Callable[..., Any], served: Served, size: str, language: str
+) -> None:
+    page = visit("/curating", viewport=SIZES[size], locale=language)
+    name = f"curating-{size}"
+    page.click("form[action='/curating/audit/begin'] button")
+    page.wait_for_url("**/curating/audit")
+    seen(page, ".item")
+    shoot(page, f"{name}-1-audit")
+    page.keyboard.press("j")
+    page.keyboard.press("1")
+    seen(page, ".item.settled")
+    with Catalogue.open(served.data) as catalogue:
+        assert [len(catalogue.images(Role.FACE, IDS[at])) for at in (0, 7)] == [1, 1]
+    page.goto(f"{served.address}/curating/doubts")
+    waiting = page.locator(".item").count()
+    shoot(page, f"{name}-2-doubts")
+    page.keyboard.press("j")
+    page.keyboard.press("u")
+    seen(page, ".item.settled")
+    assert page.evaluate("[...document.querySelectorAll('.item')].indexOf(document.activeElement)") == 1
+    page.keyboard.press("1")
+    sync_api.expect(page.locator(".item.settled")).to_have_count(2)
+    page.reload()
+    assert page.locator(".item").count() == waiting - 2
+    page.goto(f"{served.address}/curating/corrections")
+    assert page.locator(".item").count() == 2
+    shoot(page, f"{name}-3-corrections")
+    page.keyboard.press("j")
+    page.keyboard.press("1")
+    seen(page, ".item.settled")
+    page.goto(f"{served.address}/curating")
+    shoot(page, f"{name}-4-overview")
+    page.click("form[action='/curating/unknown/begin'] button")
+    page.wait_for_url("**/curating/unknown")
+    shoot(page, f"{name}-5-unknown")
+    page.fill(".item [name=number]", "Н-1")
+    page.fill(".item [name=title]", "Новый значок")
+    page.click(".item form[action$='/accept'] button")
+    seen(page, ".item.settled")
+    page.goto(f"{served.address}/entries/%D0%9D-1")
+    page.click("#history summary")
+    seen(page, "#history form")
+    shoot(page, f"{name}-6-entry")
+    page.goto(f"{served.address}/training")
+    shoot(page, f"{name}-7-training")
+    page.fill("[name=model]", "pins")
+    page.fill("[name=steps]", "10")
+    page.click("form[action='/training/begin'] button")
+    seen(page, "form[action='/training/compare']")
+    page.click("form[action='/training/compare'] button")
+    seen(page, "table")
+    shoot(page, f"{name}-8-trained")
+
+
+def test_without_a_script_a_queue_is_settled_by_its_buttons(visit: Callable[..., Any], served: Served) -> None:
+    page = visit("/curating/doubts", java_script_enabled=False, viewport=SIZES["phone"])
+    waiting = page.locator(".item").count()
+    page.click(".item [data-key='u'] >> nth=0")
+    page.wait_for_url("**/curating/doubts")
+    assert page.locator(".item").count() == waiting - 1
+
+
+def test_the_reverse_that_a_picture_has_beside_the_face_is_shown(visit: Callable[..., Any], tmp_path: Path) -> None:
+    (tmp_path / "pair.jpg").write_bytes(encode_jpeg(brought.glued(3), 92))
+    page = visit("/", viewport=SIZES["phone"])
+    page.set_input_files("#photo", tmp_path / "pair.jpg")
+    seen(page, ".back-of")
+    shoot(page, "answer-reverse")
+
+
+def test_over_a_bad_line_a_lot_is_sent_again_and_made_once(chromium: Any, served: Served, tmp_path: Path) -> None:  # noqa: F811
+    sent: list[str] = []
+
+    def lose(route: Any) -> None:
+        """The service gets what is sent, and its first answer is lost on the way."""
+        sent.append(route.request.headers["x-once"])
+        answer = route.fetch(max_redirects=0)
+        if len(sent) == 1:
+            route.abort("connectionreset")
+        else:
+            route.fulfill(response=answer)
+
+    lots = len(list((served.data / "web" / "lots").iterdir()))
+    for at in range(2):
+        (tmp_path / f"{at}.jpg").write_bytes(board_of((at, 3)))
+    with chromium.new_context(viewport=SIZES["phone"]) as context:
+        page = context.new_page()
+        page.goto(served.address)
+        page.route("**/identify", lose)
+        page.set_input_files("#photo", [tmp_path / "0.jpg", tmp_path / "1.jpg"])
+        sync_api.expect(page.locator("#said")).to_have_text("The line broke; sending it again …")
+        page.wait_for_url("**/lots/*", timeout=60_000)
+    assert len(sent) == 2
+    assert len(set(sent)) == 1
+    assert len(list((served.data / "web" / "lots").iterdir())) == lots + 1

@@ -1,0 +1,60 @@
+"""What is wrong with rows is told in the language of the page: every sentence of the importers has its Russian."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from recognizer.catalogue.imports import import_csv
+from recognizer.catalogue.store import Catalogue
+from recognizer.errors import RowsWrong
+from recognizer.web.starting.row_errors import row_error
+
+HEADER = "entry_id;title;image;role;years;status;merged_into;identifiers;country"
+ROWS = [
+    ";Без номера;;;;;;;",
+    "2;Нет снимка;нет; ;;;;;",
+    "3;Адрес;https:// ;;;;;;",
+    "4;Управление\x07;;;;;;;",
+    "5;лишняя;;;;;;;;ячейка",
+    "6;роль;a.jpg;лицо;;;;;",
+    "7;годы;;;1965-1961;;;;",
+    "8;номер;;;;;;без двоеточия;",
+    "9;слит;;;;merged;нет такой;;",
+    "10;слит;;;;active;9;;",
+    "11;слит;;;;merged;;;",
+    "12;круг;;;;merged;13;;",
+    "13;круг;;;;merged;12;;",
+    "14;раз;;;;;;;СССР",
+    "14;раз;;;;;;;Польша",
+    "15;пустой;empty.jpg;;;;;;",
+    "16;текст;text.jpg;;;;;;",
+    "17;два сразу;;;1970-1960;нет;;;",
+]
+
+
+@pytest.fixture
+def errors(tmp_path: Path) -> list[tuple[str, str]]:
+    (tmp_path / "empty.jpg").write_bytes(b"")
+    (tmp_path / "text.jpg").write_text("no picture")
+    (tmp_path / "a.jpg").write_text("no picture")
+    (tmp_path / "t.csv").write_text("\n".join([HEADER, *ROWS]) + "\n", encoding="utf-8")
+    with Catalogue.open(tmp_path / "data", create=True) as catalogue, pytest.raises(RowsWrong) as wrong:
+        import_csv(catalogue, tmp_path / "t.csv")
+    return list(wrong.value.rows)
+
+
+def test_every_fault_of_a_table_is_told_in_russian(errors: list[tuple[str, str]]) -> None:
+    assert len(errors) >= len(ROWS) - 1
+    told = {place: (what, row_error(what, "ru")) for place, what in errors}
+    assert [pair for pair in told.values() if pair[0] == pair[1]] == []
+    assert told["line 2"][1] == "нет номера записи; укажите его"
+    assert "годы '1965-1961' идут назад" in told["line 8"][1]
+    assert "идут назад" in told["line 19"][1]
+    assert "можно только active" in told["line 19"][1]
+    assert {what: row_error(what, "en") for _, what in errors} == {what: what for _, what in errors}
+
+
+def test_what_has_no_sentence_is_told_as_it_came() -> None:
+    assert row_error("something else; and more", "ru") == "something else; and more"
