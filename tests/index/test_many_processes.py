@@ -31,7 +31,7 @@ def catalogue(data: Path) -> Path:
 def sums(data: Path) -> dict[str, str]:
     """What is kept of the photos, and of which bytes."""
     index = data / "index"
-    files = [*index.glob("features/*/*"), *index.glob("embeddings/*/*")]
+    files = [*index.glob("features/*/*"), *index.glob("embeddings/*/*"), index / "kin.json"]
     return {str(file.relative_to(index)): hashlib.sha256(file.read_bytes()).hexdigest() for file in files}
 
 
@@ -40,6 +40,7 @@ def test_two_processes_keep_of_every_photo_what_one_keeps(
 ) -> None:
     monkeypatch.setattr(building, "BATCH", 2)
     monkeypatch.setattr(building, "WORTH", 1)
+    monkeypatch.setattr(building, "COMPARED", 2)
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     alone = build(catalogue(tmp_path / "alone"), model=str(tiny_model))
     steps: list[tuple[int, int]] = []
