@@ -75,7 +75,7 @@ def main() -> None:
                 shutil.rmtree(data, ignore_errors=True)
                 shutil.copytree(folder / "data", data)
                 took = run("index", *options, "--data", data)
-                same = sums(data / "index", "features/*.pack", "embeddings/*.pack", "*.faiss")
+                same = sums(data / "index", "features/*.pack", "embeddings/*.pack", "*.faiss", "kin.json")
                 found.setdefault("index", {}).setdefault(name, []).append(took | {"sum": same[:12]})
             for name, options in teams.items():
                 out = folder / f"out-{name}-{at}"

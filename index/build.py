@@ -15,6 +15,7 @@ from index.assembling import LARGE, assemble
 from index.packing import TOGETHER, pack, pack_fresh
 from recognizer.catalogue.store import Catalogue
 from recognizer.decision import same_drawing
+from recognizer.decision.same_drawing import Alike
 from recognizer.errors import IndexBusy, IndexError_, IndexMismatch, ModelError, PhotoError
 from recognizer.running.teams import Alone, Oneself, Team, together
 from recognizer.search import embedder, index
@@ -30,6 +31,9 @@ BATCH: Final = 16
 
 WORTH: Final = 8
 """Batches a process, at least: it takes some seconds to load its model."""
+
+COMPARED: Final = 16
+"""Photos that are compared with the others by one process before another one gets some."""
 
 Batch = Sequence[tuple[str, Path, str]]
 """Pictures by sha256, file, and the name that errors call it by."""
@@ -80,7 +84,7 @@ def build(
         renamed = old is not None and old.model != loaded.name  # the same weights under another name
         if rebuild or not reusable or fresh or gone or renamed:
             assemble(folder, old if reusable and not rebuild else None, loaded, wanted, fresh, gone)
-        _find_kin(folder, {image.image_id: image.entry_id for image in images}, rebuild, progress)
+        _find_kin(folder, {image.image_id: image.entry_id for image in images}, rebuild, progress, team or Alone())
         _pack(folder, loaded, set(wanted.values()))
     files = {image.sha256: image.file for image in images}
     return IndexReport(
@@ -208,9 +212,9 @@ def _take(place: Place, batch: Batch) -> tuple[int, dict[str, str]]:
 
 
 def _find_kin(
-    folder: Path, owners: Mapping[int, str], rebuild: bool, progress: Callable[[int, int], None] | None
+    folder: Path, owners: Mapping[int, str], rebuild: bool, progress: Callable[[int, int], None] | None, team: Team
 ) -> None:
-    """Compare the photos that were not compared yet with the others; the index answers meanwhile."""
+    """Compare the photos that were not compared yet with the others, by a team; the index answers meanwhile."""
     manifest = index.read_manifest(folder)
     assert manifest is not None  # it was just made, or found to be what it should
     held = {sha256 for _, sha256 in manifest.images}
@@ -227,4 +231,28 @@ def _find_kin(
     if held <= known.asked:  # photos are gone
         save(known.among(held))
         return
-    same_drawing.completed(Index.open(folder), owners, known, progress, save)
+
+    def look(image_ids: Sequence[int]) -> Iterator[tuple[int, Alike]]:
+        parts = (image_ids[at : at + COMPARED] for at in range(0, len(image_ids), COMPARED))
+        told = (folder.absolute(), dict(owners), len(image_ids))
+        for _, found in together(several, _compare, parts, _begin_comparing, *told):
+            yield from found
+
+    several = team.at_most(len(held - known.asked) // (COMPARED * WORTH))
+    same_drawing.completed(Index.open(folder), owners, known, progress, save, look if several.size > 1 else None)
+
+
+@dataclass(frozen=True, slots=True)
+class _Comparing:
+    """The index to ask, and the entry of each of its photos."""
+
+    index: Index
+    owners: Mapping[int, str]
+
+
+def _begin_comparing(folder: Path, owners: Mapping[int, str], count: int) -> _Comparing:
+    return _Comparing(same_drawing.ready(Index.open(folder), count), owners)
+
+
+def _compare(comparing: _Comparing, image_ids: Sequence[int]) -> list[tuple[int, Alike]]:
+    return [(one, same_drawing.alike(comparing.index, one, comparing.owners)) for one in image_ids]

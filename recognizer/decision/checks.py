@@ -19,6 +19,7 @@ WORDS: Final = {
     "maker": phrase("maker"),
     "hallmark": phrase("hallmark on the back"),
     "size": phrase("size, mm"),
+    "title": phrase("title"),
 }
 """What may be looked at."""
 
@@ -38,14 +39,19 @@ _SAID: Final[dict[str, Callable[[CatalogueEntry], str]]] = {
 def checks(entries: Sequence[CatalogueEntry]) -> tuple[str, ...]:
     """Return what to look at to choose between these entries, in what the catalogue says of them.
 
-    A check is a key of WORDS, with ": " and what it says of each entry; there is none where it says the same.
+    A check is a key of WORDS, with ": " and what it says of each entry; there is none where it says the same. Titles
+    are compared where nothing else differs: in many tables they are all that is said.
     """
-    found = []
-    for name, said in _SAID.items():
-        values = {entry.number or entry.entry_id: said(entry) for entry in entries}
-        if len(set(values.values())) > 1:
-            found.append(f"{name}: " + "; ".join(f"№ {number} {value or '–'}" for number, value in values.items()))
-    return tuple(found)
+    told = [line for name, said in _SAID.items() if (line := _differing(name, said, entries))]
+    title = _differing("title", lambda entry: entry.title or entry.title_en, entries)
+    return tuple(told or ([title] if title else []))
+
+
+def _differing(name: str, said: Callable[[CatalogueEntry], str], entries: Sequence[CatalogueEntry]) -> str:
+    values = {entry.number or entry.entry_id: said(entry) for entry in entries}
+    if len(set(values.values())) < 2:
+        return ""
+    return f"{name}: " + "; ".join(f"№ {number} {value or '–'}" for number, value in values.items())
 
 
 def in_words(checks: Sequence[str]) -> list[tuple[str, str]]:

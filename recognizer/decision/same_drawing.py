@@ -11,7 +11,7 @@ that kin does not depend on the model. What was found stays in `kin.json` beside
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -87,28 +87,40 @@ def write(folder: Path, settings: str, kin: Kin) -> None:
     write_whole(path_of(folder), (json.dumps(held) + "\n").encode(), IndexError_, cure=HERE)
 
 
+Alike = list[tuple[int, float]]
+"""Photos, each by its image_id, with how alike they look."""
+
+Look = Callable[[Sequence[int]], Iterable[tuple[int, Alike]]]
+"""Asks photos by their image_ids: yields each with what it is like."""
+
+
 def completed(
     index: Index,
     owners: Mapping[int, str],
     known: Kin,
     progress: Callable[[int, int], None] | None = None,
     save: Callable[[Kin], None] | None = None,
+    look: Look | None = None,
 ) -> Kin:
     """Return the kin among all photos of an index, asking those that `known` has not asked.
 
     `owners` names the entry of each image_id; photos of one entry are no kin. `save` is called with what is found so
-    far, now and then and at the end, where anything was asked.
+    far, now and then and at the end, where anything was asked. `look` asks photos elsewhere, in any order, as `alike`
+    does of an index that is `ready` for so many.
     """
     held = dict(index.manifest.images)
     known = known.among(set(held.values()))
     asked, pairs = set(known.asked), dict(known.pairs)
     waiting = [image_id for image_id, sha256 in held.items() if sha256 not in asked and image_id in owners]
-    if len(waiting) >= _MANY:
-        index = index.by_lists()
-    for done, image_id in enumerate(waiting, 1):
-        for other, alike in _alike(index, image_id, owners):
+    if look is None:
+        asks = ready(index, len(waiting)) if waiting else index
+        looked: Iterable[tuple[int, Alike]] = ((image_id, alike(asks, image_id, owners)) for image_id in waiting)
+    else:
+        looked = look(waiting)
+    for done, (image_id, found) in enumerate(looked, 1):
+        for other, likeness in found:
             pair = (min(held[image_id], held[other]), max(held[image_id], held[other]))
-            pairs[pair] = max(alike, pairs.get(pair, -1.0))
+            pairs[pair] = max(likeness, pairs.get(pair, -1.0))
         asked.add(held[image_id])
         if save and (done % _SAVED == 0 or done == len(waiting)):
             save(Kin(frozenset(asked), pairs))
@@ -117,7 +129,12 @@ def completed(
     return Kin(frozenset(asked), pairs)
 
 
-def _alike(index: Index, image_id: int, owners: Mapping[int, str]) -> list[tuple[int, float]]:
+def ready(index: Index, count: int) -> Index:
+    """Return an index to ask so many photos of: one by lists where they are many."""
+    return index.by_lists() if count >= _MANY else index
+
+
+def alike(index: Index, image_id: int, owners: Mapping[int, str]) -> Alike:
     """The photos of other entries that a photo shows, with how alike they look after alignment."""
     try:
         image, points = as_query(index.reference(image_id))

@@ -51,16 +51,21 @@ class Cluster:
 
     @contextmanager
     def begun(self, begin: Callable[..., Any], *told: Any) -> Iterator[_Machines]:
-        """Join the cluster, and leave it at the end; raises ZnachkiError where there is none."""
+        """Join the cluster, and stay in it for what comes next, to the end of this process; raises ZnachkiError where
+        there is none, and leaves it where anything is raised."""
         ray = _library(self.address)
         try:
-            _join(ray, self.address, self.most)
+            if _joined != [self.address] or not ray.is_initialized():
+                ray.shutdown()
+                _join(ray, self.address, self.most)
+                _joined[:] = [self.address]
             _check_room(ray)
             share = ray.put((program_version(), begin, told))
             options = {"num_cpus": 1, "memory": NEED, "max_retries": TRIES - 1}
             yield _Machines(ray, ray.remote(**options)(_do), secrets.token_hex(8), share, self.most)
-        finally:
+        except BaseException:
             ray.shutdown()
+            raise
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +108,10 @@ class _Machines:
             raise ZnachkiError(f"a task was lost {TRIES} times on the cluster ({why}); {_AGAIN}") from error
 
 
+_joined: Final[list[str]] = []
+"""The address that this process joined last: it takes seconds, and work may come in several parts."""
+
+
 def _library(address: str) -> Any:
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"  # all of these are read when Ray is loaded
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # as it will be; else it warns
@@ -142,7 +151,10 @@ def _check_answers(address: str) -> None:
 
 def _not_joined(address: str, error: Exception) -> ZnachkiError:
     why = str(error).strip().partition("\n")[0]
-    cure = "`ray start --head` on one machine begins one and says the address; `--cluster local` needs none"
+    cure = (
+        "`ray start --head` on one machine begins one and says the address; one that has a token asks for "
+        "RAY_AUTH_MODE=token and its ~/.ray/auth_token; `--cluster local` needs none of this"
+    )
     return ZnachkiError(f"cluster {address!r}: cannot be joined ({why}); {cure}")
 
 

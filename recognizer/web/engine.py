@@ -51,6 +51,11 @@ class Loaded:
     recognizer: Recognizer | None
     why_not: str = ""
 
+    @property
+    def unindexed(self) -> int:
+        """How many photos of the catalogue the index has not: their pins cannot be found."""
+        return 0 if self.recognizer is None else self.recognizer.unindexed
+
 
 @dataclass(slots=True, eq=False)
 class Ask:

@@ -93,6 +93,7 @@ def page(request: Request, template: str, status: int = 200, **values: Any) -> H
         may_own=rank.reaches(Rank.OWNER),
         n=lambda count, noun: counted(count, noun, language),
         entries=len(service.engine.loaded.shelf.entries),
+        lacking=lambda: service.engine.loaded.unindexed,
         title_of=lambda entry: title_of(entry, language),
         verdicts=VERDICT_WORDS,
         work=service.works.state if rank.reaches(Rank.CURATOR) and service.works.at_work else None,

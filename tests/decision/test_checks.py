@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from recognizer.decision.checks import checks, in_words
 from recognizer.locales.words import said
 from recognizer.types import CatalogueEntry
@@ -17,6 +19,12 @@ def test_what_the_catalogue_says_differently_comes_with_its_values() -> None:
 def test_an_entry_of_which_nothing_is_said_is_told_apart_too() -> None:
     (check,) = checks([GOLD, CatalogueEntry("3", material="brass, gilt", size_mm="25 x 18")])
     assert check == "year: № 101 1975; № 3 –"
+
+
+def test_titles_are_compared_where_nothing_else_differs() -> None:
+    early, late = (CatalogueEntry(number, title=f"Маяк ({year} г.)") for number, year in (("1", 1987), ("2", 1988)))
+    assert checks([early, late]) == ("title: № 1 Маяк (1987 г.); № 2 Маяк (1988 г.)",)
+    assert checks([early, replace(late, maker="ЛМД")]) == ("maker: № 1 –; № 2 ЛМД",)
 
 
 def test_nothing_is_to_be_looked_at_where_the_catalogue_says_the_same() -> None:

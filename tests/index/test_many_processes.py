@@ -31,8 +31,8 @@ def catalogue(data: Path) -> Path:
 def sums(data: Path) -> dict[str, str]:
     """What is kept of the photos, and of which bytes."""
     index = data / "index"
-    files = [*index.glob("features/*.pack"), *index.glob("embeddings/*.pack")]
-    assert len(files) == 2
+    files = [*index.glob("features/*.pack"), *index.glob("embeddings/*.pack"), index / "kin.json"]
+    assert len(files) == 3
     return {str(file.relative_to(index)): hashlib.sha256(file.read_bytes()).hexdigest() for file in files}
 
 
@@ -41,6 +41,7 @@ def test_two_processes_keep_of_every_photo_what_one_keeps(
 ) -> None:
     monkeypatch.setattr(building, "BATCH", 2)
     monkeypatch.setattr(building, "WORTH", 1)
+    monkeypatch.setattr(building, "COMPARED", 2)
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     alone = build(catalogue(tmp_path / "alone"), model=str(tiny_model))
     steps: list[tuple[int, int]] = []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import secrets
 import shutil
 import socket
 import subprocess
@@ -30,6 +31,8 @@ SETTINGS = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # whose nodes listen on 127.0.0.1 alone
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    "RAY_AUTH_MODE": "token",
+    "RAY_AUTH_TOKEN": secrets.token_hex(32),
     "PYTHONPATH": os.pathsep.join([str(ROOT), str(Path(__file__).parent)]),
     "OMP_NUM_THREADS": "1",
 }
@@ -45,6 +48,7 @@ def nodes() -> Iterator[Any]:
         held = utils.Cluster(initialize_head=True, head_node_args={**_node(), "include_dashboard": False})
         held.add_node(**_node())
         yield held
+        sys.modules["ray"].shutdown()
         held.shutdown()
 
 
