@@ -70,7 +70,7 @@ def measure(folder: Path, model: str | None) -> dict[str, Any]:
             seconds[step] = round(time.perf_counter() - start, 1)
         queries = folder / "queries.csv"
         runs = {
-            name: json.loads(znachki("evaluate", queries, *extra, "--data", data, "--json"))
+            name: json.loads(znachki("evaluate", queries, *extra, "--jobs", "1", "--data", data, "--json"))
             for name, extra in RUNS.items()
         }
     return {"seconds": seconds, "runs": runs}
