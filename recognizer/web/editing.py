@@ -14,7 +14,7 @@ from typing import Final, TypeVar
 
 from recognizer.catalogue.store import Catalogue
 from recognizer.errors import IndexBusy
-from recognizer.web.engine import Engine
+from recognizer.web.answering.engine import Engine
 from recognizer.web.problems import Busy
 
 _Made = TypeVar("_Made")

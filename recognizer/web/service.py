@@ -20,9 +20,9 @@ from recognizer.web.access.here import asks_from_here
 from recognizer.web.access.ranks import Person, Rank
 from recognizer.web.access.sessions import COOKIE, Sessions
 from recognizer.web.access.tokens import Token, Tokens
+from recognizer.web.answering.engine import Engine
 from recognizer.web.counters import Counters
 from recognizer.web.editing import Editor
-from recognizer.web.engine import Engine
 from recognizer.web.lots.jobs import LotJobs
 from recognizer.web.problems import Problem
 from recognizer.web.schemas import picture_path

@@ -15,8 +15,8 @@ from recognizer.reports.near import Near, closer
 from recognizer.reports.pictures import thumbnail
 from recognizer.types import CatalogueEntry, Match, Photo, Recognition, Verdict
 from recognizer.vision.photos import jpeg_uri
+from recognizer.web.answering.shelf import Shelf
 from recognizer.web.service import matched_points
-from recognizer.web.shelf import Shelf
 
 VALUES: Final = (
     *(phrase("face"), phrase("reverse"), phrase("clasp"), phrase("mark")),

@@ -14,10 +14,10 @@ from web_service import Served, serving
 from recognizer.catalogue.store import Catalogue
 from recognizer.errors import CatalogueError
 from recognizer.types import CatalogueEntry, CatalogueImage, Role
+from recognizer.web.answering.shelf import Shelf, Sort
 from recognizer.web.browsing.asked import Asked, asked_of
 from recognizer.web.browsing.changing import cells_of, changed
 from recognizer.web.browsing.pages import differing
-from recognizer.web.shelf import Shelf, Sort
 
 HTML = {"Accept": "text/html"}
 ENTRIES = (

@@ -22,10 +22,10 @@ from recognizer.drawn import sample
 from recognizer.errors import ZnachkiError
 from recognizer.types import Box, Crop, Photo, Recognition, Role, Verdict
 from recognizer.vision.photos import encode_jpeg
-from recognizer.web import engine as engines
+from recognizer.web.answering import engine as engines
+from recognizer.web.answering.deputies import Answered, Asked, By
+from recognizer.web.answering.engine import Engine, Loaded
 from recognizer.web.counters import Counters
-from recognizer.web.deputies import Answered, Asked, By
-from recognizer.web.engine import Engine, Loaded
 from recognizer.web.problems import TooManyPins
 
 

@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 
 from recognizer.types import Box, Crop, Photo, Recognition, Role, Verdict
+from recognizer.web.answering.engine import BATCH, BEHIND, Engine, Loaded
 from recognizer.web.counters import Counters
-from recognizer.web.engine import BATCH, BEHIND, Engine, Loaded
 from recognizer.web.problems import Busy, TooManyPins
 
 

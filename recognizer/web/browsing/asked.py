@@ -9,9 +9,9 @@ from urllib.parse import urlencode
 
 from fastapi import Query
 
+from recognizer.web.answering.shelf import Sort
 from recognizer.web.api import chosen_entries
 from recognizer.web.service import Service
-from recognizer.web.shelf import Sort
 
 Text = Annotated[str, Query(max_length=500)]
 

@@ -20,6 +20,7 @@ from recognizer.types import CatalogueEntry, CatalogueImage, Role
 from recognizer.web import views
 from recognizer.web.access.asking import Curator, CuratorsForm, Reads, local_path, text_of
 from recognizer.web.access.ranks import Rank
+from recognizer.web.answering.shelf import Sort
 from recognizer.web.api import photo_adding
 from recognizer.web.browsing.asked import Asked, asked_of, entries_asked
 from recognizer.web.browsing.changing import EDITED, cells_of, changed
@@ -28,7 +29,6 @@ from recognizer.web.collection.held import held_of, jar_names
 from recognizer.web.pages import page
 from recognizer.web.problems import Problem
 from recognizer.web.service import Service
-from recognizer.web.shelf import Sort
 from recognizer.web.uploads import shown_name
 
 router = APIRouter(include_in_schema=False)

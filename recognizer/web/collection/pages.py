@@ -23,11 +23,11 @@ from recognizer.locales.words import phrase, said
 from recognizer.reports.want_sheet import sheet_html
 from recognizer.types import CatalogueEntry
 from recognizer.web.access.asking import Collector, CollectorsForm, Reads, language_of, local_path, text_of
+from recognizer.web.answering.shelf import Shelf
 from recognizer.web.collection.held import Held, held_in, held_words
 from recognizer.web.pages import page
 from recognizer.web.problems import Problem
 from recognizer.web.service import Service
-from recognizer.web.shelf import Shelf
 from recognizer.web.uploads import shown_name
 
 router = APIRouter(include_in_schema=False)

@@ -18,8 +18,8 @@ from recognizer.errors import CatalogueError
 from recognizer.files import make_folder, write_whole
 from recognizer.locales.words import phrase
 from recognizer.types import CatalogueImage, Role
+from recognizer.web.answering.shelf import Shelf
 from recognizer.web.curating.passed import FOLDER
-from recognizer.web.shelf import Shelf
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,7 +36,7 @@ from recognizer.errors import EntryNotFound, PhotoError, ZnachkiError
 from recognizer.files import write_whole
 from recognizer.reports import lot_page, lot_report
 from recognizer.reports.answers import Answer
-from recognizer.web.engine import Ask, Engine
+from recognizer.web.answering.engine import Ask, Engine
 from recognizer.web.lots import recutting, sent
 from recognizer.web.lots.sent import About
 from recognizer.web.problems import Busy

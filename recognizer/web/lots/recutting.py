@@ -22,7 +22,7 @@ from recognizer.reports.answers import Answer, answer_json
 from recognizer.types import Photo, Recognition
 from recognizer.vision import recutting
 from recognizer.vision.photos import encode_jpeg, enlarged, open_photo
-from recognizer.web.engine import Engine
+from recognizer.web.answering.engine import Engine
 
 WHOLE: Final = "whole"
 """What the name of a lot's picture ends in that is as large as what was sent."""

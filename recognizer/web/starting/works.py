@@ -23,8 +23,8 @@ from recognizer.curating.audit import audit
 from recognizer.errors import EntryNotFound, IndexBusy, RowsWrong, ZnachkiError
 from recognizer.files import HERE, make_folder, write_whole
 from recognizer.locales.words import phrase
+from recognizer.web.answering.engine import Engine
 from recognizer.web.curating.findings import keep_audit
-from recognizer.web.engine import Engine
 from recognizer.web.lots.sent import kept_lots
 from recognizer.web.problems import Busy
 from recognizer.web.settings import Settings

@@ -28,10 +28,10 @@ from recognizer.errors import ZnachkiError
 from recognizer.identify import Recognizer
 from recognizer.running.room import cores
 from recognizer.types import Crop, Photo, Recognition, Role
+from recognizer.web.answering.deputies import Asked, By, Deputy, renewed
+from recognizer.web.answering.shelf import Shelf, newest_change
 from recognizer.web.counters import Counters
-from recognizer.web.deputies import Asked, By, Deputy, renewed
 from recognizer.web.problems import Busy, TooManyPins
-from recognizer.web.shelf import Shelf, newest_change
 
 BATCH: Final = 8
 """Pins asked together. On two cores a batch of 8 took .6 of the time of 8 single pins, one of 16 no less a pin."""
