@@ -17,6 +17,7 @@ from starlette.exceptions import HTTPException
 
 from recognizer import program_version
 from recognizer.errors import ZnachkiError
+from recognizer.locales.errors import told as in_language
 from recognizer.locales.words import phrase, said
 from recognizer.web import api, pages
 from recognizer.web.access.asking import language_of
@@ -141,6 +142,7 @@ def _told(request: Request, status: int, detail: str, headers: dict[str, str]) -
     if status == 401:
         answer = pages.page(request, "sign_in.html", status, wrong=False)
     else:
-        answer = pages.page(request, "message.html", status, heading=phrase("Error"), detail=detail)
+        what = in_language(detail, language_of(request))
+        answer = pages.page(request, "message.html", status, heading=phrase("Error"), detail=what)
     answer.headers.update({name: value for name, value in headers.items() if name != "WWW-Authenticate"})
     return answer

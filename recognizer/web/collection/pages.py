@@ -19,6 +19,7 @@ from starlette.responses import FileResponse
 from recognizer.catalogue.imports.sources.write_opennumismat import write_opennumismat
 from recognizer.collecting.holdings import Collection, Holding, Kind, Missing, list_text
 from recognizer.errors import CatalogueError, EntryNotFound
+from recognizer.locales.errors import told as in_language
 from recognizer.locales.words import phrase, said
 from recognizer.reports.want_sheet import sheet_html
 from recognizer.types import CatalogueEntry
@@ -358,7 +359,8 @@ async def take_table(request: Request, service: Reads, form: CollectorsForm) -> 
         mine, jar = service.collection(request), text_of(form, "jar").strip() or None
         await asyncio.to_thread(_take, mine, name, data, Kind(kind), jar)
     except CatalogueError as error:
-        return page(request, "message.html", 422, heading="That did not work", detail=str(error))
+        what = in_language(str(error), language_of(request))
+        return page(request, "message.html", 422, heading="That did not work", detail=what)
     return RedirectResponse(
         {"own": "/collection", "wish": "/collection/wishes", "swap": "/collection/swaps"}[kind], 303
     )

@@ -16,6 +16,7 @@ from recognizer.catalogue.imports.proposal import NUMBER_OF, Proposal, chosen_ma
 from recognizer.catalogue.wanted import State as Wanted
 from recognizer.catalogue.wanted import wanted as wanted_pictures
 from recognizer.errors import CatalogueError
+from recognizer.locales.errors import told as told_error
 from recognizer.locales.words import phrase, said, time_left
 from recognizer.types import Role
 from recognizer.web.access.asking import Curator, CuratorsForm, Reads, Sent, Serves, check_proof, language_of, text_of
@@ -23,7 +24,6 @@ from recognizer.web.browsing.changing import EDITED
 from recognizer.web.pages import answer_one, page
 from recognizer.web.problems import Problem
 from recognizer.web.service import Service
-from recognizer.web.starting.row_errors import row_error
 from recognizer.web.starting.sources import Source
 from recognizer.web.starting.trial import is_trial, trial_photo, trial_photos
 from recognizer.web.starting.works import Kind, Order, State
@@ -244,7 +244,7 @@ async def look_page(request: Request, service: Reads, who: Curator, source_id: s
         look=look,
         trial=is_trial(service),
         plain=lambda text: text.replace(here, "").replace(str(source.files), source.names[0]),
-        row_error=lambda text: row_error(text, language_of(request)),
+        row_error=lambda text: told_error(text, language_of(request)),
         field=_field,
         place_of=lambda place: _place(place, language_of(request)),
     )

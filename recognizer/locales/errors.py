@@ -1,6 +1,6 @@
-"""Row errors: what is wrong with a row of a source, in the language of the page.
+"""Errors in the language of the page: what is wrong with a row of a source, and what a page could not do.
 
-The importers say it in English, to be read on a terminal and kept as text. Here each of their sentences stands again as
+Both are said in English where they arise, to be read on a terminal and kept as text. Here each sentence stands again as
 one that can be translated; what has none is told as it came.
 """
 
@@ -32,18 +32,37 @@ SENTENCES: Final = (
     phrase("%(name)s: not a picture that can be read, or cut short; give a %(kinds)s file"),
     phrase("%(name)s: damaged or cut short (%(reason)s); copy the photo again or save it anew"),
     phrase("%(name)s: cannot be read (%(reason)s); check the file"),
+    # what pages say
+    phrase(
+        "no entry %(text)s in the catalogue; written alike: %(near)s; look it up with `znachki show --search WORDS`"
+    ),
+    phrase("no entry %(text)s in the catalogue; look it up with `znachki show --search WORDS`"),
+    phrase("%(column)s is %(text)s by now, changed by somebody else; load the page anew"),
+    phrase("this form is too old, or not of this page; load the page anew and send it again"),
+    phrase("no photo was sent; choose one"),
+    phrase("no file was sent; choose one"),
+    phrase("%(pins)s pins on one photo; send it as a lot"),
+    phrase("%(photos)s photos wait already"),
+    phrase("the photo waited too long"),
+    phrase("the place for lots is full; delete some, or try again later"),
+    phrase("the place for kept photos is full; delete some of them"),
+    phrase("another import or index is at work; wait for it to end"),
+    phrase("other changes are being made"),
+    phrase("which entry it is, is missing: give its entry_id or number"),
+    phrase("the number of the new entry is missing; write one"),
+    phrase("%(text)s is no price; give a number, as 12.50"),
 )
-"""What importers say of rows, the longer of two that begin alike first."""
+"""What importers say of rows and pages of what was asked of them, the longer of two that begin alike first."""
 
 
-def row_error(text: str, language: str) -> str:
-    """What is wrong with a row in a language; several faults of one row are told one after the other."""
+def told(text: str, language: str) -> str:
+    """An error in a language; several faults of one row are told one after the other."""
     parts = text.split("; ")  # sentences have a semicolon of their own: as many parts as make one that is known
     for at in range(1, len(parts) + 1):
         first = _told("; ".join(parts[:at]), language)
         if first is not None:
             rest = "; ".join(parts[at:])
-            return f"{first}; {row_error(rest, language)}" if rest else first
+            return f"{first}; {told(rest, language)}" if rest else first
     return text
 
 
@@ -54,7 +73,7 @@ def _told(text: str, language: str) -> str | None:
     return None
 
 
-_ANY: Final = {"column": r"\w+", "cells": r"\d+", "columns": r"\d+"}
+_ANY: Final = {"column": r"\w+", "cells": r"\d+", "columns": r"\d+", "pins": r"\d+", "photos": r"\d+"}
 
 
 @cache

@@ -9,7 +9,7 @@ import pytest
 from recognizer.catalogue.imports import import_csv
 from recognizer.catalogue.store import Catalogue
 from recognizer.errors import RowsWrong
-from recognizer.web.starting.row_errors import row_error
+from recognizer.locales.errors import told as row_error
 
 HEADER = "entry_id;title;image;role;years;status;merged_into;identifiers;country"
 ROWS = [
@@ -58,3 +58,22 @@ def test_every_fault_of_a_table_is_told_in_russian(errors: list[tuple[str, str]]
 
 def test_what_has_no_sentence_is_told_as_it_came() -> None:
     assert row_error("something else; and more", "ru") == "something else; and more"
+
+
+@pytest.mark.parametrize(
+    ("english", "russian"),
+    [
+        ("no entry 'Z-9' in the catalogue; look it up with `znachki show --search WORDS`", "нет записи 'Z-9'"),
+        (
+            "no entry 'Z-9' in the catalogue; written alike: Z-8, Z-7; look it up with `znachki show --search WORDS`",
+            "Z-7",
+        ),
+        ("title is 'Ель' by now, changed by somebody else; load the page anew", "изменил на 'Ель'"),
+        ("31 pins on one photo; send it as a lot", "значков: 31; отправьте"),
+        ("a.txt: not a picture that can be read, or cut short; give a JPEG file", "a.txt"),
+    ],
+)
+def test_what_pages_could_not_do_is_told_in_russian(english: str, russian: str) -> None:
+    assert russian in row_error(english, "ru")
+    assert row_error(english, "ru") != english
+    assert row_error(english, "en") == english
