@@ -14,7 +14,8 @@ ROOT = Path(__file__).parents[1]
 MAIN_JOB = """
 import sys
 # What the standard library, on this system, psutil and torch ask for under another name elsewhere is loaded before.
-import asyncio, getpass, multiprocessing, pathlib, psutil, shutil, subprocess, tarfile, tempfile, torch, torchvision, tqdm
+import asyncio, getpass, multiprocessing, pathlib, psutil, shutil, subprocess, tarfile, tempfile
+import torch, torchvision, tqdm
 for name in ("fcntl", "resource", "pwd", "grp", "termios", "tty", "pty", "syslog", "posix", "readline", "uvloop"):
     sys.modules[name] = None  # which import takes for a module that is not there
 import os, signal
