@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from test_web_browser import chromium, pytestmark, shoot  # noqa: F401 -- a fixture, and the marks of its module
+from test_web_browser import chromium, pytestmark, shoot, visits  # noqa: F401 -- a fixture, and the marks of its module
 from test_web_training import command  # noqa: F401 -- a fixture: a command that trains nothing
 from web_service import Served, board_of, serving_copy
 
@@ -46,26 +46,8 @@ def served(data: Path, tmp_path: Path, command: tuple[str, ...]) -> Iterator[Ser
 
 @pytest.fixture
 def visit(chromium: Any, served: Served) -> Iterator[Callable[..., Any]]:  # noqa: F811
-    contexts: list[Any] = []
-    faults: list[str] = []
-
-    def new(path: str, **options: Any) -> Any:
-        context = chromium.new_context(**options)
-        contexts.append(context)
-        page = context.new_page()
-        page.set_default_timeout(60_000)
-        page.on(
-            "console",
-            lambda line: faults.append(line.text) if line.type == "error" and CONFLICT not in line.text else None,
-        )
-        page.on("pageerror", lambda error: faults.append(str(error)))
-        page.goto(served.address + path)
-        return page
-
-    yield new
-    for context in contexts:
-        context.close()
-    assert faults == []
+    with visits(chromium, served, CONFLICT) as new:
+        yield new
 
 
 def seen(page: Any, selector: str) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from test_web_browser import chromium, pytestmark, shoot  # noqa: F401 -- a fixture, and the marks of its module
+from test_web_browser import chromium, pytestmark, shoot, visits  # noqa: F401 -- a fixture, and the marks of its module
 from web_service import Served, serving
 
 from recognizer.catalogue.store import Catalogue
@@ -41,23 +41,8 @@ def empty(tmp_path: Path, _base_read_once: None) -> Iterator[Served]:
 
 @pytest.fixture
 def visit(chromium: Any, empty: Served) -> Iterator[Callable[..., Any]]:  # noqa: F811
-    contexts: list[Any] = []
-    faults: list[str] = []
-
-    def new(path: str, **options: Any) -> Any:
-        context = chromium.new_context(**options)
-        contexts.append(context)
-        page = context.new_page()
-        page.set_default_timeout(60_000)
-        page.on("console", lambda line: faults.append(line.text) if line.type == "error" else None)
-        page.on("pageerror", lambda error: faults.append(str(error)))
-        page.goto(empty.address + path)
-        return page
-
-    yield new
-    for context in contexts:
-        context.close()
-    assert faults == []
+    with visits(chromium, empty) as new:
+        yield new
 
 
 @pytest.fixture
