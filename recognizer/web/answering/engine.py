@@ -54,7 +54,10 @@ class Loaded:
     @property
     def unindexed(self) -> int:
         """How many photos of the catalogue the index has not: their pins cannot be found."""
-        return 0 if self.recognizer is None else self.recognizer.unindexed
+        if self.recognizer is not None:
+            return self.recognizer.unindexed
+        photos = (photo for entry_id in self.shelf.active for photo in self.shelf.photos.get(entry_id, ()))
+        return sum(photo.role is Role.FACE for photo in photos)
 
 
 @dataclass(slots=True, eq=False)

@@ -18,7 +18,6 @@ from recognizer.catalogue.wanted import wanted as wanted_pictures
 from recognizer.errors import CatalogueError
 from recognizer.locales.errors import told as told_error
 from recognizer.locales.words import phrase, said, time_left
-from recognizer.types import Role
 from recognizer.web.access.asking import Curator, CuratorsForm, Reads, Sent, Serves, check_proof, language_of, text_of
 from recognizer.web.browsing.changing import EDITED
 from recognizer.web.pages import answer_one, page
@@ -52,14 +51,13 @@ CHOICES: Final = {
 async def start(request: Request, service: Reads) -> Response:
     """Welcome who has no catalogue yet, and take more of it from who has."""
     shelf = service.engine.loaded.shelf
-    missing = await asyncio.to_thread(_unindexed, service)
     wanted = await asyncio.to_thread(_wanted, service)
     return page(
         request,
         "starting/welcome.html",
         empty=not shelf.entries,
         trial=is_trial(service),
-        unindexed=missing,
+        unindexed=service.engine.loaded.unindexed,
         wanted=wanted,
         most_mb=service.settings.max_source // 1_000_000,
     )
@@ -68,14 +66,6 @@ async def start(request: Request, service: Reads) -> Response:
 def _wanted(service: Service) -> int:
     """How many pictures that were given as addresses wait to be fetched."""
     return len(wanted_pictures(service.engine.catalogue, Wanted.WANTED))
-
-
-def _unindexed(service: Service) -> int:
-    """How many faces of entries in use the index in use lacks."""
-    loaded = service.engine.loaded
-    faces = {image_id for image_id, _ in service.engine.catalogue.image_keys(Role.FACE)}
-    held = {image_id for image_id, _ in loaded.recognizer.index.manifest.images} if loaded.recognizer else set()
-    return len(faces - held)
 
 
 @router.post("/start/sample")
