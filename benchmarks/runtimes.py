@@ -130,8 +130,8 @@ def ask(data: Path, queries: Path, out: Path) -> None:
 def timed_networks() -> list[float]:
     """Count the processor time of every network from now on, in the first of what is returned."""
     from recognizer.search.embedder import Embedder
+    from recognizer.vision.comparing.variants import Twins
     from recognizer.vision.outlines import Outliner
-    from recognizer.vision.variants import Twins
 
     spent = [0.0]
 

@@ -138,11 +138,12 @@ candidates.
 
 ![Points that agree on one pose](walk-agree.jpg)
 
-[`vision/alignment.py`](../recognizer/vision/alignment.py) pairs the keypoints of photo and candidate and looks for
-the pose in which most of them agree: {best.inliers} do with the first answer. Laid over one another so, both
-pictures are compared in lines and in colours, and [`vision/variants.py`](../recognizer/vision/variants.py) says
-whether they are one pin or two variants of a drawing. Where no keypoints agree, as on bare relief,
-[`vision/overlay.py`](../recognizer/vision/overlay.py) lays outline over outline.
+[`comparing/alignment.py`](../recognizer/vision/comparing/alignment.py) pairs the keypoints of photo and candidate and
+looks for the pose in which most of them agree: {best.inliers} do with the first answer. Laid over one another so, both
+pictures are compared in lines and in colours, and
+[`comparing/variants.py`](../recognizer/vision/comparing/variants.py) says whether they are one pin or two variants of a
+drawing. Where no keypoints agree, as on bare relief,
+[`comparing/overlay.py`](../recognizer/vision/comparing/overlay.py) lays outline over outline.
 
 ## 5. Decide
 
@@ -158,8 +159,8 @@ that the catalogue lacks? {answer.lacking:.1%} here.
 ```
 
 Where two or more variants stay in question, the answer is a `family`, and
-[`vision/differences.py`](../recognizer/vision/differences.py) finds the place where their photos differ most; the
-report and the page show it from near, on the photo and on each of them.
+[`comparing/differences.py`](../recognizer/vision/comparing/differences.py) finds the place where their photos differ
+most; the report and the page show it from near, on the photo and on each of them.
 """
 """The page, with places for what was found."""
 

@@ -48,8 +48,9 @@ from recognizer.types import (
     Reference,
     Role,
 )
-from recognizer.vision import glued, inscriptions, keypoints, overlay, sightings
-from recognizer.vision.alignment import verify
+from recognizer.vision import glued, keypoints, sightings
+from recognizer.vision.comparing import inscriptions, overlay
+from recognizer.vision.comparing.alignment import verify
 from recognizer.vision.crops import Sheet, holds_pin, joined, lifted, parted, shows_several
 
 _LOG: Final = logging.getLogger("znachki.identify")

@@ -29,7 +29,7 @@ from recognizer.identify import Recognizer, placed
 from recognizer.measuring import lot_measures
 from recognizer.networks import weights
 from recognizer.types import Crop, Hit, Photo, Recognition, Verdict
-from recognizer.vision import variants
+from recognizer.vision.comparing import variants
 from recognizer.vision.crops import single
 from recognizer.vision.photos import open_photo
 

@@ -34,7 +34,7 @@ from recognizer.measuring import metrics
 from recognizer.networks import weights
 from recognizer.search.features import SETTINGS
 from recognizer.types import Verdict
-from recognizer.vision import variants
+from recognizer.vision.comparing import variants
 from training.cases import Case, collect, collect_places, left_out, variants_in
 
 FOLDS: Final = 10

@@ -31,7 +31,7 @@ from recognizer.measuring.metrics import auroc
 from recognizer.networks.twin_net import STRIDE, TwinNet
 from recognizer.networks.weights import write
 from recognizer.types import Mask, UInt8Image
-from recognizer.vision.variants import SIDE, paired
+from recognizer.vision.comparing.variants import SIDE, paired
 from training import descent, designs
 from training.pictures import render
 from training.pictures.grounds import Field, colour, noise

@@ -98,7 +98,7 @@ def _photo() -> dict[str, float]:
 
 def _cures(found: dict[str, Any]) -> list[str]:
     """What could be better, each with what to do."""
-    from recognizer.vision.inscriptions import installed
+    from recognizer.vision.comparing.inscriptions import installed
 
     about, data, photo = found["machine"], found["data"], found["photo"]
     cures = [said for said in (data["error"], data["stale"]) if said]

@@ -28,7 +28,7 @@ from recognizer.search.agreement import APART, agreement, as_query, is_copy, nea
 from recognizer.search.index import Index
 from recognizer.types import CatalogueImage, Float32, Hit, Role, Status
 from recognizer.vision import crops
-from recognizer.vision.alignment import verify
+from recognizer.vision.comparing.alignment import verify
 from recognizer.vision.photos import check_photo, open_photo, photo_size
 
 Progress = Callable[[int, int], None]

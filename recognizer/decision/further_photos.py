@@ -29,7 +29,7 @@ from recognizer.types import (
     Role,
 )
 from recognizer.vision import crops, keypoints
-from recognizer.vision.alignment import verify
+from recognizer.vision.comparing.alignment import verify
 from recognizer.vision.photos import open_photo
 
 MOST_ENTRIES: Final = 12

@@ -24,7 +24,7 @@ from recognizer.files import HERE, write_whole
 from recognizer.search.agreement import as_query
 from recognizer.search.index import Index
 from recognizer.types import CatalogueEntry, Hit
-from recognizer.vision.alignment import verify
+from recognizer.vision.comparing.alignment import verify
 
 FORMAT: Final = 1
 

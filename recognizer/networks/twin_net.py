@@ -1,4 +1,4 @@
-"""The network that `vision.variants` asks about pairs, for PyTorch; `onnx_graphs.twins` is the same for ONNX."""
+"""The network that `vision.comparing.variants` asks, for PyTorch; `onnx_graphs.twins` is the same for ONNX."""
 
 from __future__ import annotations
 

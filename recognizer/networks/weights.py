@@ -18,6 +18,8 @@ from recognizer.files import HERE, beside, make_folder, write_whole
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
+SHIPPED: Final = Path(__file__).resolve().parents[1] / "models"
+"""The folder of the networks that ship, a folder each."""
 FILE: Final = "weights.safetensors"
 CARD: Final = "model.json"
 _COUNTED: Final = "num_batches_tracked"  # of batch norms; nothing depends on it

@@ -12,7 +12,7 @@ from recognizer.catalogue.store import Catalogue
 from recognizer.locales.words import phrase
 from recognizer.reports.pictures import catalogue_picture
 from recognizer.types import Photo, Recognition, UInt8Image, Verdict
-from recognizer.vision import differences
+from recognizer.vision.comparing import differences
 
 MOST_CLOSER: Final = 4
 """Members of a family that are shown from near."""
@@ -22,7 +22,7 @@ COLOURS: Final = (
     *(phrase("brown"), phrase("yellow or gold"), phrase("green"), phrase("light blue"), phrase("blue")),
     phrase("violet"),
 )
-"""What a colour may be called, see `vision.colour_names`."""
+"""What a colour may be called, see `vision.comparing.colour_names`."""
 
 
 @dataclass(frozen=True, slots=True)

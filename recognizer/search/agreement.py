@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from recognizer.search.similarity import OF_BASE, Scale, of_cosines
 from recognizer.types import Float32, Hit, Keypoints, Mask, Reference, UInt8Image
 from recognizer.vision import geometry
-from recognizer.vision.alignment import verify
+from recognizer.vision.comparing.alignment import verify
 
 APART: Final = 18.0
 """Levels apart up to which two photos are copies of one picture. 48 copies of photos of `pins/`, encoded anew, halved,

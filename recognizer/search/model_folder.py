@@ -27,7 +27,6 @@ WORDS: Final = "words.safetensors"  # the text tower of a model whose pictures w
 TEXT: Final = "text_tower."  # what the names of the text tower's tensors begin with
 LAST: Final = "last_map."  # and those of the last map's
 ROOTED: Final = 1e-6  # squares below are no steeper for a gradient than this, see `trunks.rooted`
-_OURS: Final = Path(__file__).resolve().parents[1] / "models"
 
 UNFIT: Final = (LookupError, TypeError, ValueError, AttributeError, RuntimeError, OSError, SafetensorError)
 """What is raised where a card and weights are not of one model."""
@@ -39,7 +38,7 @@ def folder_of(model: str, models: Path | None) -> tuple[Path, str] | None:
     A plain name is looked for in the folder `models` first.
     """
     if model == BASE:
-        return _OURS / BASE, BASE
+        return weights.SHIPPED / BASE, BASE
     if models is not None and len(Path(model).parts) == 1 and (models / model).is_dir():
         return models / model, model
     if Path(model).is_dir():

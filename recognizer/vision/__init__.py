@@ -1,1 +1,1 @@
-"""What is on a photo: its pins, cut out, their keypoints, and how two pictures of pins compare."""
+"""What is on a photo: its pins, cut out, and their keypoints; `comparing` lays two pictures of pins together."""

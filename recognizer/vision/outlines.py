@@ -24,7 +24,7 @@ from recognizer.networks.loading import Looks
 from recognizer.types import Box, Float32, Mask, UInt8Image
 from recognizer.vision.margins import picture_within
 
-SHIPPED = Path(__file__).parents[1] / "models" / "outlines"
+SHIPPED = weights.SHIPPED / "outlines"
 SHIPPED_CLOSER = SHIPPED.with_name("outlines-closer")
 """The network of the closer looks: the first one's weights trained on, with full boards. Photos of one pin, and with
 them the crops that an index is made of, depend on the first alone."""

@@ -22,7 +22,8 @@ from recognizer.networks.form import Preprocessing
 from recognizer.search import light_towers, model_folder, trunks
 from recognizer.search.text_tower import TextTower
 from recognizer.types import UInt8Image
-from recognizer.vision import outlines, variants
+from recognizer.vision import outlines
+from recognizer.vision.comparing import variants
 
 FORM = Preprocessing(96, (0.5, 0.4, 0.3), (0.2, 0.2, 0.25))
 

@@ -24,7 +24,7 @@ from recognizer.reports.near import COLOURS, closer
 from recognizer.reports.photo_report import Failure, percent, write_failures, write_report
 from recognizer.reports.pictures import Neighbour, draw_beside, draw_boxes, thumbnail
 from recognizer.types import Box, Hit, Match, Photo, Recognition, UInt8Image, Verdict
-from recognizer.vision import colour_names
+from recognizer.vision.comparing import colour_names
 from recognizer.vision.photos import encode_jpeg
 
 HOSTILE = "<script>alert(1)</script> \"&' {{ 7*7 }} лот.jpg"

@@ -14,7 +14,7 @@ from recognizer.search.index import kept, packs, records
 from recognizer.search.index.coding import trained
 from recognizer.types import Float32, Hit, Keypoints, Reference
 from recognizer.vision import keypoints
-from recognizer.vision.alignment import verify
+from recognizer.vision.comparing.alignment import verify
 
 SETTINGS, MODEL = "settings", "0123456789abcdef"
 NAMES = [f"{at + 1:062x}{ending}" for at, ending in enumerate(["00", "ff", "0a", "00", "10"])]  # one may end in zeros

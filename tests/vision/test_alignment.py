@@ -12,8 +12,9 @@ import pytest
 from recognizer.drawn import sample
 from recognizer.search import index
 from recognizer.types import Hit, Reference, UInt8Image
-from recognizer.vision import keypoints, variants
-from recognizer.vision.alignment import verify
+from recognizer.vision import keypoints
+from recognizer.vision.comparing import variants
+from recognizer.vision.comparing.alignment import verify
 
 PIN = 4
 """A drawn pin with enough texture to be sure of."""

@@ -9,7 +9,8 @@ import pytest
 from recognizer.drawn import sample
 from recognizer.drawn.metal import ENAMELS
 from recognizer.types import Box, Float32, UInt8Image
-from recognizer.vision import colour_names, differences, geometry
+from recognizer.vision import geometry
+from recognizer.vision.comparing import colour_names, differences
 
 POSE = np.array([[0.9, -0.2, 60.0], [0.25, 0.95, 10.0], [1e-4, -5e-5, 1.0]])
 

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image, ImageDraw, ImageFont
 
 from recognizer.types import Box, CatalogueEntry, Crop
-from recognizer.vision import inscriptions
+from recognizer.vision.comparing import inscriptions
 
 EARLY = CatalogueEntry("1", inscriptions=("МОСКВА", "1975"))
 LATE = CatalogueEntry("2", inscriptions=("МОСКВА", "1980"))

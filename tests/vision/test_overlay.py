@@ -12,7 +12,7 @@ from recognizer.drawn import sample
 from recognizer.search import features
 from recognizer.types import Crop, Hit, Photo, Reference, UInt8Image
 from recognizer.vision import crops, keypoints
-from recognizer.vision.overlay import SIDE, compared, silhouette
+from recognizer.vision.comparing.overlay import SIDE, compared, silhouette
 
 PINS = (0, 3, 7, 12, 18, 25)
 """Drawn pins of different drawings."""

@@ -14,7 +14,7 @@ from recognizer.errors import ModelError
 from recognizer.measuring.metrics import auroc
 from recognizer.networks.twin_net import STRIDE, TwinNet
 from recognizer.types import UInt8Image
-from recognizer.vision import variants
+from recognizer.vision.comparing import variants
 from training import twins as training
 from training.designs import Design
 from training.pictures import render

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recognizer.types import Float32, Hit, Reference, UInt8Image
-from recognizer.vision.alignment import correlation
+from recognizer.vision.comparing.alignment import correlation
 
 SIDE: Final = 64
 """Pixels of the frame in which pins are compared."""

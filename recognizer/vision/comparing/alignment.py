@@ -20,7 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recognizer.types import Float32, Hit, Keypoints, Mask, Reference, UInt8Image
-from recognizer.vision import geometry, variants
+from recognizer.vision import geometry
+from recognizer.vision.comparing import variants
 
 RATIO: Final = 0.8
 """Lowe's ratio of the nearest to the second nearest distance inside one catalogue photo."""

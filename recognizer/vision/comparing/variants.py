@@ -15,11 +15,11 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from recognizer.networks import loading
+from recognizer.networks import loading, weights
 from recognizer.networks.loading import Compares
 from recognizer.types import Float32, Mask, UInt8Image
 
-SHIPPED: Final = Path(__file__).parents[1] / "models" / "twins"
+SHIPPED: Final = weights.SHIPPED / "twins"
 SIDE: Final = 128
 """Pixels of the pair's long side, as the network was trained."""
 

@@ -16,7 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recognizer.types import Box, Float32, UInt8Image
-from recognizer.vision import colour_names, geometry
+from recognizer.vision import geometry
+from recognizer.vision.comparing import colour_names
 
 SIDE: Final = 280
 """Long side in pixels at which pictures are compared."""
