@@ -29,8 +29,8 @@ demo: $(INSTALLED) ## Draw a sample catalogue and identify phone photos of its p
 	$(BIN)/znachki demo --data out/demo
 
 test: check $(INSTALLED) ## Check style and types, run every test, the wheel and the notebooks among them
-	$(BIN)/pytest --durations=10
-	$(BIN)/pytest -m slow --durations=10
+	$(BIN)/pytest -n auto --maxprocesses 8 --dist worksteal --durations=10
+	$(BIN)/pytest -m slow -n auto --maxprocesses 8 --dist loadfile --durations=10
 
 check: $(INSTALLED) ## Check style and types only
 	$(BIN)/ruff check

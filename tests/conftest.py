@@ -14,7 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from recognizer.drawn import sample
+_WORKERS = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // _WORKERS)))  # before anything reads it
+
+from recognizer.drawn import sample  # noqa: E402
 
 if TYPE_CHECKING:
     from recognizer.identify import Recognizer

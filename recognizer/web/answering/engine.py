@@ -132,7 +132,8 @@ class Engine:
     @property
     def waiting(self) -> int:
         """How many photos wait or are worked on, those of lots left out."""
-        return len(self._single) + len(self._away)
+        with self._more:  # who was answered waits no more, though his place is cleared a moment later
+            return sum(not ask.done.done() for ask in (*self._single, *self._away))
 
     def recognizer(self) -> Recognizer:
         """The recognizer in use; raises Busy where there is none."""
