@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,6 +43,10 @@ class Verdict(StrEnum):
     NEW_VARIANT = "new_variant"
     UNKNOWN = "unknown"
     NOT_A_PIN = "not_a_pin"
+
+
+NAMED: Final = (Verdict.MATCH, Verdict.FAMILY, Verdict.NEW_VARIANT)
+"""The verdicts under which the first entry is said to show the drawing of the pin, its variant sure or not."""
 
 
 class Evidence(StrEnum):

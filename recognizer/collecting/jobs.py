@@ -16,9 +16,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from recognizer.collecting.listings import Listing
+from recognizer.collecting.picture_answers import PictureAnswer
 from recognizer.errors import ZnachkiError
 from recognizer.files import write_whole
 
@@ -85,11 +86,11 @@ class Job:
         """Return the tasks without an answer, in order."""
         return [task for task in self.tasks if not self._path(task).exists()]
 
-    def keep(self, task: Task, answer: Mapping[str, Any]) -> None:
+    def keep(self, task: Task, answer: PictureAnswer) -> None:
         """Keep the answer to a task; from then on it is done. Raises ZnachkiError where it cannot be written."""
         _write(self._path(task), answer)
 
-    def answer(self, task: Task) -> dict[str, Any] | None:
+    def answer(self, task: Task) -> PictureAnswer | None:
         """Return the answer to a task, None while it has none; one that is damaged counts as none and is removed."""
         path = self._path(task)
         try:
@@ -99,7 +100,7 @@ class Job:
         except (OSError, ValueError):
             path.unlink(missing_ok=True)
             return None
-        return held if isinstance(held, dict) else None
+        return cast(PictureAnswer, held) if isinstance(held, dict) else None
 
     def picture(self, name: str) -> Path:
         """Return where a small picture of this name lies."""

@@ -11,14 +11,12 @@ An answer is plain data here; nothing is written to the one given.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-import numpy as np
-
-from recognizer.collecting.lot_groups import number_pins
+from recognizer.collecting.picture_answers import EditNote, PictureAnswer, PinAnswer, PinGone, number_pins, outline_of
 from recognizer.errors import LotChanged, ZnachkiError
 from recognizer.types import Float32, Photo
 from recognizer.vision import recutting
@@ -61,12 +59,12 @@ class Edited:
     made: tuple[int, ...]
 
 
-def new_outlines(change: Change, photo: Photo, answer: Mapping[str, Any]) -> list[Float32]:
+def new_outlines(change: Change, photo: Photo, answer: PictureAnswer) -> list[Float32]:
     """Return the outlines (n, 2) that a change makes, in pixels of the photo, in reading order.
 
     Raises LotChanged where a pin is not there any more, and ZnachkiError where the change cannot be made.
     """
-    held = [_outline(pin) for pin in named(answer, change.pins)]
+    held = [outline_of(pin) for pin in named(answer, change.pins)]
     needed = {What.SPLIT: len(held) == 1, What.JOIN: len(held) > 1, What.DELETE: bool(held), What.DRAW: not held}
     if not needed[change.what]:
         count = {What.SPLIT: "one pin", What.JOIN: "two pins or more", What.DELETE: "a pin", What.DRAW: "no pin"}
@@ -82,7 +80,7 @@ def new_outlines(change: Change, photo: Photo, answer: Mapping[str, Any]) -> lis
     return []
 
 
-def named(answer: Mapping[str, Any], numbers: Sequence[int]) -> list[Mapping[str, Any]]:
+def named(answer: PictureAnswer, numbers: Sequence[int]) -> list[PinAnswer]:
     """Return the pins of these numbers, each once; raises LotChanged where one is not there."""
     held = {pin["pin"]: pin for pin in answer["recognitions"]}
     if gone := [number for number in numbers if number not in held]:
@@ -93,8 +91,8 @@ def named(answer: Mapping[str, Any], numbers: Sequence[int]) -> list[Mapping[str
 
 
 def changed(
-    answer: Mapping[str, Any], change: Change, made: Sequence[Mapping[str, Any]], *, who: str, at: str
-) -> tuple[dict[str, Any], Edited]:
+    answer: PictureAnswer, change: Change, made: Sequence[PinAnswer], *, who: str, at: str
+) -> tuple[PictureAnswer, Edited]:
     """Return the answer with a change made, and what it was: `made` are the new pins, as an answer has them.
 
     They stand in the place of the first pin that goes, or at the end. Raises LotChanged where a pin that is to go is
@@ -103,19 +101,19 @@ def changed(
     answer = _numbered(answer)
     going = {pin["pin"] for pin in named(answer, change.pins)}
     held = answer["recognitions"]
-    gone = [{"place": place, "pin": pin} for place, pin in enumerate(held) if pin["pin"] in going]
+    gone: list[PinGone] = [{"place": place, "pin": pin} for place, pin in enumerate(held) if pin["pin"] in going]
     first = gone[0]["place"] if gone else len(held)
     edit = answer["last_edit"] + 1
-    new = [dict(pin) | {"pin": answer["last_pin"] + step, "edit": edit} for step, pin in enumerate(made, 1)]
+    new = [pin | {"pin": answer["last_pin"] + step, "edit": edit} for step, pin in enumerate(made, 1)]
     kept = [pin for pin in held if pin["pin"] not in going]
     numbers = [pin["pin"] for pin in new]
-    note = {"edit": edit, "what": change.what.value, "at": at, "who": who, "gone": gone, "made": numbers}
+    note = EditNote(edit=edit, what=change.what.value, at=at, who=who, gone=gone, made=numbers)
     answer["recognitions"] = kept[:first] + new + kept[first:]
     answer |= {"last_pin": answer["last_pin"] + len(new), "last_edit": edit, "edits": [*answer["edits"], note]}
     return answer, Edited(edit, change.what, tuple(pin["pin"]["pin"] for pin in gone), tuple(numbers))
 
 
-def undone(answer: Mapping[str, Any], edit: int) -> tuple[dict[str, Any], Edited]:
+def undone(answer: PictureAnswer, edit: int) -> tuple[PictureAnswer, Edited]:
     """Return the answer with a change taken back, and what went and came by that.
 
     Raises LotChanged where there is no such change, or a pin that it made was changed since: that comes first.
@@ -136,7 +134,7 @@ def undone(answer: Mapping[str, Any], edit: int) -> tuple[dict[str, Any], Edited
     )
 
 
-def last_undoable(answer: Mapping[str, Any]) -> Edited | None:
+def last_undoable(answer: PictureAnswer) -> Edited | None:
     """The newest change of an answer, which can always be taken back; None where there is none."""
     if not answer.get("edits"):
         return None
@@ -145,7 +143,7 @@ def last_undoable(answer: Mapping[str, Any]) -> Edited | None:
     return Edited(note["edit"], What(note["what"]), gone, tuple(note["made"]))
 
 
-def told(answer: Mapping[str, Any]) -> dict[str, Any]:
+def told(answer: PictureAnswer) -> dict[str, Any]:
     """Return an answer as others are told it: of what its changes took away, the numbers alone."""
     if "edits" not in answer:
         return dict(answer)
@@ -153,13 +151,8 @@ def told(answer: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in answer.items() if name not in ("last_pin", "last_edit")} | {"edits": edits}
 
 
-def _numbered(answer: Mapping[str, Any]) -> dict[str, Any]:
+def _numbered(answer: PictureAnswer) -> PictureAnswer:
     """A copy of an answer with numbers on its pins, and what it was told of changes before."""
-    copy = number_pins(dict(answer) | {"recognitions": [dict(pin) for pin in answer["recognitions"]]})
+    copy = number_pins(answer | {"recognitions": [pin.copy() for pin in answer["recognitions"]]})
     most = max((pin["pin"] for pin in copy["recognitions"]), default=0)
-    return {"last_pin": most, "last_edit": 0, "edits": []} | copy
-
-
-def _outline(pin: Mapping[str, Any]) -> Float32:
-    left, top, right, bottom = pin["box"]
-    return np.array(pin.get("outline") or [(left, top), (right, top), (right, bottom), (left, bottom)], np.float32)
+    return PictureAnswer(last_pin=most, last_edit=0, edits=[]) | copy

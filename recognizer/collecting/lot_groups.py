@@ -5,12 +5,13 @@ Everything here reads the plain data of a job's answers, so that a page of hundr
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Final
+from typing import Final
 
 from recognizer.collecting.lot_marks import Mark
+from recognizer.collecting.picture_answers import EntryOffered, PinAnswer
 from recognizer.types import Verdict
 
 
@@ -41,16 +42,16 @@ class Card:
     """
 
     group: Group
-    pins: tuple[Mapping[str, Any], ...]
+    pins: tuple[PinAnswer, ...]
     wished: bool = False
 
     @property
-    def first(self) -> Mapping[str, Any]:
+    def first(self) -> PinAnswer:
         """The pin that stands for all."""
         return self.pins[0]
 
     @property
-    def best(self) -> Mapping[str, Any] | None:
+    def best(self) -> EntryOffered | None:
         """The entry that comes first, None where nothing came near."""
         matches = self.first["matches"]
         return matches[0] if matches else None
@@ -71,31 +72,20 @@ class Card:
         return [pin["pin"] for pin in self.pins]
 
 
-def number_pins(answer: dict[str, Any]) -> dict[str, Any]:
-    """Give every pin of an answer its number on the picture under `pin`, where it has none; returns the answer.
-
-    A number stays with its pin: one that is deleted leaves a gap, so that nobody looks at another pin than he was told
-    of. Answers of before there were numbers are counted in their order.
-    """
-    for place, pin in enumerate(answer.get("recognitions", ()), 1):
-        pin.setdefault("pin", place)
-    return answer
-
-
-def group_of(pin: Mapping[str, Any]) -> Group:
+def group_of(pin: PinAnswer) -> Group:
     """Say in which group a pin is; without a `mark` of a collection none is missing."""
     if pin.get("mark") in (Mark.MISSING, Mark.AGAIN):
         return Group.MISSING
     return Group(Verdict(pin["verdict"]).value)
 
 
-def grouped(pins: Iterable[Mapping[str, Any]], wished: Collection[str] = ()) -> list[tuple[Group, list[Card]]]:
+def grouped(pins: Iterable[PinAnswer], wished: Collection[str] = ()) -> list[tuple[Group, list[Card]]]:
     """Return the groups of one picture that have pins, in the order of Group, each with its cards.
 
     Copies of one entry with the verdict match are one card; where the variant is left open each pin is its own, for
     they need not be the same. Cards come in the order of their first pin, what is `wished` for first.
     """
-    held: dict[Group, dict[object, list[Mapping[str, Any]]]] = {group: {} for group in Group}
+    held: dict[Group, dict[object, list[PinAnswer]]] = {group: {} for group in Group}
     for pin in pins:
         group = group_of(pin)
         same = pin["matches"][0]["entry_id"] if pin["matches"] and pin["verdict"] == Verdict.MATCH else pin["pin"]
@@ -108,7 +98,7 @@ def grouped(pins: Iterable[Mapping[str, Any]], wished: Collection[str] = ()) -> 
     return found
 
 
-def counts(pins: Iterable[Mapping[str, Any]]) -> dict[Group, int]:
+def counts(pins: Iterable[PinAnswer]) -> dict[Group, int]:
     """Count the pins of each group, 0 for those that have none."""
     found = dict.fromkeys(Group, 0)
     for pin in pins:
@@ -116,6 +106,6 @@ def counts(pins: Iterable[Mapping[str, Any]]) -> dict[Group, int]:
     return found
 
 
-def _card(group: Group, copies: Sequence[Mapping[str, Any]], wished: Collection[str]) -> Card:
+def _card(group: Group, copies: Sequence[PinAnswer], wished: Collection[str]) -> Card:
     best = copies[0]["matches"][0]["entry_id"] if copies[0]["matches"] else ""
     return Card(group, tuple(copies), group is Group.MISSING and best in wished)

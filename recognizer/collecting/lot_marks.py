@@ -7,14 +7,14 @@ owns of it, and a grade was given to the lot, by its seller or by the collector 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
-from typing import Any
 
 from recognizer.collecting.condition import Condition, is_better
 from recognizer.collecting.holdings import Collection, Kind
+from recognizer.collecting.picture_answers import PinAnswer
 from recognizer.types import Verdict
 
 
@@ -163,7 +163,7 @@ def ranked(values: Sequence[Value]) -> list[int]:
     return sorted(range(len(values)), key=order)
 
 
-def seen(pin: Mapping[str, Any]) -> Seen:
+def seen(pin: PinAnswer) -> Seen:
     """Read a pin from the JSON of an answer; the other members of a family may be it as well."""
     matches, verdict = pin["matches"], Verdict(pin["verdict"])
     if not matches:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any, Final
+from typing import Any
 
 from recognizer.collecting.lot_marks import Marker, seen
-from recognizer.types import Verdict
-
-NAMED: Final = (Verdict.MATCH, Verdict.FAMILY, Verdict.NEW_VARIANT)
-"""The verdicts that name an entry, whether its variant is sure or not."""
+from recognizer.collecting.picture_answers import PinAnswer
+from recognizer.types import NAMED
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +47,7 @@ class Tally:
         self._of: dict[str, set[str]] = {}
         self._priced: dict[str, tuple[Decimal, str]] = {}
 
-    def add(
-        self, lot: str, pins: Sequence[Mapping[str, Any]], price: Decimal | None = None, currency: str = ""
-    ) -> None:
+    def add(self, lot: str, pins: Sequence[PinAnswer], price: Decimal | None = None, currency: str = "") -> None:
         """Add the pins of one picture, as an answer has them, of a lot; its price counts once."""
         self._pins += len(pins)
         self._named += sum(pin["verdict"] in NAMED for pin in pins)

@@ -160,8 +160,7 @@ def _judged(answer: Answer, shows: CatalogueEntry | None) -> dict[str, Any]:
 
 
 def _outcome(answer: Answer, shows: CatalogueEntry | None) -> str:
-    from recognizer.reports.answers import SURE
-    from recognizer.types import Verdict
+    from recognizer.types import NAMED, Verdict
 
     if len(answer.recognitions) != 1:
         return f"WRONG: one pin taken for {len(answer.recognitions)}"
@@ -170,7 +169,7 @@ def _outcome(answer: Answer, shows: CatalogueEntry | None) -> str:
         return RIGHT if found.verdict in (Verdict.UNKNOWN, Verdict.NOT_A_PIN) else "WRONG: the catalogue lacks this pin"
     ids = [match.entry.entry_id for match in found.matches]
     if ids and ids[0] == shows.entry_id:
-        return RIGHT if found.verdict in SURE else "WRONG: the catalogue has this pin"
+        return RIGHT if found.verdict in NAMED else "WRONG: the catalogue has this pin"
     if shows.family and found.matches and found.matches[0].entry.family == shows.family:
         return f"WRONG: another variant of the same drawing; it is {shows.number}"
     return f"WRONG: it is {shows.number}"

@@ -304,8 +304,7 @@ def _followed(done: Iterator[Result], count: int) -> list[Result]:
 
 def _ask(recognizer: Recognizer, path: Path, entry_id: str | None, px: int | None, evidence: Evidence) -> Result:
     from recognizer.measuring.metrics import merged, rank_of, scores_of
-    from recognizer.reports.answers import SURE
-    from recognizer.types import Verdict
+    from recognizer.types import NAMED, Verdict
 
     start = time.perf_counter()
     photo = _open(path, px)
@@ -321,7 +320,7 @@ def _ask(recognizer: Recognizer, path: Path, entry_id: str | None, px: int | Non
     answers = merged(recognitions)
     rank = rank_of(entry_id, scores_of(answers))
     best = answers[0] if answers else None
-    claimed = best is not None and best[1].verdict in SURE
+    claimed = best is not None and best[1].verdict in NAMED
     wrong = claimed if entry_id is None else rank != 1
     return Result(
         path,

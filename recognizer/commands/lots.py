@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from recognizer.collecting.condition import Condition
+from recognizer.collecting.picture_answers import PictureAnswer
 from recognizer.commands import (
     Source,
     cluster_option,
@@ -190,7 +191,7 @@ def _follow(job: Job, work: Iterator[Task], collector: str, data: Path, *, quiet
             progress(done, len(job.tasks))
 
 
-def _add(tally: Tally, task: Task, answer: Mapping[str, Any] | None) -> None:
+def _add(tally: Tally, task: Task, answer: PictureAnswer | None) -> None:
     listing = task.listing
     tally.add(listing.key, (answer or {}).get("recognitions", ()), listing.price, listing.currency)
 

@@ -24,7 +24,7 @@ import numpy as np
 
 from recognizer.catalogue.store import Catalogue
 from recognizer.collecting.jobs import Job
-from recognizer.collecting.lot_groups import number_pins
+from recognizer.collecting.picture_answers import PictureAnswer, PinAnswer, number_pins
 from recognizer.errors import CatalogueError, EntryNotFound, IndexError_, PhotoError, ZnachkiError
 from recognizer.files import make_folder, write_whole
 from recognizer.search import index
@@ -300,8 +300,8 @@ class _Found:
     lot: str
     title: str
     picture: Path
-    answer: Mapping[str, Any]
-    pin: Mapping[str, Any]
+    answer: PictureAnswer
+    pin: PinAnswer
 
     @property
     def number(self) -> int:
@@ -320,15 +320,15 @@ def _unknown(folder: Path) -> list[_Found]:
     for one in folders:
         answered = _answers(one)
         for key, (lot, title, picture, answer) in answered.items():
-            for pin in number_pins(dict(answer)).get("recognitions", ()):
+            for pin in number_pins(answer.copy()).get("recognitions", ()):
                 if pin["verdict"] == Verdict.UNKNOWN:
                     found.append(_Found(one, key, lot, title, picture, answer, pin))
     return found
 
 
-def _answers(folder: Path) -> dict[str, tuple[str, str, Path, Mapping[str, Any]]]:
+def _answers(folder: Path) -> dict[str, tuple[str, str, Path, PictureAnswer]]:
     """What a job answered, by key: lot, title, picture and answer; of pictures that are gone, what its report tells."""
-    found: dict[str, tuple[str, str, Path, Mapping[str, Any]]] = {}
+    found: dict[str, tuple[str, str, Path, PictureAnswer]] = {}
     job = Job.resume(folder)
     for task in job.tasks:
         answer = job.answer(task)

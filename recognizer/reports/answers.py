@@ -10,7 +10,7 @@ from typing import Any, Final
 from recognizer.catalogue.numbers import numbers_under
 from recognizer.decision.checks import in_words
 from recognizer.decision.verdict import Ranking
-from recognizer.types import Box, Float32, Match, Photo, Recognition, Verdict
+from recognizer.types import NAMED, Box, Float32, Match, Photo, Recognition, Verdict
 
 MEASURED: Final = ("similarity", "votes", "inliers", "appearance", "colour", "overlap", "same", "silhouette")
 """What is shown of a hit, named as in `types.Hit`."""
@@ -29,9 +29,6 @@ VERDICTS: Final = {
     Verdict.NOT_A_PIN: "not a pin",
 }
 """The verdicts in words."""
-
-SURE: Final = (Verdict.MATCH, Verdict.FAMILY, Verdict.NEW_VARIANT)
-"""The verdicts under which the first entry is said to show the drawing of the pin."""
 
 WORTH_SAYING: Final = 0.05
 """Chance from which on it is said beside an answer that the catalogue may lack the variant."""
@@ -138,7 +135,7 @@ def answer_lines(answer: Answer, systems: Sequence[str] = ()) -> str:
 
 def sureness(found: Recognition) -> str:
     """Say how sure the drawing is, and how likely the catalogue lacks the variant where that is worth a word."""
-    if found.verdict not in SURE:
+    if found.verdict not in NAMED:
         return ""
     lacking = f", variant lacking {percent(found.lacking)}" if found.lacking >= WORTH_SAYING else ""
     return f" (drawing {percent(found.drawing)}{lacking})"

@@ -15,7 +15,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import numpy as np
 
@@ -23,15 +23,15 @@ from recognizer.catalogue.store import Catalogue
 from recognizer.catalogue.table_cells import safe_row
 from recognizer.collecting.jobs import Job, Task
 from recognizer.collecting.lot_edits import told
-from recognizer.collecting.lot_groups import number_pins
 from recognizer.collecting.lot_marks import Marker, ranked, seen, to_own
 from recognizer.collecting.lot_totals import Tally, totals_json
+from recognizer.collecting.picture_answers import PictureAnswer, number_pins, outline_of
 from recognizer.files import write_whole
 from recognizer.reports import lot_page
-from recognizer.reports.answers import SURE, Answer, answer_json
+from recognizer.reports.answers import Answer, answer_json
 from recognizer.reports.lot_page import entry_name, outlined_name
 from recognizer.reports.pictures import catalogue_picture, draw_outlines, thumbnail
-from recognizer.types import Float32, Photo, Recognition, UInt8Image, Verdict
+from recognizer.types import NAMED, Float32, Photo, Recognition, UInt8Image, Verdict
 from recognizer.vision.photos import encode_jpeg, open_photo
 
 CSV_COLUMNS: Final = (
@@ -85,7 +85,8 @@ def keep(job: Job, task: Task, answer: Answer, catalogue: Catalogue, systems: Se
     _save(job, outlined_name(task.key), draw_found(answer.photo, answer.recognitions))
     keep_pins(job, task, answer, range(1, len(answer.recognitions) + 1), catalogue)
     height, width = image.shape[:2]
-    job.keep(task, number_pins(answer_json(answer, systems) | {"width": width, "height": height}))
+    kept = answer_json(answer, systems) | {"width": width, "height": height}
+    job.keep(task, number_pins(cast(PictureAnswer, kept)))
 
 
 def keep_pins(job: Job, task: Task, answer: Answer, numbers: Sequence[int], catalogue: Catalogue) -> None:
@@ -105,14 +106,14 @@ def forget_drawing(job: Job, task: Task) -> None:
     job.picture(outlined_name(task.key)).unlink(missing_ok=True)
 
 
-def draw_again(job: Job, task: Task, answer: dict[str, Any]) -> None:
+def draw_again(job: Job, task: Task, answer: PictureAnswer) -> None:
     """See that there is a picture with the outlines and numbers of an answer."""
     if job.picture(outlined_name(task.key)).exists():
         return
     pins = number_pins(answer)["recognitions"]
     view = open_photo(job.picture(task.key)).image
     scale = np.float32(view.shape[1] / answer["width"])
-    outlines = [np.array(_corners(pin), np.float32) * scale for pin in pins]
+    outlines = [outline_of(pin) * scale for pin in pins]
     colours = [COLOURS[Verdict(pin["verdict"])] for pin in pins]
     numbers = [pin["pin"] for pin in pins]
     _save(job, outlined_name(task.key), draw_outlines(view, outlines, colours, numbers=numbers))
@@ -128,7 +129,7 @@ def refuse(job: Job, task: Task, reason: str) -> None:
     job.keep(task, {"photo": str(task.picture), "error": reason})
 
 
-def summary(answers: Sequence[Mapping[str, Any]]) -> Summary:
+def summary(answers: Sequence[PictureAnswer]) -> Summary:
     """Sum up the answers to the pictures of one lot."""
     verdicts: Counter[str] = Counter()
     entries: dict[str, int] = {}
@@ -234,7 +235,7 @@ def coco(found: Mapping[str, Any]) -> dict[str, Any]:
         )
         for pin in picture["recognitions"]:
             left, top, right, bottom = pin["box"]
-            outline = _corners(pin)
+            outline = outline_of(pin).astype(int).tolist()
             best = pin["matches"][0] if pin["matches"] else None
             annotations.append(
                 {
@@ -263,7 +264,7 @@ def rows(found: Mapping[str, Any]) -> list[dict[str, Any]]:
             for pin in picture.get("recognitions", ()):
                 place = dict(zip(("left", "top", "right", "bottom"), pin["box"], strict=True))
                 row = about | {"picture": picture["picture"], "pin": pin["pin"]} | place | {"verdict": pin["verdict"]}
-                if pin["matches"] and pin["verdict"] in SURE:
+                if pin["matches"] and pin["verdict"] in NAMED:
                     best = pin["matches"][0]
                     row |= {name: best[name] for name in ("entry_id", "number", "probability")}
                     row |= {"entry_title": best["title"], "entry_title_en": best["title_en"]}
@@ -289,12 +290,6 @@ def write(job: Job, marker: Marker | None = None) -> dict[str, Any]:
     write_whole(job.folder / "pins.csv", ("\ufeff" + table.getvalue()).encode())
     write_whole(job.folder / "report.html", lot_page.page_of(job, found).encode())
     return found
-
-
-def _corners(pin: Mapping[str, Any]) -> list[list[int]]:
-    """The outline of a pin as an answer has it, the corners of its box where that is all that is known."""
-    left, top, right, bottom = pin["box"]
-    return pin.get("outline") or [[left, top], [right, top], [right, bottom], [left, bottom]]
 
 
 def _outline(found: Recognition) -> Float32:

@@ -17,11 +17,11 @@ from recognizer.decision.verdict import Ranking
 from recognizer.errors import PhotoError
 from recognizer.files import make_folder, write_whole
 from recognizer.locales.words import phrase
-from recognizer.reports.answers import MEASURED, SURE, percent
+from recognizer.reports.answers import MEASURED, percent
 from recognizer.reports.near import Near, closer
 from recognizer.reports.page_templates import template
 from recognizer.reports.pictures import Neighbour, catalogue_picture, draw_beside, draw_boxes, thumbnail
-from recognizer.types import Box, CatalogueEntry, Float32, Match, Photo, Recognition, Role, UInt8Image, Verdict
+from recognizer.types import NAMED, Box, CatalogueEntry, Float32, Match, Photo, Recognition, Role, UInt8Image, Verdict
 from recognizer.vision.photos import encode_jpeg, jpeg_uri
 
 MOST_CANDIDATES: Final = 10
@@ -218,7 +218,7 @@ class _Studio:
             pair=inlined(draw_beside(shown, neighbour, box=framed, side=side)),
             best=_candidate(matches[0], None) if matches else None,
             others=others,
-            facts=_facts(matches[0]) if recognition.verdict in SURE and matches else [],
+            facts=_facts(matches[0]) if recognition.verdict in NAMED and matches else [],
             checks=in_words(recognition.checks),
             closer=[(one, inlined(one.picture)) for one in closer(photo, recognition, self.catalogue)],
             points=0 if matched is None else len(matched),

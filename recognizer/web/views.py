@@ -10,10 +10,10 @@ import numpy as np
 
 from recognizer.catalogue.store import Catalogue
 from recognizer.locales.words import phrase
-from recognizer.reports.answers import SURE, WORTH_SAYING, percent
+from recognizer.reports.answers import WORTH_SAYING, percent
 from recognizer.reports.near import Near, closer
 from recognizer.reports.pictures import thumbnail
-from recognizer.types import CatalogueEntry, Match, Photo, Recognition, Verdict
+from recognizer.types import NAMED, CatalogueEntry, Match, Photo, Recognition, Verdict
 from recognizer.vision.photos import jpeg_uri
 from recognizer.web.answering.shelf import Shelf
 from recognizer.web.service import matched_points
@@ -84,7 +84,7 @@ class Pin:
     @property
     def sure(self) -> bool:
         """Whether the first entry is said to be this pin, or its drawing."""
-        return self.verdict in SURE and bool(self.offered)
+        return self.verdict in NAMED and bool(self.offered)
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +136,7 @@ def _pin(
         )
         for match in found.matches
     ]
-    said = found.verdict in SURE
+    said = found.verdict in NAMED
     back = found.reverse
     return Pin(
         number,

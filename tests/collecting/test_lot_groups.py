@@ -6,7 +6,8 @@ from collections import Counter
 
 import pytest
 
-from recognizer.collecting.lot_groups import Group, grouped, number_pins
+from recognizer.collecting.lot_groups import Group, grouped
+from recognizer.collecting.picture_answers import number_pins
 from recognizer.drawn import sample
 from recognizer.identify import Recognizer
 from recognizer.reports.answers import Answer, answer_json

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from recognizer.catalogue import corrections
+from recognizer.collecting.picture_answers import PictureAnswer
 from recognizer.types import Verdict
 from recognizer.web.service import Service
 
@@ -49,7 +50,7 @@ def doubts(service: Service) -> list[Doubt]:
     return sorted(found, key=lambda one: -one.doubt)
 
 
-def _pins(job_id: str, key: str, answer: Mapping[str, Any]) -> Iterable[Doubt]:
+def _pins(job_id: str, key: str, answer: PictureAnswer) -> Iterable[Doubt]:
     for pin in answer.get("recognitions", ()):
         left, top, right, bottom = (int(side) for side in pin["box"])
         yield Doubt(

@@ -7,15 +7,16 @@ takes no more than one of a few.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from statistics import median
-from typing import Any, Final
+from typing import Final
 
 from recognizer.collecting.jobs import Task
 from recognizer.collecting.lot_edits import Edited, last_undoable
 from recognizer.collecting.lot_groups import Card, Group, group_of, grouped
 from recognizer.collecting.lot_marks import Marker, seen
+from recognizer.collecting.picture_answers import PictureAnswer, PinAnswer
 from recognizer.locales.words import phrase
 from recognizer.types import Verdict
 
@@ -48,7 +49,7 @@ class Board:
     width: int
     height: int
     label: float
-    pins: Sequence[Mapping[str, Any]]
+    pins: Sequence[PinAnswer]
     groups: Sequence[tuple[Group, Sequence[Card]]]
     undo: Edited | None = None
     whole: str = ""
@@ -81,7 +82,7 @@ class LotView:
 
 
 def lot_view(
-    answers: Iterable[tuple[Task, dict[str, Any]]],
+    answers: Iterable[tuple[Task, PictureAnswer]],
     marker: Marker | None,
     *,
     page: int = 1,
@@ -121,7 +122,7 @@ class Wanted:
     places: list[tuple[str, int]] = field(default_factory=list)
 
 
-def buy_list(answers: Iterable[tuple[Task, dict[str, Any]]], marker: Marker | None) -> list[Wanted]:
+def buy_list(answers: Iterable[tuple[Task, PictureAnswer]], marker: Marker | None) -> list[Wanted]:
     """Return what of a lot the collection lacks, each entry once, what is wished for first."""
     found: dict[str, Wanted] = {}
     for task, answer in answers:
@@ -141,14 +142,14 @@ def buy_list(answers: Iterable[tuple[Task, dict[str, Any]]], marker: Marker | No
     return sorted(found.values(), key=lambda one: not one.wished)
 
 
-def _mark(pins: Sequence[dict[str, Any]], marker: Marker | None, task: Task) -> None:
+def _mark(pins: Sequence[PinAnswer], marker: Marker | None, task: Task) -> None:
     if marker is None:
         return
     for pin, mark in zip(pins, marker.marks(map(seen, pins), task.listing.condition), strict=True):
         pin["mark"] = str(mark)
 
 
-def _count(view: LotView, pins: Sequence[Mapping[str, Any]], marker: Marker | None) -> None:
+def _count(view: LotView, pins: Sequence[PinAnswer], marker: Marker | None) -> None:
     known: Counter[str] = Counter()
     for pin in pins:
         group = group_of(pin)
@@ -163,7 +164,7 @@ def _count(view: LotView, pins: Sequence[Mapping[str, Any]], marker: Marker | No
     view.copies += sum(count - 1 for count in known.values())
 
 
-def _board(task: Task, answer: Mapping[str, Any], marker: Marker | None, only: Group | None) -> Board:
+def _board(task: Task, answer: PictureAnswer, marker: Marker | None, only: Group | None) -> Board:
     pins = [pin for pin in answer["recognitions"] if only is None or group_of(pin) is only]
     wished = {entry_id for pin in pins for entry_id in _wished(pin, marker)}
     width, height = answer["width"], answer["height"]
@@ -175,17 +176,17 @@ def _board(task: Task, answer: Mapping[str, Any], marker: Marker | None, only: G
     )
 
 
-def _wished(pin: Mapping[str, Any], marker: Marker | None) -> list[str]:
+def _wished(pin: PinAnswer, marker: Marker | None) -> list[str]:
     best = pin["matches"][0]["entry_id"] if pin["matches"] else ""
     return [best] if marker is not None and best and marker.wishes(best) else []
 
 
-def label_size(pins: Sequence[Mapping[str, Any]], width: int) -> float:
+def label_size(pins: Sequence[PinAnswer], width: int) -> float:
     """How large numbers are to be on a picture, in its pixels: to be read, and not to hide a pin."""
     sides = [min(pin["box"][2] - pin["box"][0], pin["box"][3] - pin["box"][1]) for pin in pins]
     return round(min(max(0.3 * median(sides), width / 110), width / 40), 1) if sides else width / 60
 
 
-def pin_of(answer: Mapping[str, Any], number: int) -> Mapping[str, Any] | None:
+def pin_of(answer: PictureAnswer, number: int) -> PinAnswer | None:
     """The pin of a number, None where the picture has none of it."""
     return next((pin for pin in answer["recognitions"] if pin["pin"] == number), None)

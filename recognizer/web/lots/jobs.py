@@ -29,9 +29,9 @@ from typing import Any, Final
 from recognizer.collecting.holdings import Collection
 from recognizer.collecting.jobs import Job, Task
 from recognizer.collecting.lot_edits import Change, Edited
-from recognizer.collecting.lot_groups import number_pins
 from recognizer.collecting.lot_marks import Mark, Marker
 from recognizer.collecting.lot_totals import Tally, Totals, totals_json
+from recognizer.collecting.picture_answers import PictureAnswer, number_pins
 from recognizer.errors import EntryNotFound, PhotoError, ZnachkiError
 from recognizer.files import write_whole
 from recognizer.reports import lot_page, lot_report
@@ -248,7 +248,7 @@ class LotJobs:
         with self._changing:
             return recutting.undo(job, task, edit)
 
-    def answers(self, job_id: str) -> Iterator[tuple[Task, dict[str, Any]]]:
+    def answers(self, job_id: str) -> Iterator[tuple[Task, PictureAnswer]]:
         """Read the answers of a job one at a time, in the order of its pictures; raises EntryNotFound."""
         job, about = self._held(job_id)
         return (
@@ -257,7 +257,7 @@ class LotJobs:
             if (answer := job.answer(task)) is not None
         )
 
-    def answer(self, job_id: str, key: str) -> tuple[Task, dict[str, Any]]:
+    def answer(self, job_id: str, key: str) -> tuple[Task, PictureAnswer]:
         """Read the answer to one picture; raises EntryNotFound where there is no such picture, or no answer."""
         job, about = self._held(job_id)
         for task in job.tasks:

@@ -16,6 +16,7 @@ from recognizer.collecting.holdings import Kind
 from recognizer.collecting.lot_groups import Group, group_of
 from recognizer.collecting.lot_marks import seen
 from recognizer.collecting.lot_totals import Totals
+from recognizer.collecting.picture_answers import PinAnswer
 from recognizer.errors import EntryNotFound
 from recognizer.locales.words import price
 from recognizer.reports import lot_report
@@ -73,10 +74,10 @@ def _view(
     return view, service.lots.totals(job_id, marker), jars
 
 
-def corner(pin: dict[str, Any]) -> tuple[float, float]:
+def corner(pin: PinAnswer) -> tuple[float, float]:
     """Where the number of a pin is written: at the top left of its outline."""
     left, top, right, bottom = pin["box"]
-    x, y = min(pin.get("outline") or [(left, top), (right, bottom)], key=lambda place: place[0] + place[1])
+    x, y = min(pin.get("outline") or [[left, top], [right, bottom]], key=lambda place: place[0] + place[1])
     return x, y
 
 

@@ -6,15 +6,16 @@ the lot as it was or as it is to be.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Final
 
 from recognizer.catalogue.store import Catalogue
 from recognizer.collecting import lot_edits
 from recognizer.collecting.jobs import Job, Task
 from recognizer.collecting.lot_edits import Change, Edited
+from recognizer.collecting.picture_answers import PictureAnswer
 from recognizer.errors import EntryNotFound
 from recognizer.files import write_whole
 from recognizer.reports import lot_report
@@ -44,7 +45,7 @@ def whole_of(job: Job, task: Task) -> str:
     return name if job.picture(name).exists() else ""
 
 
-def photo_of(job: Job, task: Task, answer: Mapping[str, Any]) -> Photo:
+def photo_of(job: Job, task: Task, answer: PictureAnswer) -> Photo:
     """Open a picture of a lot as it was when it was answered, places of the answer fitting it."""
     path = job.picture(whole_of(job, task) or task.key)
     photo = open_photo(path, "", max_side=max(answer["width"], answer["height"]))
@@ -52,7 +53,7 @@ def photo_of(job: Job, task: Task, answer: Mapping[str, Any]) -> Photo:
 
 
 def recognized(
-    engine: Engine, job: Job, task: Task, answer: Mapping[str, Any], change: Change, k: int
+    engine: Engine, job: Job, task: Task, answer: PictureAnswer, change: Change, k: int
 ) -> tuple[Photo, Sequence[Recognition]]:
     """Say what the pins are that a change makes, none where it makes none; raises what `lot_edits` does, and Busy."""
     photo = photo_of(job, task, answer)
@@ -82,7 +83,7 @@ def undo(job: Job, task: Task, edit: int) -> Edited:
     return edited
 
 
-def _now(job: Job, task: Task) -> dict[str, Any]:
+def _now(job: Job, task: Task) -> PictureAnswer:
     answer = job.answer(task)
     if answer is None:
         raise EntryNotFound("no such lot; it was deleted, or has run out")
