@@ -17,7 +17,7 @@ from starlette.exceptions import HTTPException
 
 from recognizer import program_version
 from recognizer.errors import ZnachkiError
-from recognizer.locales.errors import told as in_language
+from recognizer.locales.sentences import told as in_language
 from recognizer.locales.words import phrase, said
 from recognizer.web import api, pages
 from recognizer.web.access.asking import language_of

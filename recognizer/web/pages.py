@@ -19,6 +19,7 @@ from recognizer import program_version
 from recognizer.collecting.condition import Condition
 from recognizer.decision.checks import in_words
 from recognizer.errors import EntryNotFound
+from recognizer.locales import sentences
 from recognizer.locales.catalogues import languages
 from recognizer.locales.words import counted, day, day_and_time, number, said
 from recognizer.reports.photo_report import VERDICT_WORDS
@@ -92,6 +93,8 @@ def page(request: Request, template: str, status: int = 200, **values: Any) -> H
         may_curate=rank.reaches(Rank.CURATOR),
         may_own=rank.reaches(Rank.OWNER),
         n=lambda count, noun: counted(count, noun, language),
+        told=lambda text: sentences.told(text, language),
+        happened=lambda what: sentences.happened(what, language),
         entries=len(service.engine.loaded.shelf.entries),
         lacking=lambda: service.engine.loaded.unindexed,
         title_of=lambda entry: title_of(entry, language),

@@ -20,8 +20,9 @@ from recognizer.catalogue.imports import (
     read_queries,
     spool,
 )
+from recognizer.catalogue.imports.plan import refuse
 from recognizer.catalogue.store import Catalogue
-from recognizer.errors import CatalogueError
+from recognizer.errors import CatalogueError, RowsWrong
 from recognizer.types import CatalogueEntry, Role, Status
 
 HEADER = "entry_id,title,maker,image,role\n"
@@ -370,11 +371,27 @@ def test_two_errors_of_a_row_are_both_told(catalogue: Catalogue, base: Path) -> 
     assert "no picture 'gone.jpg'" in message
 
 
-def test_of_many_errors_twenty_are_listed_and_the_others_counted(catalogue: Catalogue, base: Path) -> None:
-    message = refused(catalogue, table(base, HEADER + "".join(f"{n},x,,gone{n}.jpg,\n" for n in range(33))))
-    assert message.split("\n")[0] == "catalogue.csv: 33 errors, nothing imported"
-    assert len(message.split("\n")) == 22
-    assert message.split("\n")[-1] == "  and 13 more"
+def test_many_errors_of_one_kind_are_told_three_times_and_then_by_their_places(
+    catalogue: Catalogue, base: Path
+) -> None:
+    rows = [f"{n},x,,gone{n}.jpg,\n" for n in range(33)]
+    rows[20] = "20,x,1965-1961,,\n"
+    message = refused(catalogue, table(base, "entry_id,title,years,image,role\n" + "".join(rows))).split("\n")
+    assert message[0] == "catalogue.csv: 33 errors, nothing imported"
+    assert [line.split(":")[0] for line in message[1:4]] == ["  line 2", "  line 3", "  line 4"]
+    assert message[4].startswith("    and 29 more like it: line 5, line 6, ")
+    assert message[4].endswith(", ...")
+    assert message[5].startswith("  line 22: years '1965-1961' run backwards")
+    assert len(message) == 6
+
+
+def test_of_many_kinds_of_errors_twenty_are_listed_and_the_others_counted() -> None:
+    errors = [(f"line {n}", f"{chr(ord('a') + n % 26) * (n // 26 + 1)} is wrong; mend it") for n in range(33)]
+    with pytest.raises(RowsWrong) as caught:
+        refuse("catalogue.csv", errors, "nothing imported")
+    message = str(caught.value).split("\n")
+    assert len(message) == 22
+    assert message[-1] == "  and 13 more"
 
 
 def test_an_open_quote_is_told_at_the_row_where_it_opens(catalogue: Catalogue, base: Path) -> None:

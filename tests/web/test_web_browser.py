@@ -141,7 +141,7 @@ def test_a_pin_is_uploaded_answered_and_corrected(visit: Visits, served: Served,
     page.wait_for_selector(".offered .done")
     held = served.get("/api/v1/corrections", headers=served.writes).json()
     assert [one["said"] for one in held["corrections"][:2]] == ["corrected", "confirmed"]
-    page.click("nav >> text=Kept")
+    page.click("nav >> text=Kept photos")
     page.wait_for_selector(".card img")
     shoot(page, "kept")
     page.click(".card button")

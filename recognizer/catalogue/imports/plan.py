@@ -16,6 +16,14 @@ from recognizer.errors import RowsWrong
 SHOWN_ERRORS: Final = 20
 """Errors that a message lists; it counts the others."""
 
+SHOWN_ALIKE: Final = 3
+"""Errors of one kind that are told one by one; of the others their places are."""
+
+_SHOWN_PLACES: Final = 12
+
+
+_QUOTED: Final = re.compile(r"'[^']*'|\"[^\"]*\"|\d+")
+
 
 @dataclass(slots=True)
 class Plan:
@@ -112,7 +120,39 @@ def refuse(name: str, errors: list[tuple[str, str]], outcome: str) -> None:
 
     lines = [f"{name}: {len(errors)} error{'s'[: len(errors) > 1]}, {outcome}"]
     ordered = sorted(errors, key=lambda error: by_number(error[0]))
-    lines += [f"  {place}: {what}" for place, what in ordered[:SHOWN_ERRORS]]
-    if len(errors) > SHOWN_ERRORS:
-        lines.append(f"  and {len(errors) - SHOWN_ERRORS} more")
+    shown = listed(ordered)
+    told = 0
+    for one in shown[:SHOWN_ERRORS]:
+        lines.append(f"  {one.place}: {one.what}")
+        if one.further:
+            dots = ", ..." if len(one.further) > _SHOWN_PLACES else ""
+            lines.append(f"    and {len(one.further)} more like it: {', '.join(one.further[:_SHOWN_PLACES])}{dots}")
+        told += 1 + len(one.further)
+    if len(errors) > told:
+        lines.append(f"  and {len(errors) - told} more")
     raise RowsWrong("\n".join(lines), tuple(ordered))
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A wrong row that is told: its place, what is wrong, and the places of `further` rows with the same fault."""
+
+    place: str
+    what: str
+    further: tuple[str, ...] = ()
+
+
+def listed(errors: Iterable[tuple[str, str]]) -> list[Listed]:
+    """Choose the errors, (place, what), that are told one by one, in their order: SHOWN_ALIKE of each kind, the last of
+    them with the places of all others. Errors are of one kind that say the same but for what they quote and count."""
+    kinds: dict[str, list[tuple[str, str]]] = {}
+    for place, what in errors:
+        kinds.setdefault(_QUOTED.sub("", what), []).append((place, what))
+    told = []
+    for rows in kinds.values():
+        told += [Listed(place, what) for place, what in rows[: SHOWN_ALIKE - 1]]
+        told += [
+            Listed(place, what, tuple(other for other, _ in rows[SHOWN_ALIKE:]))
+            for place, what in rows[SHOWN_ALIKE - 1 : SHOWN_ALIKE]
+        ]
+    return sorted(told, key=lambda one: by_number(one.place))

@@ -19,7 +19,7 @@ from starlette.responses import FileResponse
 from recognizer.catalogue.imports.sources.write_opennumismat import write_opennumismat
 from recognizer.collecting.holdings import Collection, Holding, Kind, Missing, list_text
 from recognizer.errors import CatalogueError, EntryNotFound
-from recognizer.locales.errors import told as in_language
+from recognizer.locales.sentences import told as in_language
 from recognizer.locales.words import phrase, said
 from recognizer.reports.want_sheet import sheet_html
 from recognizer.types import CatalogueEntry

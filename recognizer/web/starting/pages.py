@@ -12,11 +12,11 @@ from starlette.datastructures import FormData, UploadFile
 
 from recognizer.catalogue.imports.column_map import SYSTEMS
 from recognizer.catalogue.imports.encodings import OLDER
+from recognizer.catalogue.imports.plan import listed
 from recognizer.catalogue.imports.proposal import NUMBER_OF, Proposal, chosen_map, propose
 from recognizer.catalogue.wanted import State as Wanted
 from recognizer.catalogue.wanted import wanted as wanted_pictures
 from recognizer.errors import CatalogueError
-from recognizer.locales.errors import told as told_error
 from recognizer.locales.words import phrase, said, time_left
 from recognizer.web.access.asking import Curator, CuratorsForm, Reads, Sent, Serves, check_proof, language_of, text_of
 from recognizer.web.browsing.changing import EDITED
@@ -234,7 +234,7 @@ async def look_page(request: Request, service: Reads, who: Curator, source_id: s
         look=look,
         trial=is_trial(service),
         plain=lambda text: text.replace(here, "").replace(str(source.files), source.names[0]),
-        row_error=lambda text: told_error(text, language_of(request)),
+        wrong=listed((place, what) for place, what in look.get("errors", ())),
         field=_field,
         place_of=lambda place: _place(place, language_of(request)),
     )

@@ -9,6 +9,8 @@
     document.querySelectorAll("form[data-quiet]").forEach(setUpQuiet);
     var job = document.getElementById("job");
     if (job) { follow(job); }
+    var here = document.querySelector("header nav a[aria-current]");
+    if (here) { here.parentNode.scrollLeft = here.offsetLeft - here.parentNode.offsetLeft - 60; }
   }
 
   function setUpUpload(form) {

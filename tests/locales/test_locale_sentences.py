@@ -9,7 +9,10 @@ import pytest
 from recognizer.catalogue.imports import import_csv
 from recognizer.catalogue.store import Catalogue
 from recognizer.errors import RowsWrong
-from recognizer.locales.errors import told as row_error
+from recognizer.locales.sentences import happened
+from recognizer.locales.sentences import told as row_error
+from recognizer.types import CatalogueEntry
+from training.promote import against
 
 HEADER = "entry_id;title;image;role;years;status;merged_into;identifiers;country"
 ROWS = [
@@ -77,3 +80,43 @@ def test_what_pages_could_not_do_is_told_in_russian(english: str, russian: str) 
     assert russian in row_error(english, "ru")
     assert row_error(english, "ru") != english
     assert row_error(english, "en") == english
+
+
+def test_what_an_import_notes_is_told_in_russian(tmp_path: Path) -> None:
+    text = "номер,название,лишний\n1,Ракета,x\n2,?ехия,y\n"
+    (tmp_path / "t.csv").write_bytes(text.encode("cp1251"))
+    with Catalogue.open(tmp_path / "data", create=True) as catalogue:
+        notes = import_csv(catalogue, tmp_path / "t.csv").notes
+    assert len(notes) >= 3
+    assert [note for note in notes if row_error(note, "ru") == note] == []
+    assert [row_error(note, "en") for note in notes] == list(notes)
+
+
+def test_what_changed_an_entry_is_told_in_russian_with_who_and_what_was_taken_back(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("entry_id,title\n1,Rocket\n", encoding="utf-8")
+    with Catalogue.open(tmp_path / "data", create=True) as catalogue:
+        import_csv(catalogue, tmp_path / "t.csv")
+        with catalogue.transaction("Robert: update 1"):
+            catalogue.upsert([CatalogueEntry("1", title="Space rocket")])
+        catalogue.undo(catalogue.history("1", 5)[0].change_id)
+        whats = [change.what for change in catalogue.history("1", 5)]
+    told = [happened(what, "ru") for what in whats]
+    assert told[-1] == "загружено: t.csv"
+    assert told[-2] == "Robert: изменена запись 1"
+    assert told[-3].startswith("отмена изменения ")
+    assert told[-3].endswith(": Robert: изменена запись 1")
+    assert [happened(what, "en") for what in whats] == whats
+    assert happened("Robert: something new", "ru") == "Robert: something new"
+
+
+def test_what_speaks_against_a_model_is_told_in_russian() -> None:
+    now, then = {"recall_at_1": 0.8, "mrr": 0.9, "queries": 99}, {"recall_at_1": 0.9, "mrr": 0.9, "queries": 99}
+    level = then | {"mrr": 0.99}
+    reasons = [
+        *against({"all": now, "Космос": now}, {"all": then, "Космос": then}, "current"),
+        *against({"all": now}, {"all": then}, "base"),
+        *against({"all": then}, {"all": level}, "current"),
+        *against({"all": then}, {"all": level}, "base"),
+    ]
+    assert len(reasons) == 5
+    assert [reason for reason in reasons if row_error(reason, "ru") == reason] == []

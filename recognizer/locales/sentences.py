@@ -1,6 +1,7 @@
-"""Errors in the language of the page: what is wrong with a row of a source, and what a page could not do.
+"""Sentences that are made elsewhere, in the language of the page: what is wrong with a row of a source, what an import
+notes, what a page could not do, what a change of the catalogue was, and what speaks against a model.
 
-Both are said in English where they arise, to be read on a terminal and kept as text. Here each sentence stands again as
+All are said in English where they arise, to be read on a terminal and kept as text. Here each sentence stands again as
 one that can be translated; what has none is told as it came.
 """
 
@@ -51,12 +52,51 @@ SENTENCES: Final = (
     phrase("which entry it is, is missing: give its entry_id or number"),
     phrase("the number of the new entry is missing; write one"),
     phrase("%(text)s is no price; give a number, as 12.50"),
+    # what imports note
+    phrase("%(name)s: read as %(encoding)s, by what its letters look like; --encoding decides otherwise"),
+    phrase("%(name)s: 1 line has ? in the place of letters that %(encoding)s lacks; save it as UTF-8 or XLSX"),
+    phrase("%(name)s: %(rows)s lines have ? in the place of letters that %(encoding)s lacks; save it as UTF-8 or XLSX"),
+    phrase("%(place)s: %(name)s is the same photo as one above, entered once"),
+    phrase("%(place)s: %(entry)s again, as on %(other)s; a second copy, passed over"),
+    phrase("%(place)s: the file is gone, passed over"),
+    phrase("files without a name, and so without a picture: %(count)s; ask wbgetentities for them"),
+    phrase("sizes not understood and left out: %(count)s, the first of %(entry)s"),
+    phrase("columns passed over: %(names)s"),
+    phrase("columns taken by their names: %(names)s"),
+    phrase("sheet %(text)s was read; not %(others)s: name one in a column map"),
+    # what changes of the catalogue were
+    phrase("import %(name)s"),
+    phrase("create %(entry)s"),
+    phrase("update %(entry)s"),
+    phrase("photo for %(entry)s"),
+    phrase("correction, photo for %(entry)s"),
+    phrase("correction %(count)s taken back"),
+    phrase("correction of %(name)s: %(entry)s"),
+    phrase("discover %(cluster)s as %(entry)s"),
+    phrase("audit, %(text)s"),
+    phrase("family %(name)s"),
+    phrase("numbers of %(entry)s"),
+    phrase("fetch %(address)s"),
+    phrase("earlier corrections"),
+    phrase("entries stored"),
+    phrase("photos added"),
+    phrase("photo removed"),
+    phrase("relation noted"),
+    # what speaks against a model
+    phrase("%(group)s: recall at 1 is %(now)s, the current's %(then)s"),
+    phrase("%(group)s: recall at 1 is %(now)s, the base's %(then)s"),
+    phrase("recall at 1 is %(now)s, the current's %(then)s"),
+    phrase("recall at 1 is %(now)s, the base's %(then)s"),
+    phrase("mean reciprocal rank is %(now)s, the current's %(then)s"),
+    phrase("mean reciprocal rank is %(now)s, the base's %(then)s"),
 )
-"""What importers say of rows and pages of what was asked of them, the longer of two that begin alike first."""
+"""What is said in English elsewhere, the longer of two that begin alike first."""
+
+_UNDO: Final = phrase("undo of %(change)s: %(what)s")
 
 
 def told(text: str, language: str) -> str:
-    """An error in a language; several faults of one row are told one after the other."""
+    """A sentence in a language; several faults of one row are told one after the other."""
     parts = text.split("; ")  # sentences have a semicolon of their own: as many parts as make one that is known
     for at in range(1, len(parts) + 1):
         first = _told("; ".join(parts[:at]), language)
@@ -66,6 +106,16 @@ def told(text: str, language: str) -> str:
     return text
 
 
+def happened(what: str, language: str) -> str:
+    """What a change of the catalogue was, in a language; who made it, and what it took back, stand before it."""
+    if (told_whole := _told(what, language)) is not None:
+        return told_whole
+    if undo := re.fullmatch(r"undo of (\d+): (.*)", what, re.DOTALL):
+        return said(_UNDO, language, change=undo[1], what=happened(undo[2], language))
+    who, mark, rest = what.partition(": ")
+    return f"{who}: {happened(rest, language)}" if mark else what
+
+
 def _told(text: str, language: str) -> str | None:
     for sentence, pattern in _patterns():
         if found := pattern.fullmatch(text):
@@ -73,7 +123,7 @@ def _told(text: str, language: str) -> str | None:
     return None
 
 
-_ANY: Final = {"column": r"\w+", "cells": r"\d+", "columns": r"\d+", "pins": r"\d+", "photos": r"\d+"}
+_ANY: Final = {"column": r"\w+", "cells": r"\d+", "columns": r"\d+", "pins": r"\d+", "photos": r"\d+", "rows": r"\d+"}
 
 
 @cache
