@@ -60,13 +60,14 @@ def build(
     rebuild: bool = False,
     team: Team | None = None,
     progress: Callable[[int, int], None] | None = None,
+    comparing: Callable[[int, int], None] | None = None,
 ) -> IndexReport:
     """Bring the index of a data folder up to its catalogue, doing only what is missing.
 
     `model` None keeps the index's model, or takes the base that ships; `rebuild` takes all features and kin anew.
     Features of many photos are taken by a `team`, each of its members with a model of its own.
-    `progress` is called with the photos done and all that need work, first for features, then for kin. The old index
-    answers until the new one is complete. A picture that cannot be read is left out and named in `failed`. Raises
+    `progress` is called with the photos done and all that need work for features, `comparing` the same for kin; the old
+    index answers until the new one is complete. A picture that cannot be read is left out and named in `failed`. Raises
     CatalogueError, ModelError, or IndexBusy when another run is at it.
     """
     start = time.perf_counter()
@@ -84,7 +85,7 @@ def build(
         renamed = old is not None and old.model != loaded.name  # the same weights under another name
         if rebuild or not reusable or fresh or gone or renamed:
             assemble(folder, old if reusable and not rebuild else None, loaded, wanted, fresh, gone)
-        _find_kin(folder, {image.image_id: image.entry_id for image in images}, rebuild, progress, team or Alone())
+        _find_kin(folder, {image.image_id: image.entry_id for image in images}, rebuild, comparing, team or Alone())
         _pack(folder, loaded, set(wanted.values()))
     files = {image.sha256: image.file for image in images}
     return IndexReport(

@@ -68,6 +68,14 @@ COMMANDS: dict[str, tuple[str, str]] = {
 class _LazyGroup(click.Group):
     """A click group that imports the module of a sub-command when the sub-command is asked for."""
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        try:
+            return super().parse_args(ctx, args)
+        except click.NoSuchOption as error:
+            named = next((arg for arg in args if arg in COMMANDS), "COMMAND")
+            cure = f"options stand behind the command: znachki {named} {error.option_name} ..."
+            raise click.UsageError(f"{error.format_message().rstrip('.')}; {cure}", ctx) from error
+
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
 

@@ -13,6 +13,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -225,16 +226,31 @@ def _joined(found: re.Match[str]) -> str:
 @contextmanager
 def progress_bar(label: str, unit: str = "photos") -> Iterator[Callable[[int, int], None]]:
     """Yield a function of (done, total) that draws a bar with the time left on stderr, if that is a terminal."""
+    with progress_bars(label, unit=unit) as (show,):
+        yield show
+
+
+@contextmanager
+def progress_bars(*labels: str, unit: str = "photos") -> Iterator[tuple[Callable[[int, int], None], ...]]:
+    """Yield such a function for each of several works that follow one another: a bar each, one at a time."""
     from tqdm import tqdm
 
-    bar = tqdm(desc=label, unit=f" {unit}", file=sys.stderr, leave=False, delay=0.3, disable=not sys.stderr.isatty())
+    away = not sys.stderr.isatty()
+    bar = tqdm(desc=labels[0], unit=f" {unit}", file=sys.stderr, leave=False, delay=0.3, disable=away)
 
-    def show(done: int, total: int) -> None:
+    shown = labels[0]
+
+    def show(label: str, done: int, total: int) -> None:
+        nonlocal shown
+        if label != shown:
+            shown = label
+            bar.reset(total)
+            bar.set_description(label, refresh=False)
         bar.total = total
         bar.update(done - bar.n)
 
     try:
-        yield show
+        yield tuple(partial(show, label) for label in labels)
     finally:
         bar.close()
 

@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from recognizer.commands import folder_option, json_option, model_option, plural, print_json, progress_bar
+from recognizer.commands import (
+    folder_option,
+    json_option,
+    model_option,
+    plural,
+    print_json,
+    progress_bar,
+    progress_bars,
+)
 
 if TYPE_CHECKING:
     from recognizer.identify import Recognizer
@@ -79,7 +87,7 @@ def demo(data: Path, count: int, photos: int, model: str | None, as_json: bool) 
     from recognizer.catalogue.store import Catalogue
     from recognizer.commands.entries import import_lines
     from recognizer.commands.identifying import answer_all
-    from recognizer.commands.indexing import index_lines
+    from recognizer.commands.indexing import BARS, index_lines
     from recognizer.identify import Recognizer
     from recognizer.reports.answers import answer_lines
 
@@ -90,8 +98,8 @@ def demo(data: Path, count: int, photos: int, model: str | None, as_json: bool) 
     with Catalogue.open(data, create=True) as catalogue, progress_bar("import") as progress:
         imported = import_csv(catalogue, files.catalogue, progress)
     say(import_lines(imported))
-    with progress_bar("index") as progress:
-        indexed = build(data, model=model, progress=progress)
+    with progress_bars(*BARS) as (progress, comparing):
+        indexed = build(data, model=model, progress=progress, comparing=comparing)
     say(index_lines(indexed))
     truths = read_queries(files.queries)
     report = data / "report.html"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import click
 
@@ -16,12 +16,15 @@ from recognizer.commands import (
     model_option,
     plural,
     print_json,
-    progress_bar,
+    progress_bars,
     team_of,
 )
 
 if TYPE_CHECKING:
     from index.build import IndexReport
+
+BARS: Final = ("index", "compare photos")
+"""What the two works of an index are called, see `index.build.build`."""
 
 
 @click.command()
@@ -53,8 +56,9 @@ def index(
         return
     from index.build import build
 
-    with progress_bar("index") as progress:
-        report = build(data, model=model, rebuild=rebuild, team=team_of(jobs, cluster), progress=progress)
+    team = team_of(jobs, cluster)
+    with progress_bars(*BARS) as (progress, comparing):
+        report = build(data, model=model, rebuild=rebuild, team=team, progress=progress, comparing=comparing)
     for _, error in report.failed:
         click.echo(f"Error: {error}", err=True)
     if as_json:

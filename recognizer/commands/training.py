@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from recognizer.commands import data_option, echo, json_option, plural, print_json, progress_bar, rate_option
+from recognizer.commands import (
+    data_option,
+    echo,
+    json_option,
+    plural,
+    print_json,
+    progress_bar,
+    progress_bars,
+    rate_option,
+)
 from recognizer.errors import ModelError
 
 if TYPE_CHECKING:
@@ -176,11 +185,12 @@ def promote(
 
 def _swap(data: Path, model: str, fingerprint: str, **about: Any) -> None:
     from index.build import build
+    from recognizer.commands.indexing import BARS
     from training.promote import note
 
     note(data, model, fingerprint, **about)
-    with progress_bar("index") as progress:
-        build(data, model=model, progress=progress)
+    with progress_bars(*BARS) as (progress, comparing):
+        build(data, model=model, progress=progress, comparing=comparing)
 
 
 def _lines(found: Comparison) -> list[str]:

@@ -22,6 +22,7 @@ from PIL import Image
 
 from recognizer.catalogue.store import Catalogue
 from recognizer.cli import COMMANDS, main
+from recognizer.commands import progress_bars
 from recognizer.drawn import sample
 from recognizer.types import CatalogueEntry
 
@@ -90,6 +91,28 @@ def test_every_command_takes_data_and_tells_its_default(command: str) -> None:
 
 def test_an_unknown_command_is_a_usage_error() -> None:
     assert znachki("collect").exit_code == 2
+
+
+def test_an_option_before_the_command_tells_where_it_stands() -> None:
+    done = CliRunner().invoke(main, ["--data", "somewhere", "serve"])
+    assert done.exit_code == 2
+    assert "No such option '--data'; options stand behind the command: znachki serve --data ..." in done.output
+
+
+def test_works_that_follow_one_another_have_a_bar_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    screen = io.StringIO()
+    monkeypatch.setattr(screen, "isatty", lambda: True)
+    monkeypatch.setattr("sys.stderr", screen)
+    with progress_bars("index", "compare photos") as (first, second):
+        time.sleep(0.35)  # short works draw none
+        first(1, 2)
+        time.sleep(0.15)
+        first(2, 2)
+        second(1, 4)
+        time.sleep(0.45)
+        second(3, 4)
+    assert re.search(r"index: +50%.* 1/2 ", screen.getvalue())
+    assert re.search(r"compare photos: +75%.* 3/4 ", screen.getvalue())
 
 
 def test_errors_have_a_message_and_end_with_1(tmp_path: Path) -> None:

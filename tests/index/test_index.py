@@ -188,9 +188,10 @@ def test_only_a_new_photo_is_worked_on(own: Path, embedded: list[int]) -> None:
     gone, new = change(own)
     before = state(own / "index" / "features") | state(own / "index" / "embeddings")
     told: list[tuple[int, int]] = []
-    report = build(own, progress=lambda done, total: told.append((done, total)))
+    compared: list[tuple[int, int]] = []
+    report = build(own, progress=lambda *at: told.append(at), comparing=lambda *at: compared.append(at))
     assert (report.added, report.removed, report.kept) == (1, 1, 5)
-    assert (embedded, told) == ([1], [(1, 1), (1, 1)])  # its features, and its kin
+    assert (embedded, told, compared) == ([1], [(1, 1)], [(1, 1)])  # its features, and its kin
     ids = [image_id for image_id, _ in Index.open(own / "index").manifest.images]
     assert gone not in ids
     assert new in ids

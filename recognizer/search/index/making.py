@@ -30,8 +30,19 @@ faiss.cvar.distance_compute_blas_threshold = 20 * 128
 REGROWN: Final = 4
 """The IVF-PQ is trained anew when it holds this many times the descriptors that it was trained on."""
 
-MOST_LISTS: Final = 16_384
+LISTED: Final = 400
+"""Descriptors of a list in the middle, so that a search reads as many of them whatever the size of the catalogue. Among
+10,000 made photos (`benchmarks/scale.py`) the 1.2 sqrt(n) lists of before, 1,430 descriptors each, took twice the time
+for 8 more of 100 nearest keypoints, and the same first photos."""
+
+MOST_LISTS: Final = 131_072
+
+FLAT_LISTS: Final = 8_192
+"""Lists whose middles are all compared with a descriptor; more are held in a graph (HNSW), in which a search takes the
+same time for ten times as many."""
+
 _ROWS_A_LIST: Final = 40  # that k-means asks for
+_ROWS_OF_MANY: Final = 20  # the same past FLAT_LISTS: half the time of training
 
 ZOOMS: Final = 8
 """Keys of embeddings a photo: key = image_id * ZOOMS + zoom."""
@@ -78,25 +89,33 @@ def new_vectors(dim: int, *, half: bool = False) -> Any:
 
 def lists_of(total: int) -> int:
     """Return into how many lists `total` descriptors are parted, 0 where they are searched exactly."""
-    return 0 if total <= FLAT_UP_TO else min(int(1.2 * np.sqrt(total)), MOST_LISTS)
+    return 0 if total <= FLAT_UP_TO else min(max(total // LISTED, int(1.2 * np.sqrt(total))), MOST_LISTS)
 
 
 def training_rows(total: int) -> int:
     """Return how many of `total` descriptors the lists are to be trained on, 0 where there are none."""
-    return _ROWS_A_LIST * lists_of(total)
+    lists = lists_of(total)
+    return lists * (_ROWS_A_LIST if lists <= FLAT_LISTS else _ROWS_OF_MANY)
 
 
 def new_descriptors(sample: Float32, total: int) -> Any:
     """Return an empty descriptor index for `total` rows, trained on `sample` (n, 128) when it is to be an IVF-PQ."""
     if total <= FLAT_UP_TO:
         return faiss.IndexIDMap2(faiss.IndexFlatL2(128))
-    lists = max(1, min(lists_of(total), len(sample) // _ROWS_A_LIST))
+    lists = lists_of(total)
+    rows = _ROWS_A_LIST if lists <= FLAT_LISTS else _ROWS_OF_MANY
+    lists = max(1, min(lists, len(sample) // rows))
     # "np": without FAISS's polysemous training, which takes a minute and serves a search that we do not use; and PQ's
     # k-means in ten rounds over 40 rows a centroid, which gave the same recall of votes on `pins/` as its defaults.
-    index: Any = faiss.index_factory(128, f"IVF{lists},PQ32np")
+    graph = "_HNSW32" if lists > FLAT_LISTS else ""
+    index: Any = faiss.index_factory(128, f"IVF{lists}{graph},PQ32np")
     index.pq.cp.niter = 10
     index.pq.cp.max_points_per_centroid = 40
+    middles = faiss.IndexHNSWFlat(128, 16)
+    if graph:  # k-means itself looks for the nearest middles in a graph: comparing all would take hours
+        index.clustering_index, index.cp.niter = middles, 5
     index.train(np.ascontiguousarray(sample))
+    index.clustering_index = None  # it is not FAISS's to keep
     return index
 
 

@@ -230,8 +230,10 @@ class Works:
 
         while True:
             try:
-                with self._stage("indexing") as progress:
-                    report = build(self._settings.data, model=self._settings.model, progress=progress)
+                with self._stage("indexing") as progress, self._stage("comparing", later=True) as comparing:
+                    report = build(
+                        self._settings.data, model=self._settings.model, progress=progress, comparing=comparing
+                    )
                 break
             except IndexBusy:  # a `znachki index` beside us, or a photo that is being added
                 with self._stage("waiting") as progress:
@@ -270,18 +272,15 @@ class Works:
     }
 
     @contextmanager
-    def _stage(self, stage: str) -> Iterator[Callable[[int, int], None]]:
-        """Say what is done now, and lend what tells how far it is."""
-        self._tell(stage, 0, 0)
+    def _stage(self, stage: str, *, later: bool = False) -> Iterator[Callable[[int, int], None]]:
+        """Say what is done now, or `later` once it begins, and lend what tells how far it is."""
+        if not later:
+            self._tell(stage, 0, 0)
 
         def progress(done: int, total: int) -> None:
             if self._stopped:
                 raise _Stopped
-            state = self._state
-            assert state is not None
-            # The index is made in two passes: the second compares the photos with one another.
-            again = state.stage == "indexing" and done < state.done
-            self._tell("comparing" if again else state.stage, done, total)
+            self._tell(stage, done, total)
 
         yield progress
 
