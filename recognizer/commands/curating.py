@@ -151,6 +151,7 @@ def families(entries: tuple[str, ...], accept: bool, name: str, data: Path, as_j
     help="Folder for crops, discover.json and report.html; without it, `discover` in the data folder.",
 )
 @click.option("--accept", metavar="CLUSTER", help="Make an entry of this cluster, with its crops as photos.")
+@click.option("--into", metavar="NUMBER", help="The entry that shows this pin already: the crops become photos of it.")
 @click.option("--number", metavar="N", help="Number of the entry; also its entry_id.")
 @click.option("--title", metavar="T", help="Title of the entry.")
 @data_option
@@ -159,6 +160,7 @@ def discover(
     jobs: tuple[Path, ...],
     out: Path | None,
     accept: str | None,
+    into: str | None,
     number: str | None,
     title: str | None,
     data: Path,
@@ -176,14 +178,21 @@ def discover(
     from recognizer.search.index import read_manifest
     from recognizer.search.similarity import OF_BASE
 
-    if (accept is None) != (number is None) or (accept is not None and (title is None or jobs)):
-        raise click.UsageError("to accept give --accept CLUSTER --number N --title T, and no folders")
+    told = (number is not None and title is not None and into is None) or (into is not None and number is title is None)
+    if accept is not None and (not told or jobs):
+        raise click.UsageError(
+            "to accept give --accept CLUSTER and --number N --title T, or --into NUMBER, and no folders"
+        )
+    if accept is None and (number is not None or into is not None):
+        raise click.UsageError("--number and --into go with --accept CLUSTER")
     folder = out or data / "discover"
     with Catalogue.open(data) as catalogue:
         if accept is not None:
-            assert number is not None
             chosen = discoveries.read_cluster(folder, accept)
-            entry = discoveries.accept(folder, catalogue, chosen, number, title or "")
+            if into is not None:
+                entry = discoveries.accept_into(folder, catalogue, chosen, into)
+            else:
+                entry = discoveries.accept(folder, catalogue, chosen, number or "", title or "")
             click.echo(f"{entry.entry_id} with {plural(len(chosen.crops), 'photo')}; `znachki index` takes it in")
             return
         manifest = read_manifest(data / "index")

@@ -15,7 +15,8 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -228,9 +229,7 @@ def accept(folder: Path, catalogue: Catalogue, chosen: Cluster, number: str, tit
     One transaction: the entry with all its photos, or nothing. Raises CatalogueError where the number is taken or the
     cluster was accepted already.
     """
-    if chosen.entry_id:
-        raise CatalogueError(f"cluster {chosen.cluster} was accepted already, as {chosen.entry_id}")
-    with catalogue.transaction(f"discover {chosen.cluster} as {number}"):
+    with _accepting(catalogue, chosen, number):
         try:
             held = catalogue.entry(number)
         except EntryNotFound:
@@ -239,16 +238,42 @@ def accept(folder: Path, catalogue: Catalogue, chosen: Cluster, number: str, tit
             raise CatalogueError(f"number {number!r} is that of {held.entry_id} already; give another --number")
         entry = CatalogueEntry(number, number=number, title=title)
         catalogue.upsert([entry])
-        images = []
-        for one in chosen.crops:
-            if one.crop in chosen.copies:
-                continue
-            data, _ = read_photo(picture_of(folder, one))
-            file = catalogue.add_picture(data, ".jpg")
-            source = f"{one.title or one.lot}: {Path(one.picture).name}"
-            images.append(CatalogueImage(0, entry.entry_id, Role.FACE, one.crop, file, source=source))
-        catalogue.add_images(images)
+        _take_photos(folder, catalogue, chosen, entry.entry_id)
         return catalogue.entry(entry.entry_id)
+
+
+def accept_into(folder: Path, catalogue: Catalogue, chosen: Cluster, number: str) -> CatalogueEntry:
+    """Make the crops of a cluster photos of an entry that the catalogue has, by any of its numbers, and return it.
+
+    One transaction. Raises EntryNotFound, and CatalogueError where the cluster was accepted already.
+    """
+    entry = catalogue.entry(number)
+    with _accepting(catalogue, chosen, entry.entry_id):
+        _take_photos(folder, catalogue, chosen, entry.entry_id)
+    return entry
+
+
+@contextmanager
+def _accepting(catalogue: Catalogue, chosen: Cluster, number: str) -> Iterator[None]:
+    if chosen.entry_id:
+        raise CatalogueError(f"cluster {chosen.cluster} was accepted already, as {chosen.entry_id}")
+    held = catalogue.pictures_held()
+    if any(one.crop in held for one in chosen.crops):  # since the clusters were made
+        raise CatalogueError(f"cluster {chosen.cluster} was accepted already; run `znachki discover` for what is left")
+    with catalogue.transaction(f"discover {chosen.cluster} as {number}"):
+        yield
+
+
+def _take_photos(folder: Path, catalogue: Catalogue, chosen: Cluster, entry_id: str) -> None:
+    images = []
+    for one in chosen.crops:
+        if one.crop in chosen.copies:
+            continue
+        data, _ = read_photo(picture_of(folder, one))
+        file = catalogue.add_picture(data, ".jpg")
+        source = f"{one.title or one.lot}: {Path(one.picture).name}"
+        images.append(CatalogueImage(0, entry_id, Role.FACE, one.crop, file, source=source))
+    catalogue.add_images(images)
 
 
 def write_json(folder: Path, clusters: Sequence[Cluster]) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -63,6 +64,8 @@ def write_report(
     """
     studio = _Studio(catalogue)
     photos = [studio.photo(number, *answer) for number, answer in enumerate(answers, 1)]
+    for photo, name in zip(photos, _short([photo.source for photo in photos]), strict=True):
+        photo.name = name
     verdicts = Counter(pin.verdict for photo in photos for pin in photo.pins)
     summary = [(verdict, VERDICT_WORDS[verdict], verdicts[verdict]) for verdict in Verdict if verdicts[verdict]]
     html = template("report.html").render(
@@ -173,12 +176,25 @@ class _Pin:
     points: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _PhotoCard:
     number: int
-    name: str
+    source: str
     overview: Inlined | None
     pins: list[_Pin]
+    name: str = ""
+
+
+def _short(sources: Sequence[str]) -> list[str]:
+    """What photos are called in headings: the names of their files, with folders where two would be called alike."""
+    names = [Path(source).name or source for source in sources]
+    if len(set(names)) == len(names) or len(set(sources)) < len(sources):
+        return names
+    try:
+        shared = os.path.commonpath([Path(source).parent for source in sources])
+    except ValueError:  # on several drives
+        return list(sources)
+    return [os.path.relpath(source, shared) if shared else source for source in sources]
 
 
 @dataclass(slots=True)

@@ -190,6 +190,30 @@ def test_an_accepted_cluster_is_an_entry_with_its_photos_and_proposed_no_more(
     assert "0 new crops, 3 pins proposed" in run(own_data, "--out", out).stdout
 
 
+def test_a_cluster_becomes_photos_of_an_entry_that_shows_the_pin_already(
+    own_data: Path, jobs: list[Path], tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    assert run(own_data, jobs[0].parent, "--out", out).exit_code == 0
+    best = json.loads((out / "discover.json").read_text(encoding="utf-8"))["clusters"][0]
+    name = best["cluster"]
+    assert run(own_data, "--out", out, "--accept", name, "--into", "З-0001", "--title", "Новый").exit_code == 2
+    assert run(own_data, "--out", out, "--into", "З-0001").exit_code == 2
+    assert "no entry 'Н-1'" in run(own_data, "--out", out, "--accept", name, "--into", "Н-1").output
+    with Catalogue.open(own_data) as catalogue:
+        before = {image.sha256 for image in catalogue.images(entry_id="drawn-0001")}
+        entries = catalogue.count()
+    made = run(own_data, "--out", out, "--accept", name, "--into", "З-0001")
+    assert made.exit_code == 0, made.output
+    with Catalogue.open(own_data) as catalogue:
+        held = {image.sha256 for image in catalogue.images(entry_id="drawn-0001")}
+        assert held == before | {one["crop"] for one in best["crops"]}
+        assert catalogue.count() == entries
+    again = run(own_data, "--out", out, "--accept", name, "--into", "З-0002")
+    assert "0 new crops, 2 pins proposed" in run(own_data, "--out", out).stdout
+    assert again.exit_code == 1
+
+
 def test_a_folder_without_a_job_or_anything_discovered_is_refused(data: Path, model: Embedder, tmp_path: Path) -> None:
     with pytest.raises(ZnachkiError, match="no job in it"):
         discover.gather(tmp_path / "out", [tmp_path], model)

@@ -154,7 +154,9 @@ def test_no_name_breaks_the_page(tmp_path: Path, catalogue: Catalogue, pixels: U
     answer = Recognition(whole(pixels), (match(catalogue, 0, 0.9),), Verdict.MATCH, (HOSTILE,))
     page = written(tmp_path, catalogue, [(Photo(pixels, "00", HOSTILE), [answer])], PhotoError(f"{HOSTILE}: empty"))
     assert len(page.all("script")) == 1  # the page's own
-    assert page.text.count(HOSTILE) == 4  # heading, check in two languages, bad file
+    assert page.text.count(HOSTILE) == 3  # check in two languages, bad file
+    assert page.text.count(Path(HOSTILE).name) == 4  # and the heading, without the folders that it seems to have
+    assert [heading["title"] for heading in page.all("h2") if "title" in heading] == [HOSTILE]
 
 
 def test_files_that_could_not_be_read_come_last_with_the_reason(
@@ -366,3 +368,11 @@ def test_failures_are_drawn_a_picture_each_in_their_order(
     for words in (found.entry.number, "30 inliers", "91%", "not among the answers", "not in the catalogue", "rank 2"):
         assert words in page.text
     assert page.all("script") == []
+
+
+def test_photos_are_called_by_their_files_and_by_folders_where_two_are_alike() -> None:
+    assert photo_report._short(["/home/me/pins/a.jpg", "/home/me/pins/b.jpg"]) == ["a.jpg", "b.jpg"]
+    found = photo_report._short(["/home/me/pins/a.jpg", "/home/me/box/a.jpg"])
+    assert [Path(name) for name in found] == [Path("pins/a.jpg"), Path("box/a.jpg")]
+    assert photo_report._short(["a.jpg", "a.jpg"]) == ["a.jpg", "a.jpg"]
+    assert photo_report._short(["-"]) == ["-"]

@@ -143,6 +143,7 @@ def test_an_unknown_pin_that_was_seen_twice_becomes_an_entry(served: Served) -> 
     assert served.get(picture[1]).headers["content-type"] == "image/jpeg"
     cluster = fields_of(one)["cluster"]
     assert send(served, "/curating/unknown/accept", cluster=cluster, number="").status_code == 422
+    assert send(served, "/curating/unknown/accept", cluster=cluster, number="Н-1", into="1").status_code == 404
     answer = send(served, "/curating/unknown/accept", cluster=cluster, number="Н-1", title="Новый")
     assert answer.status_code == 303
     page = served.get(answer.headers["location"], headers=HTML).text

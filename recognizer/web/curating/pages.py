@@ -174,14 +174,18 @@ async def crop_picture(service: Reads, who: Curator, crop: str) -> Response:
 
 @router.post("/curating/unknown/accept")
 async def accept(request: Request, service: Reads, who: Curator, form: CuratorsForm) -> Response:
-    """Make an entry of an unknown pin, its pictures as photos."""
+    """Make an entry of an unknown pin, its pictures as photos, or photos of the entry whose number is given."""
     name, number, title = text_of(form, "cluster"), text_of(form, "number").strip(), text_of(form, "title").strip()
     if not number:
         raise Problem(422, "the number of the new entry is missing; write one")
     folder = service.settings.data / DISCOVER
     chosen = await asyncio.to_thread(discover.read_cluster, folder, name)
 
+    into = bool(text_of(form, "into"))
+
     def make(catalogue: Catalogue) -> CatalogueEntry:
+        if into:
+            return discover.accept_into(folder, catalogue, chosen, number)
         return discover.accept(folder, catalogue, chosen, number, title)
 
     made = await service.editor.change(f"{who}: discover {chosen.cluster} as {number}", make, photos=True)

@@ -113,9 +113,11 @@
   function setUpQuiet(form) {
     form.addEventListener("submit", function (event) {
       event.preventDefault();
-      var button = form.querySelector("button");
+      var button = event.submitter || form.querySelector("button");
+      var values = new FormData(form);
+      if (button.name) { values.append(button.name, button.value); }
       button.disabled = true;
-      post(form.action, new FormData(form), { "X-Quiet": "1", Accept: "text/plain" })
+      post(form.action, values, { "X-Quiet": "1", Accept: "text/plain" })
         .then(function (answer) {
           var owned = answer.headers.get("X-Owned");
           return answer.text().then(function (text) {
