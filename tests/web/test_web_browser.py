@@ -341,6 +341,36 @@ def test_pins_of_a_lot_are_joined_cut_and_drawn_by_keyboard_and_mouse(visit: Vis
     assert pins.count() == before
 
 
+def test_a_change_of_a_lot_whose_answer_is_lost_on_the_way_is_made_once(
+    chromium: Any, served: Served, many: str
+) -> None:
+    asked = []
+
+    def lose_the_first(route: Any) -> None:
+        asked.append(route.request.headers["x-once"])
+        answer = route.fetch()
+        if len(asked) == 1:
+            route.abort("connectionreset")
+        else:
+            route.fulfill(response=answer)
+
+    with visits(chromium, served, "ERR_CONNECTION_RESET") as visit:
+        page = visit(many)
+        pins = page.locator(".pins a")
+        before = pins.count()
+        page.route("**/pictures/*/pins", lose_the_first)
+        pins.nth(0).focus()
+        page.keyboard.press("Enter")
+        page.click(".picked [data-do=delete]")
+        page.wait_for_selector("form.undo >> text=delete")
+        assert len(asked) == 2
+        assert asked[0] == asked[1]
+        assert pins.count() == before - 1
+        page.click("form.undo button")
+        page.wait_for_selector("form.undo", state="detached")
+        assert pins.count() == before
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_small_dark_and_russian_screens_are_whole(
     visit: Visits, served: Served, files: dict[str, Path], scheme: str

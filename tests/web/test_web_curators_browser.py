@@ -5,6 +5,7 @@ Screenshots of every step are left in out/screenshots.
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -175,3 +176,46 @@ def test_over_a_bad_line_a_lot_is_sent_again_and_made_once(chromium: Any, served
     assert len(sent) == 2
     assert len(set(sent)) == 1
     assert len(list((served.data / "web" / "lots").iterdir())) == lots + 1
+
+
+def test_a_model_is_trained_compared_used_and_the_one_before_taken_again(
+    chromium: Any,  # noqa: F811
+    data: Path,
+    tmp_path: Path,
+) -> None:
+    """The commands themselves; what was trained for one step may be worse, and is used although it is."""
+
+    def current() -> str:
+        return str(json.loads((served.data / "index" / "index.json").read_text())["model"])
+
+    def press(page: Any, errand: str) -> None:
+        with page.expect_navigation():
+            page.click(f"form[action='/training/{errand}'] button")
+        ends = time.monotonic() + 1200
+        while not served.get("/training/state").json()["ended"]:
+            assert time.monotonic() < ends
+            time.sleep(0.5)
+        page.goto(f"{served.address}/training")
+        assert page.locator("[role=alert]").count() == 0, page.inner_text("main")
+
+    with serving_copy(data, tmp_path, open_here=True) as served, visits(chromium, served) as visit:
+        wide = visit("/training", viewport=SIZES["wide"], locale="en-GB")
+        wide.fill("[name=model]", "real")
+        wide.fill("[name=steps]", "1")
+        press(wide, "begin")
+        assert wide.locator("polyline").count() > 0  # of one step, which is a line without a length
+        press(wide, "compare")
+        seen(wide, "table caption")
+        assert current() == "base"
+        shoot(wide, "model-compared")
+        if wide.locator("[name=force]").count():
+            wide.check("[name=force]")
+        press(wide, "promote")
+        assert current() == "real"
+        phone = visit("/training", viewport=SIZES["phone"], locale="ru-RU")
+        assert phone.locator("section.choice:has-text('real') .badge").inner_text() == "текущая"
+        shoot(phone, "model-used")
+        press(phone, "rollback")
+        assert current() == "base"
+        assert "base → real" in phone.inner_text("main")
+        assert phone.evaluate("document.documentElement.scrollWidth <= window.innerWidth")

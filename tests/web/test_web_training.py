@@ -1,6 +1,6 @@
 """Training on the page: what is started, watched, stopped and taken up again, with a command that trains nothing.
 
-The commands themselves are tested in tests/training; `test_a_model_is_trained_from_the_page` runs the real ones.
+The commands themselves are tested in tests/training; `test_web_curators_browser` runs the real ones in a browser.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from web_service import Served, serving, serving_copy
+from web_service import Served, serving
 
 from recognizer.catalogue.store import Catalogue
 from recognizer.web.access.ranks import Rank
@@ -205,32 +205,3 @@ def test_a_line_of_a_curve_that_is_being_written_does_not_count(tmp_path: Path) 
 def test_progress_bars_are_left_out_of_what_is_told() -> None:
     text = "note\n 10%|#   | 1/10\r 20%|##  | 2/10\nError: no such thing\n"
     assert errands._without_bars(text) == "note\nError: no such thing"
-
-
-@pytest.mark.slow
-def test_a_model_is_trained_compared_used_and_the_one_before_taken_again(data: Path, tmp_path: Path) -> None:
-    def done(path: str, **fields: str) -> str:
-        assert send(served, path, **fields).status_code == 303
-        ends = time.monotonic() + 1200
-        while not served.get("/training/state").json()["ended"]:
-            assert time.monotonic() < ends
-            time.sleep(0.5)
-        page: str = served.get("/training", headers=HTML).text
-        assert 'role="alert"' not in page, page
-        return page
-
-    def current() -> str:
-        return str(json.loads((served.data / "index" / "index.json").read_text())["model"])
-
-    with serving_copy(data, tmp_path, open_here=True) as served:
-        page = done("/training/begin", model="real", steps="1")
-        assert "<h3>real</h3>" in page
-        assert "<polyline" in page
-        page = done("/training/compare", model="real")
-        assert "Right at once" in page
-        assert current() == "base"
-        done("/training/promote", model="real", force="1")
-        assert current() == "real"
-        page = done("/training/rollback")
-        assert current() == "base"
-        assert "base → real" in re.sub("<[^>]+>", "", page)

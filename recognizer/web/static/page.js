@@ -62,6 +62,8 @@
     return go();
   }
 
+  window.znachki = { post: post };  // for the scripts of single pages
+
   function send(form, files) {
     if (!files.length) { return; }
     var body = new FormData(form);
