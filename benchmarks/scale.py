@@ -4,6 +4,7 @@
                                                    among 10,000 made photos
     python benchmarks/scale.py --photos 100000     among as many as you say; several numbers make several runs
     python benchmarks/scale.py --keep DIR          keep what was looked at, and take it from there the next time
+    python benchmarks/scale.py --ours              without the other ways below, which take as long again
     python benchmarks/scale.py --json              print JSON
 
 Every index is made, asked and changed by the functions that `znachki index` and `identify` call; the photos are not
@@ -96,6 +97,7 @@ def main() -> None:
     parser.add_argument("--photos", type=int, nargs="+", default=[10_000], help="made photos (10,000)")
     parser.add_argument("--keep", type=Path, help="keep what was looked at here; only what you made yourself is safe")
     parser.add_argument("--queries", type=int, default=1000, help="most queries that are asked")
+    parser.add_argument("--ours", action="store_true", help="leave out what else could be done with the same photos")
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.add_argument("--opened", type=Path, help=argparse.SUPPRESS)
     asked = parser.parse_args()
@@ -115,7 +117,7 @@ def main() -> None:
             one |= sizes(folder, photos) | opening(folder, looked, asked.keep or Path(scratch))
             one |= answers(looked, folder, photos) | {"votes": exactness(looked, folder, photos)}
             one |= changing(looked, folder, photos)
-            one["beside"] = beside(looked, photos)
+            one["beside"] = {} if asked.ours else beside(looked, photos)
             found["sizes"][photos] = one
             print(json.dumps({photos: one}), file=sys.stderr, flush=True)
             shutil.rmtree(folder.parent)
