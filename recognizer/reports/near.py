@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -11,8 +12,9 @@ from numpy.typing import NDArray
 from recognizer.catalogue.store import Catalogue
 from recognizer.locales.words import phrase
 from recognizer.reports.pictures import catalogue_picture
-from recognizer.types import Photo, Recognition, UInt8Image, Verdict
+from recognizer.types import Box, Float32, Hit, Photo, Recognition, Reference, UInt8Image, Verdict
 from recognizer.vision.comparing import differences
+from recognizer.vision.comparing.alignment import verify
 
 MOST_CLOSER: Final = 4
 """Members of a family that are shown from near."""
@@ -61,6 +63,41 @@ def closer(photo: Photo, recognition: Recognition, catalogue: Catalogue) -> list
     place = differences.most_apart(crop, others, outline)
     if place is None:
         return []
-    numbers = ["", *(number for number, _ in laid)]
-    colours = differences.colours(crop, others, place, outline) or [""] * len(numbers)
-    return [Near(*one) for one in zip(numbers, differences.closer(crop, others, place), colours, strict=True)]
+    return _from_near(crop, ["", *(number for number, _ in laid)], others, place, outline)
+
+
+def between(members: Sequence[tuple[str, UInt8Image, Reference]]) -> list[Near]:
+    """Return the place where photos of one drawing differ most, from near on each: number, photo and what the index
+    keeps of it. Photos that cannot be laid over the first one are left out; nothing where all look the same.
+    """
+    if len(members) < 2:
+        return []
+    (first, photo, reference), *others = members
+    places = reference.keypoints.places if reference.outline is None else reference.outline
+    low = np.floor(np.clip(places.min(axis=0), 0, None)).astype(int)
+    high = np.ceil(places.max(axis=0)).astype(int)
+    crop = photo[low[1] : high[1], low[0] : high[0]]
+    corner = low.astype(np.float32)
+    outline = None if reference.outline is None else reference.outline - corner
+    points = replace(reference.keypoints, places=reference.keypoints.places - corner)
+    hits = verify(crop, points, [Hit(at) for at in range(len(others))], [one for _, _, one in others], outline)
+    laid = [(crop, np.eye(3))]
+    numbers = [first]
+    for (number, picture, _), hit in zip(others, hits, strict=True):
+        if hit.homography is not None and len(laid) < MOST_CLOSER:
+            laid.append((picture, hit.homography))
+            numbers.append(number)
+    place = differences.most_apart(crop, laid, outline) if len(laid) > 1 else None
+    return [] if place is None else _from_near(crop, [first, *numbers], laid, place, outline)[1:]
+
+
+def _from_near(
+    crop: UInt8Image,
+    numbers: Sequence[str],
+    laid: Sequence[tuple[UInt8Image, NDArray[np.float64]]],
+    place: Box,
+    outline: Float32 | None,
+) -> list[Near]:
+    """The place of the crop and of what is laid onto it, each with its number and colour."""
+    colours = differences.colours(crop, laid, place, outline) or [""] * len(numbers)
+    return [Near(*one) for one in zip(numbers, differences.closer(crop, laid, place), colours, strict=True)]

@@ -12,6 +12,7 @@ from itertools import pairwise
 from pathlib import Path
 from urllib.parse import unquote
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image
@@ -20,11 +21,13 @@ from recognizer.catalogue.store import Catalogue
 from recognizer.drawn import sample
 from recognizer.errors import PhotoError, ZnachkiError
 from recognizer.reports import photo_report
-from recognizer.reports.near import COLOURS, closer
+from recognizer.reports.near import COLOURS, between, closer
 from recognizer.reports.photo_report import Failure, percent, write_failures, write_report
 from recognizer.reports.pictures import Neighbour, draw_beside, draw_boxes, thumbnail
+from recognizer.search.features import reference_of
 from recognizer.types import Box, Hit, Match, Photo, Recognition, UInt8Image, Verdict
 from recognizer.vision.comparing import colour_names
+from recognizer.vision.crops import single
 from recognizer.vision.photos import encode_jpeg
 
 HOSTILE = "<script>alert(1)</script> \"&' {{ 7*7 }} лот.jpg"
@@ -376,3 +379,18 @@ def test_photos_are_called_by_their_files_and_by_folders_where_two_are_alike() -
     assert [Path(name) for name in found] == [Path("pins/a.jpg"), Path("box/a.jpg")]
     assert photo_report._short(["a.jpg", "a.jpg"]) == ["a.jpg", "a.jpg"]
     assert photo_report._short(["-"]) == ["-"]
+
+
+def test_photos_of_variants_are_shown_from_near_where_they_differ_whatever_their_size() -> None:
+    members = []
+    for number, index, size in (("4", 3, 1.0), ("3", 2, 0.7), ("4 again", 3, 0.8)):
+        view = sample.catalogue_view(index)
+        picture = cv2.resize(view, None, fx=size, fy=size, interpolation=cv2.INTER_AREA)
+        members.append((number, picture, reference_of(single(Photo(picture, "0" * 64, number)))))
+    near = between(members)
+    assert [one.number for one in near] == ["4", "3", "4 again"]
+    own, other, same = (one.picture.astype(float) for one in near)
+    assert np.abs(own - same).mean() < 12 < 20 < np.abs(own - other).mean()
+    assert near[0].colour == near[2].colour != near[1].colour
+    assert between([members[0], members[2]]) == []
+    assert between(members[:1]) == []

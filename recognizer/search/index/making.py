@@ -114,6 +114,7 @@ def new_descriptors(sample: Float32, total: int) -> Any:
     middles = faiss.IndexHNSWFlat(128, 16)
     if graph:  # k-means itself looks for the nearest middles in a graph: comparing all would take hours
         index.clustering_index, index.cp.niter = middles, 5
+        index.cp.min_points_per_centroid = 1  # fewer than it likes are told of on the terminal
     index.train(np.ascontiguousarray(sample))
     index.clustering_index = None  # it is not FAISS's to keep
     return index

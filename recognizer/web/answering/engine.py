@@ -26,6 +26,7 @@ from recognizer.catalogue.store import Catalogue
 from recognizer.decision import calibration
 from recognizer.errors import ZnachkiError
 from recognizer.identify import Recognizer
+from recognizer.reports.near import Near
 from recognizer.running.room import cores
 from recognizer.types import Crop, Photo, Recognition, Role
 from recognizer.web.answering.deputies import Asked, By, Deputy, renewed
@@ -45,11 +46,15 @@ _LOG: Final = logging.getLogger("znachki.web")
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """What answers at one moment: the catalogue to browse, and the recognizer, None while there is no index to use."""
+    """What answers at one moment: the catalogue to browse, and the recognizer, None while there is no index to use.
+
+    `between` keeps what was found between photos of variants, by their image_ids.
+    """
 
     shelf: Shelf
     recognizer: Recognizer | None
     why_not: str = ""
+    between: dict[tuple[int, ...], list[Near]] = field(default_factory=dict, compare=False)
 
     @property
     def unindexed(self) -> int:

@@ -14,9 +14,12 @@ from starlette.datastructures import UploadFile
 from recognizer.catalogue.store import Catalogue
 from recognizer.errors import IndexError_
 from recognizer.locales.words import phrase
+from recognizer.reports.near import between
+from recognizer.reports.pictures import catalogue_picture
 from recognizer.search.features import embedding_settings
 from recognizer.search.index import read_embeddings
 from recognizer.types import CatalogueEntry, CatalogueImage, Role
+from recognizer.vision.photos import jpeg_uri
 from recognizer.web import views
 from recognizer.web.access.asking import Curator, CuratorsForm, Reads, local_path, text_of
 from recognizer.web.access.ranks import Rank
@@ -40,6 +43,9 @@ _LISTED: Final = 60
 
 _BESIDE: Final = 6
 """Variants of one drawing that stand side by side with what differs; more are only shown."""
+
+_KEPT: Final = 200
+"""Families of which it is remembered where their photos differ."""
 
 SORTS: Final = {
     Sort.CAME: phrase("as it came"),
@@ -116,6 +122,7 @@ async def entry(request: Request, service: Reads, entry_id: str) -> Response:
         facts=views.facts(one),
         beside=[_card(other, shelf.face(other.entry_id)) for other in beside],
         differing=differing(beside),
+        nearer=await asyncio.to_thread(_from_near, service, beside) if beside else {},
         family=[_card(shelf.entries[other], shelf.face(other)) for other in members[_BESIDE - 1 : 24]],
         similar=[_card(shelf.entries[other], shelf.face(other)) for other in similar if other not in members],
         themes=[(one.theme[: depth + 1], step) for depth, step in enumerate(one.theme)],
@@ -127,6 +134,29 @@ async def entry(request: Request, service: Reads, entry_id: str) -> Response:
         roles=list(Role),
         link=lambda **values: "/catalogue?" + urlencode(values, doseq=True),
     )
+
+
+def _from_near(service: Service, beside: Sequence[CatalogueEntry]) -> dict[str, tuple[str, str]]:
+    """The place where photos of variants differ most, by entry_id: a data URI, and the colour there where that tells
+    them apart. Looked for once as long as catalogue and index stay as they are."""
+    now = service.engine.loaded
+    faces = {one.entry_id: face.image_id for one in beside if (face := now.shelf.face(one.entry_id)) is not None}
+    if now.recognizer is None:
+        return {}
+    ids = tuple(faces.values())
+    if ids not in now.between:
+        members = []
+        for entry_id, image_id in faces.items():
+            picture = catalogue_picture(service.engine.catalogue, image_id)
+            try:
+                if picture is not None:
+                    members.append((entry_id, picture, now.recognizer.index.reference(image_id)))
+            except (IndexError_, KeyError):
+                continue  # not indexed yet, or damaged: nothing can be said of it
+        if len(now.between) >= _KEPT:
+            now.between.clear()
+        now.between[ids] = between(members)
+    return {one.number: (jpeg_uri(one.picture, 80), one.colour) for one in now.between[ids]}
 
 
 def differing(entries: Sequence[CatalogueEntry]) -> list[tuple[str, list[str]]]:
