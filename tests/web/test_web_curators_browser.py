@@ -5,6 +5,7 @@ Screenshots of every step are left in out/screenshots.
 
 from __future__ import annotations
 
+import itertools
 import json
 import time
 from collections.abc import Callable, Iterator
@@ -109,6 +110,37 @@ def test_a_curator_settles_every_queue_and_an_owner_trains(
     page.click("form[action='/training/compare'] button")
     seen(page, "table")
     shoot(page, f"{name}-8-trained")
+
+
+def test_every_page_is_whole_in_both_sizes_and_languages(chromium: Any, served: Served) -> None:  # noqa: F811
+    with visits(chromium, served, CONFLICT, "status of 404") as visit:
+        page = visit("/curating")
+        for begin in ("audit", "unknown"):
+            page.goto(f"{served.address}/curating")
+            page.click(f"form[action='/curating/{begin}/begin'] button")
+            page.wait_for_url(f"**/curating/{begin}")
+        lot = served.get("/kept", headers={"Accept": "text/html"}).text.split('href="/lots/')[1].split('"')[0]
+        pin = served.get(f"/lots/{lot}", headers={"Accept": "text/html"}).text.split(f'href="/lots/{lot}/pins/')[1]
+        paths = {
+            **{
+                name: f"/{name}"
+                for name in ("", "catalogue", "collection", "kept", "start", "training", "api", "sign-in")
+            },
+            **{name: f"/collection/{name}" for name in ("progress", "missing", "wishes", "swaps")},
+            **{name: f"/curating/{name}" for name in ("audit", "unknown", "corrections", "doubts")},
+            "found": "/catalogue?words=%D0%B3%D1%80%D0%B8%D0%B1",
+            "entry": f"/entries/{IDS[3]}",
+            "lot": f"/lots/{lot}",
+            "lot-missing": f"/lots/{lot}/missing",
+            "lot-pin": f"/lots/{lot}/pins/{pin.split(chr(34))[0]}",
+            "nowhere": "/nowhere",
+        }
+        for size, language in itertools.product(SIZES, ("en-GB", "ru-RU")):
+            page = visit("/", viewport=SIZES[size], locale=language, has_touch=size == "phone")
+            for name, path in paths.items():
+                page.goto(served.address + path)
+                assert page.locator("html").get_attribute("lang") == language[:2]
+                shoot(page, f"every-{size}-{language[:2]}-{name or 'home'}")
 
 
 @pytest.mark.parametrize(("size", "language"), [("wide", "en-GB"), ("phone", "ru-RU")])
