@@ -3,8 +3,9 @@
     python benchmarks/pages.py --data DATA [--entries 100000] [--json]
 
 Works on a copy of DATA, which is indexed (that of `znachki demo`, say), and adds invented entries without photos until
-there are so many. Asked on 127.0.0.1 of a service that this script starts and ends; each page several times, the first
-time left out. Printed are milliseconds: of lists, the middling and the longest until the whole page is there; of pages
+there are so many. Words are searched in the catalogue itself, and a recognizer is opened; pages are asked on 127.0.0.1
+of a service that this script starts and ends. Each several times, the first time left out. Printed are milliseconds: of
+lists, the middling and the longest until the whole page is there; of pages
 in Chromium, where Playwright finds one, until something is painted first; and of a photo, until its answer is painted.
 """
 
@@ -26,6 +27,7 @@ from serve import Service
 
 from recognizer.catalogue.store import Catalogue
 from recognizer.drawn import sample
+from recognizer.identify import Recognizer
 from recognizer.types import CatalogueEntry
 from recognizer.vision.photos import encode_jpeg
 
@@ -40,6 +42,7 @@ LISTS = (
     ),
     *("/catalogue?decade=1970&sort=year", "/catalogue?held=missing&photo=no", "/collection", "/collection/progress"),
 )
+WORDS = ("Значок 77", "Тема 7 Город 7", "латунь")
 FIRST = ("/", "/catalogue", "/collection")
 PAINTED = "() => performance.getEntriesByName('first-contentful-paint')[0]?.startTime"
 
@@ -56,16 +59,17 @@ def main() -> None:
         with Catalogue.open(data) as catalogue:
             entries = sum(1 for _ in catalogue.entries())
             catalogue.upsert([invented(at) for at in range(asked.entries - entries)])
+        found: dict[str, Any] = {"entries": asked.entries, "library": library(data)}
         service = Service(data)
         try:
-            found: dict[str, Any] = {"entries": asked.entries, "lists": lists(service), "browser": browser(service)}
+            found |= {"lists": lists(service), "browser": browser(service)}
         finally:
             service.process.terminate()
             service.process.wait(60)
     if asked.json:
         print(json.dumps(found, ensure_ascii=False, indent=1))
         return
-    for kind in ("lists", "browser"):
+    for kind in ("library", "lists", "browser"):
         for path, took in found[kind].items():
             print(f"{path}: {took['median']:.0f} ms, {took['most']:.0f} at most")
 
@@ -83,6 +87,25 @@ def invented(at: int) -> CatalogueEntry:
         year_from=1945 + at % 50,
         year_to=1945 + at % 50,
     )
+
+
+def library(data: Path) -> dict[str, dict[str, float]]:
+    """What `show --search` asks, and how long a recognizer takes to open."""
+
+    def opened_and_closed() -> float:
+        start = time.perf_counter()
+        Recognizer.open(data).close()
+        return time.perf_counter() - start
+
+    with Catalogue.open(data) as catalogue:
+
+        def searched(words: str) -> float:
+            start = time.perf_counter()
+            assert catalogue.search(words)
+            return time.perf_counter() - start
+
+        found = {f"search {words!r}": taken(lambda words=words: searched(words)) for words in WORDS}  # type: ignore[misc]
+    return found | {"Recognizer.open": taken(opened_and_closed)}
 
 
 def lists(service: Service) -> dict[str, dict[str, float]]:

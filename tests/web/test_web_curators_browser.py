@@ -128,7 +128,7 @@ def test_every_page_is_whole_in_both_sizes_and_languages(chromium: Any, served: 
             },
             **{name: f"/collection/{name}" for name in ("progress", "missing", "wishes", "swaps")},
             **{name: f"/curating/{name}" for name in ("audit", "unknown", "corrections", "doubts")},
-            "found": "/catalogue?words=%D0%B3%D1%80%D0%B8%D0%B1",
+            "found": "/catalogue?q=%D0%B3%D1%80%D0%B8%D0%B1",
             "entry": f"/entries/{IDS[3]}",
             "lot": f"/lots/{lot}",
             "lot-missing": f"/lots/{lot}/missing",
