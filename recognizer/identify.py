@@ -390,5 +390,11 @@ def _head(candidates: Sequence[Hit]) -> list[Hit]:
 
 
 def _entries_of_images(catalogue: Catalogue) -> Mapping[int, CatalogueEntry]:
-    entries = {entry.entry_id: entry for entry in catalogue.entries()}
-    return {image.image_id: entries[image.entry_id] for image in catalogue.images()}
+    """The entry of every photo; entries without a photo, of which a catalogue may have many, are not read."""
+    images = catalogue.images()
+    ids = {image.entry_id for image in images}
+    if 2 * len(ids) < catalogue.count():
+        entries = catalogue.known(ids)
+    else:
+        entries = {entry.entry_id: entry for entry in catalogue.entries()}
+    return {image.image_id: entries[image.entry_id] for image in images}

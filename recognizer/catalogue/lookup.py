@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -17,6 +17,9 @@ from recognizer.catalogue.tables import entry as _entry
 from recognizer.catalogue.tables import identifier as _identifier
 from recognizer.errors import CatalogueError, EntryNotFound
 from recognizer.types import CatalogueEntry, Status
+
+RANKED: Final = 5_000
+"""Entries with the words up to which the best come first: among 130,000 it took SQLite .17 s to weigh them all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,20 +101,29 @@ def collisions(connection: Connection) -> list[Collision]:
 def search(connection: Connection, words: str, limit: int, *, full_text: bool) -> list[CatalogueEntry]:
     """Find entries that have a word beginning with each of `words`, best first; one of exactly that number first.
 
-    `full_text` says that the database has FTS5; without it, entries with all the words come in no order of theirs.
+    `full_text` says that the database has FTS5; without it, entries with all the words come in no order of theirs, and
+    neither do they where more than RANKED have the words: to weigh them all would take longer than it tells.
     """
     folded = fold(words).split()
     if not folded:
         return []
-    exact = sa.case((sa.or_(_entry.c.entry_id == words.strip(), _entry.c.number == words.strip()), 0), else_=1)
-    if full_text:
-        match = " ".join(f'"{word}"*' for word in folded)
-        table = sa.table("entry_words", sa.column("rowid"), sa.column("entry_words"), sa.column("rank"))
-        query = sa.select(_entry).join(table, table.c.rowid == _entry.c.entry_key)
-        query = query.where(table.c.entry_words.op("MATCH")(match)).order_by(exact, table.c.rank)
-    else:
-        query = _like(folded).order_by(exact)
-    return tables.entries_of(connection, query.order_by(_entry.c.entry_key).limit(limit))
+    exact = sa.or_(_entry.c.entry_id == words.strip(), _entry.c.number == words.strip())
+    if not full_text:
+        query = _like(folded).order_by(sa.case((exact, 0), else_=1))
+        return tables.entries_of(connection, query.order_by(_entry.c.entry_key).limit(limit))
+    words_of = sa.table("entry_words", sa.column("rowid"), sa.column("entry_words"), sa.column("rank"))
+    matches = words_of.c.entry_words.op("MATCH")(" ".join(f'"{word}"*' for word in folded))
+    some = sa.select(words_of.c.rowid).where(matches).limit(RANKED + 1).subquery()
+    many = connection.execute(sa.select(sa.func.count()).select_from(some)).scalar_one() > RANKED
+    best = words_of.c.rowid if many else words_of.c.rank
+    found = sa.select(words_of.c.rowid, best.label("best")).where(matches).order_by(best, words_of.c.rowid).limit(limit)
+    inner = found.subquery()
+    query = sa.select(_entry).join(inner, inner.c.rowid == _entry.c.entry_key)
+    ranked = tables.entries_of(connection, query.order_by(inner.c.best, _entry.c.entry_key))
+    alike = sa.or_(_entry.c.entry_id == words.strip(), _entry.c.number_key == number_key(words))  # which have an index
+    first = tables.entries_of(connection, sa.select(_entry).where(alike).order_by(_entry.c.entry_key))
+    first = [one for one in first if words.strip() in (one.entry_id, one.number)]
+    return list({one.entry_id: one for one in [*first, *ranked]}.values())[:limit]
 
 
 def not_found(connection: Connection, asked: str) -> EntryNotFound:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields, replace
+from functools import lru_cache
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -20,6 +21,7 @@ _TEXTS: Final = (
     *("technique", "size_mm", "price_mark", "rarity", "merged_into", "family"),
 )
 _LISTS: Final = ("theme", "inscriptions", "languages")
+_PLAINLY: Final = ("entry_id", *_TEXTS, "year_from", "year_to")
 _FIELDS: Final = tuple(field.name for field in fields(CatalogueEntry))
 _PLAIN: Final = CatalogueEntry("")
 
@@ -100,16 +102,19 @@ holding = sa.Table(
 
 def entries_of(connection: Connection, query: sa.Select[Any]) -> list[CatalogueEntry]:
     """Read the entries of a query over the whole entry table, in its order."""
-    rows = connection.execute(query).mappings().all()
+    result = connection.execute(query)
+    places = {name: at for at, name in enumerate(result.keys())}
+    rows = result.all()
     numbers: dict[str, list[tuple[str, str]]] = {}
     columns = sa.select(identifier.c.entry_id, identifier.c.system, identifier.c.number)
     columns = columns.order_by(identifier.c.identifier_key)
-    ids = [row["entry_id"] for row in rows]
+    key = places["entry_id"]
+    ids = [row[key] for row in rows]
     parts = [columns.where(identifier.c.entry_id.in_(some)) for some in chunks(ids)]
     for part in parts if len(parts) < 20 else [columns]:
         for entry_id, system, number in connection.execute(part):
             numbers.setdefault(entry_id, []).append((system, number))
-    return [_as_entry(row, tuple(numbers.get(row["entry_id"], ()))) for row in rows]
+    return [_as_entry(row, places, tuple(numbers.get(row[key], ()))) for row in rows]
 
 
 def entries_by_id(connection: Connection, ids: Iterable[str]) -> dict[str, CatalogueEntry]:
@@ -185,10 +190,18 @@ def _entry_row(one: CatalogueEntry) -> dict[str, Any]:
     return {**texts, **lists, **years, **found_by, "status": one.status.value}
 
 
-def _as_entry(row: sa.RowMapping, identifiers: tuple[tuple[str, str], ...]) -> CatalogueEntry:
-    values: dict[str, Any] = {name: row[name] for name in ("entry_id", *_TEXTS, "year_from", "year_to")}
-    values |= {name: tuple(json.loads(row[name] or "[]")) for name in _LISTS}
-    return CatalogueEntry(**values, status=Status(row["status"]), identifiers=identifiers)
+def _as_entry(
+    row: Sequence[Any], places: Mapping[str, int], identifiers: tuple[tuple[str, str], ...]
+) -> CatalogueEntry:
+    values: dict[str, Any] = {name: row[places[name]] for name in _PLAINLY}
+    values |= {name: _listed(row[places[name]]) for name in _LISTS}
+    return CatalogueEntry(**values, status=Status(row[places["status"]]), identifiers=identifiers)
+
+
+@lru_cache(maxsize=1 << 14)
+def _listed(text: str | None) -> tuple[str, ...]:
+    """A list as a row keeps it; entries share their themes and languages, so that most were read before."""
+    return tuple(json.loads(text or "[]"))
 
 
 # Photos

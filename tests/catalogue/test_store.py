@@ -10,7 +10,7 @@ from pathlib import Path
 import entries
 import pytest
 
-from recognizer.catalogue import migrations
+from recognizer.catalogue import lookup, migrations
 from recognizer.catalogue.store import DATABASE, REVISION, Catalogue, Stored, fold
 from recognizer.errors import CatalogueError, EntryNotFound
 from recognizer.types import CatalogueEntry, CatalogueImage, Role, Status
@@ -273,6 +273,17 @@ def test_an_entry_of_exactly_that_number_comes_first(searched: Catalogue) -> Non
     searched.upsert([CatalogueEntry(f"2{n}", title="2 2 2") for n in range(30)])
     assert found(searched, "2")[0] == "2"
     assert len(searched.search("2", limit=5)) == 5
+
+
+def test_of_more_entries_than_are_weighed_those_that_came_first_are_found(
+    catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lookup, "RANKED", 3)
+    catalogue.upsert([CatalogueEntry(f"e{at}", f"№ {at}", "Ракета", theme=("Космос",)) for at in range(9)])
+    assert [one.entry_id for one in catalogue.search("ракета космос", 5)] == ["e0", "e1", "e2", "e3", "e4"]
+    assert [one.entry_id for one in catalogue.search("№ 7", 5)] == ["e7"]
+    catalogue.upsert([CatalogueEntry("ракета", "12", "Ракета")])
+    assert [one.entry_id for one in catalogue.search("ракета", 3)] == ["ракета", "e0", "e1"]
 
 
 def test_search_keeps_step_with_changes_and_with_what_is_undone(searched: Catalogue) -> None:
