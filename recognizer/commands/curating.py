@@ -186,15 +186,10 @@ def discover(
     if accept is None and (number is not None or into is not None):
         raise click.UsageError("--number and --into go with --accept CLUSTER")
     folder = out or data / "discover"
+    if accept is not None:
+        _accept(data, folder, accept, into, number or "", title or "")
+        return
     with Catalogue.open(data) as catalogue:
-        if accept is not None:
-            chosen = discoveries.read_cluster(folder, accept)
-            if into is not None:
-                entry = discoveries.accept_into(folder, catalogue, chosen, into)
-            else:
-                entry = discoveries.accept(folder, catalogue, chosen, number or "", title or "")
-            click.echo(f"{entry.entry_id} with {plural(len(chosen.crops), 'photo')}; `znachki index` takes it in")
-            return
         manifest = read_manifest(data / "index")
         model = embedder.load(manifest.model if manifest else None, data / "models")
         with progress_bar("crops", "pins") as progress:
@@ -219,3 +214,17 @@ def discover(
         click.echo(f"report: {folder / 'report.html'}")
     if notes:
         raise click.exceptions.Exit(1)
+
+
+def _accept(data: Path, folder: Path, cluster: str, into: str | None, number: str, title: str) -> None:
+    """Make an entry of a cluster, or its crops photos of the entry that it goes into."""
+    from recognizer.catalogue.store import Catalogue
+    from recognizer.curating import discover as discoveries
+
+    with Catalogue.open(data) as catalogue:
+        chosen = discoveries.read_cluster(folder, cluster)
+        if into is not None:
+            entry = discoveries.accept_into(folder, catalogue, chosen, into)
+        else:
+            entry = discoveries.accept(folder, catalogue, chosen, number, title)
+    click.echo(f"{entry.entry_id} with {plural(len(chosen.crops), 'photo')}; `znachki index` takes it in")

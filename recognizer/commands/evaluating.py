@@ -68,7 +68,7 @@ SIZES: Final = (128, 256, 512)
 @model_option
 @data_option
 @json_option
-def evaluate(
+def evaluate(  # above 60 lines: most of them are its options, and what each is for
     queries: Path | None,
     lots: Path | None,
     draw: Path | None,

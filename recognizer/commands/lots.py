@@ -70,7 +70,7 @@ if TYPE_CHECKING:
 @model_option
 @data_option
 @json_option
-def lot(
+def lot(  # above 60 lines: most of them are its options, and what each is for
     sources: tuple[Path, ...],
     out: Path,
     pictures: Path | None,

@@ -51,7 +51,7 @@ RANKS: Final = ("reader", "collector", "curator", "owner")
 @rate_option
 @model_option
 @data_option
-def serve(
+def serve(  # above 60 lines: most of them are its options, and what each is for
     host: str,
     port: int,
     names: tuple[str, ...],
