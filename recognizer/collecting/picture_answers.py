@@ -105,6 +105,11 @@ def number_pins(answer: PictureAnswer) -> PictureAnswer:
     return answer
 
 
+def pin_of(answer: PictureAnswer, number: int) -> PinAnswer | None:
+    """The pin of a number, None where the picture has none of it."""
+    return next((pin for pin in answer["recognitions"] if pin["pin"] == number), None)
+
+
 def outline_of(pin: PinAnswer) -> Float32:
     """The outline (n, 2) of a pin, x, y in pixels of the photo; the corners of its box where no more is known."""
     left, top, right, bottom = pin["box"]

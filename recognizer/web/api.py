@@ -136,7 +136,7 @@ async def identify(
     for (at, one), pins in zip(opened, found, strict=True):
         body = photo_json(one, roles[at], pins, sizes, systems, points)
         if keep:
-            kept = await asyncio.to_thread(service.store.keep, one, roles[at].value, who, len(pins))
+            kept = await asyncio.to_thread(service.store.keep, one, roles[at].value, who, body["recognitions"])
             body["upload_id"] = kept.upload_id
         bodies.append(body)
     told = [{"photo": name, "error": str(error)} for name, error in errors]

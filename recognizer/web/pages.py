@@ -22,6 +22,7 @@ from recognizer.errors import EntryNotFound
 from recognizer.locales import sentences
 from recognizer.locales.catalogues import languages
 from recognizer.locales.words import counted, day, day_and_time, number, said
+from recognizer.reports.answers import Answer, answer_json
 from recognizer.reports.photo_report import VERDICT_WORDS
 from recognizer.types import CatalogueEntry, Role
 from recognizer.web import counters, views
@@ -155,7 +156,8 @@ async def answer_one(request: Request, service: Service, name: str, data: bytes,
         return await _lot_of(service, [(name, data)], keeper is not None)
     upload_id = ""
     if keeper is not None:
-        kept = await asyncio.to_thread(service.store.keep, photo, Role.FACE.value, keeper, len(found))
+        pins = answer_json(Answer(photo, tuple(found)))["recognitions"]
+        kept = await asyncio.to_thread(service.store.keep, photo, Role.FACE.value, keeper, pins)
         upload_id = kept.upload_id
     sizes = await picture_sizes(request, service, [found])
     engine = service.engine

@@ -12,12 +12,14 @@ import re
 import secrets
 import threading
 import unicodedata
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
+from recognizer.collecting.picture_answers import PictureAnswer, PinAnswer, number_pins
 from recognizer.errors import EntryNotFound, PhotoTooBig
 from recognizer.files import write_whole
 from recognizer.types import Photo
@@ -27,6 +29,8 @@ from recognizer.web.settings import Settings
 
 _DECODING: Final = 2
 """Photos that are decoded at once: one of 100 megapixels may take 400 MB until it is shrunk."""
+
+_ANSWER: Final = ".answer"
 
 
 class Decoder:
@@ -75,24 +79,25 @@ class Kept:
 
 
 class Store:
-    """The photos that are kept, decoded and encoded anew, so that nothing but a picture is in them."""
+    """The photos that are kept, decoded and encoded anew, nothing but a picture in them, and their answers."""
 
     def __init__(self, folder: Path, most: int) -> None:
         self._folder = folder / "uploads"
         self._most = most
         self._lock = threading.Lock()
 
-    def keep(self, photo: Photo, role: str, who: str, pins: int) -> Kept:
-        """Keep a photo that was answered with so many pins; raises Busy where the place for them is full."""
+    def keep(self, photo: Photo, role: str, who: str, answer: Sequence[PinAnswer]) -> Kept:
+        """Keep a photo with the pins that it was answered with; raises Busy where the place for them is full."""
         at = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        kept = Kept(secrets.token_urlsafe(16), photo.sha256, role, at, who, pins)
+        kept = Kept(secrets.token_urlsafe(16), photo.sha256, role, at, who, len(answer))
         data = encode_jpeg(photo.image, 92)
         with self._lock:
             if folder_size(self._folder) + len(data) > self._most:
                 raise Busy("the place for kept photos is full; delete some of them", 3600)
             self._folder.mkdir(parents=True, exist_ok=True)
             # What names the photo first: cut off between the two, nothing is there that could not be deleted.
-            for ending, content in ((".json", json.dumps(asdict(kept)).encode()), (".jpg", data)):
+            files = {".json": json.dumps(asdict(kept)).encode(), ".jpg": data, _ANSWER: json.dumps(answer).encode()}
+            for ending, content in files.items():
                 write_whole(self._folder / f"{kept.upload_id}{ending}", content, None)
         return kept
 
@@ -111,6 +116,14 @@ class Store:
         except FileNotFoundError:
             raise EntryNotFound(f"no kept photo {upload_id[:60]!r}") from None
 
+    def answer(self, kept: Kept) -> PictureAnswer:
+        """What a kept photo was answered, without pins where an earlier version kept it; raises EntryNotFound."""
+        try:
+            pins = json.loads(self._path(kept.upload_id, _ANSWER).read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            pins = []
+        return number_pins({"sha256": kept.sha256, "recognitions": pins})
+
     def all(self) -> list[Kept]:
         """The photos kept, the oldest first."""
         found = []
@@ -123,7 +136,7 @@ class Store:
     def delete(self, upload_id: str) -> None:
         """Delete a kept photo; raises EntryNotFound."""
         self.find(upload_id)
-        for ending in (".jpg", ".json"):
+        for ending in (_ANSWER, ".jpg", ".json"):
             self._path(upload_id, ending).unlink(missing_ok=True)
 
     def _path(self, upload_id: str, ending: str) -> Path:

@@ -10,6 +10,7 @@ import pytest
 from web_service import board_of, serving
 
 from recognizer.catalogue.corrections import Query
+from recognizer.collecting.picture_answers import PinAnswer
 from recognizer.drawn import sample
 from recognizer.types import Photo
 from recognizer.vision import crops
@@ -19,6 +20,7 @@ from recognizer.web.schemas import CorrectionFields
 from recognizer.web.uploads import Store
 
 BOX = (20, 30, 340, 330)
+PIN: PinAnswer = {"box": list(BOX), "score": 1.0, "verdict": "unknown", "matches": [], "pin": 1}
 
 
 class Held:
@@ -40,7 +42,7 @@ def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[bytes, in
     def about(data: bytes, pins: int) -> Query:
         photo: Photo = open_photo(data, "photo")
         service = Held(tmp_path)
-        held = service.store.keep(photo, "face", "somebody", pins)
+        held = service.store.keep(photo, "face", "somebody", [PIN] * pins)
         given = CorrectionFields(said="unknown", sha256=photo.sha256, box=BOX, upload_id=held.upload_id)
         return _query(service, given)  # type: ignore[arg-type]
 
@@ -65,7 +67,7 @@ def test_a_photo_of_one_pin_is_kept_whole(kept: Callable[[bytes, int], Query]) -
 def test_what_an_earlier_version_kept_is_taken_at_the_word_of_the_answer(tmp_path: Path) -> None:
     service = Held(tmp_path)
     photo = open_photo(board_of((2, 5)), "photo")
-    held = service.store.keep(photo, "face", "somebody", 2)
+    held = service.store.keep(photo, "face", "somebody", [PIN] * 2)
     file = tmp_path / "uploads" / f"{held.upload_id}.json"
     about = json.loads(file.read_text(encoding="utf-8"))
     del about["pins"]

@@ -123,6 +123,35 @@ def test_answers_of_kept_lots_are_judged_the_doubtful_first_and_then_looked_thro
     assert len(queue(served, "doubts")) == 6
 
 
+def test_pins_of_a_photo_that_was_kept_are_judged_too(served: Served) -> None:
+    found = re.search(r'name="proof" value="([\w-]+)"', served.get("/curating", headers=HTML).text)
+    assert found is not None
+    before = len(queue(served, "doubts"))
+    for photo in (encode_jpeg(sample.phone_view(5), 92), board_of((2, 8))):
+        body = {"files": {"photo": ("a.jpg", photo)}, "data": {"proof": found[1], "keep": "1"}}
+        assert served.post("/identify", **body, headers=HTML).status_code == 200
+    waiting = [one for one in queue(served, "doubts") if "/uploads/" in one]
+    assert len(waiting) == 3
+    pictures = [re.search(r'src="(/uploads/[\w-]+/\d\.jpg)"', one) for one in waiting]
+    assert len({one[1] for one in pictures if one}) == 3
+    for one in pictures:
+        assert one is not None
+        assert served.get(one[1]).headers["content-type"] == "image/jpeg"
+        assert served.get(one[1].replace(".jpg", "9.jpg")).status_code == 404
+    for left in (2, 1, 0):
+        forms = re.findall(r"<form.*?</form>", waiting[left], re.S)
+        sent = fields_of(next(form for form in forms if 'data-key="1"' in form))
+        del sent["proof"]
+        assert send(served, "/corrections", **sent).status_code == 303
+        assert len([one for one in queue(served, "doubts") if "/uploads/" in one]) == left
+    said = served.get("/api/v1/corrections", headers=served.writes).json()["corrections"]
+    assert sum(one["kept"] for one in said) == 3  # each with its picture
+    for upload in served.get("/api/v1/uploads", headers=served.writes).json()["uploads"]:
+        assert served.client.delete(f"/api/v1/uploads/{upload['upload_id']}").status_code == 204
+    assert list((served.data / "web" / "uploads").iterdir()) == []
+    assert len(queue(served, "doubts")) == before
+
+
 def test_an_unknown_pin_that_was_seen_twice_becomes_an_entry(served: Served) -> None:
     number = 140  # of the sample, of which the catalogue has the first few
     found = re.search(r'name="proof" value="([\w-]+)"', served.get("/curating", headers=HTML).text)

@@ -20,7 +20,7 @@ from recognizer.reports.audit_report import WORDS
 from recognizer.types import CatalogueEntry
 from recognizer.web.access.asking import Curator, CuratorsForm, Reads, local_path, text_of
 from recognizer.web.corrections import undo_correction
-from recognizer.web.curating.doubts import doubts
+from recognizer.web.curating.doubts import doubts, pin_picture
 from recognizer.web.curating.findings import Found, findings, mend, read_audit
 from recognizer.web.curating.passed import Passed
 from recognizer.web.pages import page, told
@@ -57,7 +57,7 @@ async def overview(request: Request, service: Reads, who: Curator) -> Response:
             "doubts": len(doubted),
         },
         audited=held["made"] if held else "",
-        kept=len(service.lots.kept()),
+        kept=bool(service.lots.kept() or service.store.all()),
     )
 
 
@@ -237,6 +237,13 @@ async def doubts_page(request: Request, service: Reads, who: Curator, number: Pa
     shelf = service.engine.loaded.shelf
     part = _part(found, number, "/curating/doubts")
     return page(request, "curating/doubts.html", entry_of=shelf.entries.get, **part)
+
+
+@router.get("/uploads/{upload_id}/{pin}.jpg")
+async def kept_pin(service: Reads, who: Curator, upload_id: str, pin: int) -> Response:
+    """One pin of a kept photo."""
+    data = await asyncio.to_thread(pin_picture, service.store, upload_id, pin)
+    return Response(data, media_type="image/jpeg", headers={"Cache-Control": "private, max-age=3600"})
 
 
 def _face(service: Service) -> Callable[[str], int | None]:

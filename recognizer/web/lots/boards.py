@@ -185,8 +185,3 @@ def label_size(pins: Sequence[PinAnswer], width: int) -> float:
     """How large numbers are to be on a picture, in its pixels: to be read, and not to hide a pin."""
     sides = [min(pin["box"][2] - pin["box"][0], pin["box"][3] - pin["box"][1]) for pin in pins]
     return round(min(max(0.3 * median(sides), width / 110), width / 40), 1) if sides else width / 60
-
-
-def pin_of(answer: PictureAnswer, number: int) -> PinAnswer | None:
-    """The pin of a number, None where the picture has none of it."""
-    return next((pin for pin in answer["recognitions"] if pin["pin"] == number), None)

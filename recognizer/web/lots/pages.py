@@ -16,14 +16,14 @@ from recognizer.collecting.holdings import Kind
 from recognizer.collecting.lot_groups import Group, group_of
 from recognizer.collecting.lot_marks import seen
 from recognizer.collecting.lot_totals import Totals
-from recognizer.collecting.picture_answers import PinAnswer
+from recognizer.collecting.picture_answers import PinAnswer, pin_of
 from recognizer.errors import EntryNotFound
 from recognizer.locales.words import price
 from recognizer.reports import lot_report
 from recognizer.reports.answers import percent
 from recognizer.web import views
 from recognizer.web.access.asking import Reads, language_of
-from recognizer.web.lots.boards import GROUPS, LotView, Wanted, buy_list, lot_view, pin_of
+from recognizer.web.lots.boards import GROUPS, LotView, Wanted, buy_list, lot_view
 from recognizer.web.pages import page
 from recognizer.web.service import Service
 
