@@ -21,7 +21,7 @@ import pytest
 from web_service import Served, board_of, serving_copy
 
 from recognizer.catalogue.store import Catalogue
-from recognizer.collecting.holdings import Collection
+from recognizer.collecting.holdings import Collection, Kind
 from recognizer.collecting.jobs import Job
 from recognizer.collecting.listings import Listing
 from recognizer.collecting.lot_marks import Marker
@@ -258,6 +258,36 @@ def test_a_lot_of_many_pins_is_put_right_and_added_to_a_jar_on_a_phone(
         wide = "[...document.querySelectorAll('table')].filter(one => one.getBoundingClientRect().right > innerWidth)"
         assert shown.evaluate(f"{wide}.length") == 0
         shown.screenshot(path=report.with_suffix(".png"))
+
+
+def test_a_lot_of_sixty_pins_is_sorted_by_what_is_missing_and_added_to_a_jar(visit: Visits, served: Served) -> None:
+    owned = [entry.entry_id for entry in sample.entries(40)[::4]]
+    with Catalogue.open(served.data) as catalogue:
+        for entry_id in owned:
+            Collection(catalogue).own(entry_id, jar="Box")
+    page = visit(viewport={"width": 1280, "height": 900}, locale="en-GB")
+    sign_in(page, served)
+    (served.data / "sixty.jpg").write_bytes(encode_jpeg(sample.lot_view(range(60), touching=False).image, 92))
+    page.set_input_files("#photo", served.data / "sixty.jpg")
+    page.wait_for_url("**/lots/*")
+    page.wait_for_selector("a[href$='report.html']", timeout=240_000)
+    pins = int(page.locator("h1").inner_text().split(": ")[1].split(",")[0])
+    assert 57 <= pins <= 63
+    groups = page.locator(".group h3 .badge").all_inner_texts()
+    assert groups[0] == "Missing from my collection"
+    assert "Match" in groups
+    shoot(page, "sixty")
+    missing = int(page.locator(".chips .missing b").inner_text())
+    assert missing > 15  # thirty of the forty that the catalogue has
+    page.click(".askings summary")
+    page.fill("[name=jar]", "Fair")
+    page.click("button[value=missing]")
+    added = int(page.locator("h1").inner_text().split(": ")[1].split(",")[0])
+    with Catalogue.open(served.data) as catalogue:
+        holdings = Collection(catalogue).holdings(Kind.OWN)
+    jar = [one for several in holdings.values() for one in several if one.jar == "Fair"]
+    assert 15 < sum(one.count for one in jar) == added <= missing
+    assert not {one.entry_id for one in jar} & set(owned)
 
 
 @pytest.mark.parametrize("words", ["both", "en", "ru"])
