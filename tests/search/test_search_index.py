@@ -578,3 +578,27 @@ def test_references_are_read_once(index: Index, reference: Reference, tmp_path: 
     assert again.reference(7) is first
     with pytest.raises(IndexError_, match="run `znachki index --rebuild`"):
         again.reference(8)
+
+
+def test_many_lists_lie_in_a_graph_and_are_searched_written_and_changed_as_few_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(making, "FLAT_UP_TO", 1000)
+    monkeypatch.setattr(making, "FLAT_LISTS", 8)
+    monkeypatch.setattr(making, "LISTED", 100)
+    rows = np.abs(np.random.default_rng(0).normal(size=(12_000, 128))).astype(np.float32)
+    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+    made = making.new_descriptors(rows, len(rows))
+    keys = np.arange(len(rows), dtype=np.int64) * 7
+    made.add_with_ids(rows, keys)
+    assert "HNSW" in type(faiss.downcast_index(made.quantizer)).__name__
+    assert made.nlist == making.lists_of(len(rows)) > 8
+    faiss.write_index(made, str(tmp_path / "made.faiss"))
+    opened = faiss.read_index(str(tmp_path / "made.faiss"), faiss.IO_FLAG_MMAP_IFC)
+    opened.nprobe = making.PROBED
+    found = opened.search(rows[:300], 1)[1][:, 0]
+    assert (found == keys[:300]).mean() > 0.95
+    made.remove_ids(keys[:100])
+    made.nprobe = making.PROBED
+    assert not set(made.search(rows[:100], 5)[1].ravel().tolist()) & set(keys[:100].tolist())
+    assert "WARNING" not in capfd.readouterr().err
