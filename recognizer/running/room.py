@@ -25,6 +25,11 @@ def free_memory() -> int:
     return min([int(psutil.virtual_memory().available), *_left_in_container(_GROUP)])
 
 
+def held_memory() -> int:
+    """Return the bytes of memory that this process holds now."""
+    return int(psutil.Process().memory_info().rss)
+
+
 def _left_in_container(group: Path) -> list[int]:
     """What a bound on memory (cgroup, version 2) leaves, nothing where there is none; its file caches can be let go."""
     try:
@@ -36,5 +41,9 @@ def _left_in_container(group: Path) -> list[int]:
 
 
 def processes(need: int = NEED) -> int:
-    """Return how many processes of so many bytes to have at work: one a core, as far as memory goes, and one always."""
-    return max(1, min(cores(), free_memory() // need))
+    """Return how many processes of so many bytes to have at work: one a core, as far as memory goes, and one always.
+
+    The process that asks may load a model itself before they end, and keeps what that takes.
+    """
+    still = max(0, need - held_memory())
+    return max(1, min(cores(), (free_memory() - still) // need))

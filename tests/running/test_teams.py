@@ -79,9 +79,14 @@ def test_a_team_with_one_at_work_is_none() -> None:
 
 def test_memory_bounds_the_processes_as_cores_do(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(room, "cores", lambda: 8)
+    held = room.NEED
+    monkeypatch.setattr(room, "held_memory", lambda: held)
     for memory, fitting in ((100 * room.NEED, 8), (3 * room.NEED + 1, 3), (room.NEED // 2, 1)):
         monkeypatch.setattr(room, "free_memory", lambda memory=memory: memory)
         assert room.processes() == fitting
+    held = room.NEED // 4  # and may come to need the rest itself
+    monkeypatch.setattr(room, "free_memory", lambda: 3 * room.NEED + 1)
+    assert room.processes() == 2
 
 
 def test_a_containers_bound_is_memory_that_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -102,6 +107,7 @@ def test_the_note_of_memory_is_told_only_where_memory_is_what_bounds(
     from recognizer.commands import team_of
 
     monkeypatch.setattr(room, "cores", lambda: 8)
+    monkeypatch.setattr(room, "held_memory", lambda: room.NEED)
     monkeypatch.setattr(room, "free_memory", lambda: 2 * room.NEED)
     list(together(team_of(None).at_most(5), add, range(2), begin, 0, tmp_path / "notes"))
     assert "memory is free for 2 of 8 processes" in capsys.readouterr().err
