@@ -90,7 +90,7 @@ def test_what_was_found_before_a_kill_is_not_looked_for_again(
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        build(own_data, progress=killed)
+        build(own_data, comparing=killed)
     assert len(same_drawing.read(own_data / "index", SETTINGS).asked) == 8
     asked.clear()
     build(own_data)

@@ -358,7 +358,7 @@ def test_uploads_are_kept_only_when_asked_and_can_be_deleted(served: Served, pin
     problem(served.post("/api/v1/identify", files=files, data={"keep": "true"}), 401)
     answer = served.post("/api/v1/identify", files=files, data={"keep": "true"}, headers=served.writes).json()
     upload_id = answer["photos"][0]["upload_id"]
-    assert kept() - before == {f"{upload_id}.jpg", f"{upload_id}.json"}
+    assert kept() - before == {f"{upload_id}{ending}" for ending in (".jpg", ".json", ".answer")}
     assert served.client.delete(f"/api/v1/uploads/{upload_id}").status_code == 204
     assert kept() == before
     problem(served.client.delete(f"/api/v1/uploads/{upload_id}"), 404)
