@@ -265,6 +265,8 @@ def test_a_lot_of_sixty_pins_is_sorted_by_what_is_missing_and_added_to_a_jar(vis
     with Catalogue.open(served.data) as catalogue:
         for entry_id in owned:
             Collection(catalogue).own(entry_id, jar="Box")
+        owned = list(Collection(catalogue).holdings(Kind.OWN))  # those that other walks added too
+    lacked = 40 - len(owned)
     page = visit(viewport={"width": 1280, "height": 900}, locale="en-GB")
     sign_in(page, served)
     (served.data / "sixty.jpg").write_bytes(encode_jpeg(sample.lot_view(range(60), touching=False).image, 92))
@@ -278,7 +280,7 @@ def test_a_lot_of_sixty_pins_is_sorted_by_what_is_missing_and_added_to_a_jar(vis
     assert "Match" in groups
     shoot(page, "sixty")
     missing = int(page.locator(".chips .missing b").inner_text())
-    assert missing > 15  # thirty of the forty that the catalogue has
+    assert missing >= lacked / 2
     page.click(".askings summary")
     page.fill("[name=jar]", "Fair")
     page.click("button[value=missing]")
@@ -286,7 +288,7 @@ def test_a_lot_of_sixty_pins_is_sorted_by_what_is_missing_and_added_to_a_jar(vis
     with Catalogue.open(served.data) as catalogue:
         holdings = Collection(catalogue).holdings(Kind.OWN)
     jar = [one for several in holdings.values() for one in several if one.jar == "Fair"]
-    assert 15 < sum(one.count for one in jar) == added <= missing
+    assert lacked / 2 <= sum(one.count for one in jar) == added <= missing
     assert not {one.entry_id for one in jar} & set(owned)
 
 
