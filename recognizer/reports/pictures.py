@@ -19,6 +19,11 @@ from recognizer.vision.photos import open_photo
 MOST_LINES: Final = 36
 """Matched points that are joined by a line; more than that hides the pins. The other points are still dotted."""
 
+_AROUND: Final = 0.06  # of a pin's longer side is left around it where it is cut out
+_FILLED: Final = 0.75  # of a photo: a pin that takes more is not cut out, nothing would be gained
+_PLAIN: Final = 40  # levels that a plain ground may be off its colour: its shadows
+_ALL: Final = 0.95  # of the edge of a photo is that plain
+
 _GROUND: Final = (27, 30, 36)  # dark enough for white letters, and at home on a light and on a dark page
 _FRAME: Final = (255, 255, 255)
 _EMPTY: Final = (52, 57, 66)
@@ -132,6 +137,39 @@ def thumbnail(image: UInt8Image, side: int = 96) -> UInt8Image:
     picture = Image.fromarray(image)
     picture.thumbnail((side, side), Resampling.LANCZOS)
     return np.array(picture)
+
+
+def pin_part(image: UInt8Image, outline: Float32) -> UInt8Image:
+    """The part of a photo that shows the pin with a little of its ground; all of it where the pin fills most of it.
+
+    An outline (n, 2) may miss a part of its pin that has the colour of the ground; where that is plain, whatever stands
+    out from it is taken in.
+    """
+    (left, top), (right, bottom) = outline.min(axis=0).tolist(), outline.max(axis=0).tolist()
+    if (standing := _standing_out(image)) is not None:
+        left, top = min(left, standing.left), min(top, standing.top)
+        right, bottom = max(right, standing.right), max(bottom, standing.bottom)
+    more = _AROUND * max(right - left, bottom - top)
+    height, width = image.shape[:2]
+    left, top = max(0, int(left - more)), max(0, int(top - more))
+    right, bottom = min(width, int(right + more) + 1), min(height, int(bottom + more) + 1)
+    return image if (right - left) * (bottom - top) > _FILLED * height * width else image[top:bottom, left:right]
+
+
+def _standing_out(image: UInt8Image) -> Box | None:
+    """Where anything stands out from the ground of a photo, None where the ground is not plain, or nothing does."""
+    step = max(1, max(image.shape[:2]) // 256)
+    small = image[::step, ::step].astype(np.int16)
+    edge = np.concatenate([small[0], small[-1], small[:, 0], small[:, -1]])
+    ground = np.median(edge, axis=0)
+    if (np.abs(edge - ground).max(axis=1) <= _PLAIN).mean() < _ALL:
+        return None
+    off = np.abs(small - ground).max(axis=2) > _PLAIN
+    columns, rows = (np.flatnonzero(off.sum(axis=axis) > 1) for axis in (0, 1))  # one place alone is a speck
+    if not len(columns) or not len(rows):
+        return None
+    left, top, right, bottom = (int(at) * step for at in (columns[0], rows[0], columns[-1] + 1, rows[-1] + 1))
+    return Box(left, top, right, bottom)
 
 
 @dataclass(slots=True)

@@ -66,6 +66,14 @@ environment = jinja2.Environment(
 )
 
 
+def pin_photo(image_id: int | str, side: int = 240) -> str:
+    """The address of a catalogue photo cut to its pin."""
+    return f"/pictures/{image_id}.jpg?side={side}&cut=true"
+
+
+environment.globals["pin_photo"] = pin_photo  # of macros too, which get no context
+
+
 def page(request: Request, template: str, status: int = 200, **values: Any) -> HTMLResponse:
     """A page of a template."""
     service = service_of(request)
@@ -245,6 +253,7 @@ async def picture(
     service: Annotated[Service, Depends(reads)],
     image_id: int,
     side: Annotated[int, Query(ge=1, le=4000, description="longest side in pixels: 96, 240, 480 or 960")] = 480,
+    cut: Annotated[bool, Query(description="show the pin alone, where the index knows its outline")] = False,
 ) -> Response:
     """A catalogue photo."""
     loaded = service.engine.loaded
@@ -252,13 +261,16 @@ async def picture(
     if image is None:
         raise EntryNotFound(f"no photo {image_id} in the catalogue")
     size = side_of(side)
-    tag = f'"{image.sha256[:24]}-{size}"'
+    gallery: Gallery = request.app.state.gallery
+    outline = None
+    if cut and loaded.recognizer is not None:
+        outline = await asyncio.to_thread(gallery.outline, loaded.recognizer.index, image)
+    tag = f'"{image.sha256[:24]}-{size}{"" if outline is None else "-pin"}"'
     who = "private" if service.settings.private else "public"
     headers = {"ETag": tag, "Cache-Control": f"{who}, max-age=86400"}
     if tag in [one.strip() for one in request.headers.get("if-none-match", "").split(",")]:
         return Response(status_code=304, headers=headers)
-    gallery: Gallery = request.app.state.gallery
-    made = await gallery.picture(service.engine.catalogue, image, size)
+    made = await gallery.picture(service.engine.catalogue, image, size, outline)
     return Response(made, media_type="image/jpeg", headers=headers)
 
 

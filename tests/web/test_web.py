@@ -18,6 +18,7 @@ from struct import pack
 from typing import Any
 
 import httpx
+import numpy as np
 import pytest
 from click.testing import CliRunner
 from web_service import Served, board_of, serving, serving_copy, wait_ready
@@ -509,6 +510,28 @@ def test_pictures_are_encoded_anew_and_not_sent_twice(served: Served) -> None:
     assert not again.content
     problem(served.get("/pictures/99999.jpg"), 404)
     problem(served.get("/pictures/..%2f.jpg"), 404 if served.get("/pictures/..%2f.jpg").status_code == 404 else 422)
+
+
+def test_a_catalogue_photo_is_cut_to_its_pin_and_whole_where_that_is_asked(own_data: Path) -> None:
+    from PIL import Image
+
+    ground = np.full((1000, 1400, 3), 120, np.uint8)
+    pin = sample.catalogue_view(1)
+    ground[200 : 200 + pin.shape[0], 600 : 600 + pin.shape[1]] = pin
+    entry_id = sample.entries(2)[1].entry_id
+    with serving(own_data) as served:
+        wait_ready(served)
+        photo = {"photo": ("a.jpg", encode_jpeg(ground))}
+        made = served.post(f"/api/v1/entries/{entry_id}/photos", files=photo, headers=served.writes).json()
+        path = f"/pictures/{made['image_id']}.jpg"
+        whole, cut = (served.get(path, params={"side": 960, "cut": word}) for word in ("false", "true"))
+        sizes = [Image.open(io.BytesIO(answer.content)).size for answer in (whole, cut)]
+        assert whole.headers["etag"] != cut.headers["etag"]
+        assert sizes[0][0] > sizes[0][1]
+        assert max(sizes[1]) < 800
+        page = served.get(f"/entries/{entry_id}", headers=HTML).text
+    assert f'href="{path}?side=960"' in page
+    assert f'src="{path}?side=480&amp;cut=true"' in page
 
 
 def test_prometheus_finds_what_was_done(served: Served, pin: tuple[bytes, str]) -> None:
