@@ -73,6 +73,13 @@ def price(value: float | None, currency: str, language: str) -> str:
     return "" if value is None else f"{format_decimal(value, '#,##0.00', locale=language)} {currency}".strip()
 
 
+def language_name(code: str, language: str) -> str:
+    """What a language calls one by its ISO 639 code: "Ukrainian", "украинский"; what is no code stays as it is."""
+    from babel import Locale
+
+    return str(Locale.parse(language).languages.get(code.lower(), code))
+
+
 def day(moment: str, language: str) -> str:
     """The day of a moment in ISO 8601, where this machine stands: "1 Dec 2026"; what is no moment stays as it is."""
     from babel.dates import format_date

@@ -21,7 +21,7 @@ from recognizer.decision.checks import in_words
 from recognizer.errors import EntryNotFound
 from recognizer.locales import sentences
 from recognizer.locales.catalogues import languages
-from recognizer.locales.words import counted, day, day_and_time, number, said
+from recognizer.locales.words import counted, day, day_and_time, language_name, number, said
 from recognizer.reports.answers import Answer, answer_json
 from recognizer.reports.photo_report import VERDICT_WORDS
 from recognizer.types import CatalogueEntry, Role
@@ -86,6 +86,7 @@ def page(request: Request, template: str, status: int = 200, **values: Any) -> H
     html = environment.get_template(template).render(
         t=lambda text, /, **values: said(text, language, **values),
         number=lambda value: number(value, language),
+        tongue=lambda code: language_name(code, language),
         day=lambda moment: day(moment, language),
         moment=lambda at: day_and_time(at, language),
         holds=lambda held: held_words(held, language),

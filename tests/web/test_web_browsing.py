@@ -21,8 +21,12 @@ from recognizer.web.browsing.pages import differing
 
 HTML = {"Accept": "text/html"}
 ENTRIES = (
-    CatalogueEntry("a", "12-10", "Ёлка", year_from=1970, material="латунь", place="Рига", family="f"),
-    CatalogueEntry("b", "12-9", "Якорь", year_from=1961, material="алюминий", place="Рига", series="Флот"),
+    CatalogueEntry(
+        "a", "12-10", "Ёлка", year_from=1970, material="латунь", place="Рига", family="f", languages=("ru", "lv")
+    ),
+    CatalogueEntry(
+        "b", "12-9", "Якорь", year_from=1961, material="алюминий", place="Рига", series="Флот", languages=("lv",)
+    ),
     CatalogueEntry("c", "3", "Еж", material="латунь", place="Тарту", series="Флот", family="f"),
 )
 
@@ -49,12 +53,20 @@ def test_filters_and_orders_go_together(home: Served) -> None:
     assert listed(home, "material=латунь") == ["a", "c"]
     assert listed(home, "material=латунь&place=Рига") == ["a"]
     assert listed(home, "series=Флот&sort=number") == ["c", "b"]
+    assert listed(home, "language=lv") == ["a", "b"]
+    assert listed(home, "language=lv&material=латунь") == ["a"]
     assert listed(home, "photo=yes") == []
     assert listed(home, "photo=no&sort=newest") == ["c", "b", "a"]
     post(home, "/collection/say", entry_id="b", do="add")
     assert listed(home, "held=own") == ["b"]
     assert listed(home, "held=missing&q=Рига") == ["a"]
     assert listed(home, "sort=nonsense&photo=maybe&decade=x") == ["a", "b", "c"]
+
+
+def test_languages_of_inscriptions_are_named_in_that_of_the_page(home: Served) -> None:
+    offered = home.get("/catalogue", headers=HTML | {"Accept-Language": "ru"}).text
+    assert re.search(r'<option value="lv">латышский \(2\)</option>', offered)
+    assert '<a href="/catalogue?language=lv">Latvian</a>' in home.get("/entries/a", headers=HTML).text
 
 
 def test_orders_read_numbers_and_titles_as_people_do() -> None:

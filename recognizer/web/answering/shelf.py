@@ -71,6 +71,7 @@ class Shelf:
     families: Mapping[str, Sequence[str]] = field(default_factory=dict)
     materials: Mapping[str, Sequence[str]] = field(default_factory=dict)
     places: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    languages: Mapping[str, Sequence[str]] = field(default_factory=dict)
     _orders: dict[Sort, list[str]] = field(default_factory=dict)
 
     @classmethod
@@ -90,6 +91,7 @@ class Shelf:
         families: dict[str, list[str]] = defaultdict(list)
         materials: dict[str, list[str]] = defaultdict(list)
         places: dict[str, list[str]] = defaultdict(list)
+        languages: dict[str, list[str]] = defaultdict(list)
         active = [entry for entry in entries.values() if entry.status is Status.ACTIVE]
         for entry in active:
             for depth in range(1, len(entry.theme) + 1):
@@ -102,10 +104,12 @@ class Shelf:
                 materials[entry.material].append(entry.entry_id)
             if entry.place:
                 places[entry.place].append(entry.entry_id)
+            for language in entry.languages:
+                languages[language].append(entry.entry_id)
             for decade in _decades(entry):
                 decades[decade].append(entry.entry_id)
         ids = [entry.entry_id for entry in active]
-        grouped = (themes, series, dict(sorted(decades.items())), families, materials, places)
+        grouped = (themes, series, dict(sorted(decades.items())), families, materials, places, languages)
         return cls(change_id, entries, images, photos, ids, *grouped)
 
     def face(self, entry_id: str) -> CatalogueImage | None:
@@ -121,6 +125,7 @@ class Shelf:
         family: str = "",
         material: str = "",
         place: str = "",
+        language: str = "",
     ) -> list[str]:
         """The entry_ids in use that are of all that is asked."""
         groups: list[Sequence[str]] = []
@@ -136,6 +141,8 @@ class Shelf:
             groups.append(self.materials.get(material, ()))
         if place:
             groups.append(self.places.get(place, ()))
+        if language:
+            groups.append(self.languages.get(language, ()))
         if not groups:
             return list(self.active)
         both = set(groups[0]).intersection(*groups[1:])

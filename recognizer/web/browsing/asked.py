@@ -27,6 +27,7 @@ class Asked:
     family: str = ""
     material: str = ""
     place: str = ""
+    language: str = ""
     photo: str = ""
     held: str = ""
     sort: Sort = Sort.CAME
@@ -42,6 +43,7 @@ class Asked:
             "family": self.family,
             "material": self.material,
             "place": self.place,
+            "language": self.language,
             "photo": self.photo,
             "held": self.held,
             "sort": "" if self.sort is Sort.CAME else self.sort.value,
@@ -51,7 +53,7 @@ class Asked:
     @property
     def filters(self) -> int:
         """How many filters are set beside theme, series, years and words."""
-        return sum(bool(one) for one in (self.material, self.place, self.photo, self.held))
+        return sum(bool(one) for one in (self.material, self.place, self.language, self.photo, self.held))
 
     def link(self, **more: object) -> str:
         """The address of what is asked with something else asked beside."""
@@ -66,6 +68,7 @@ def asked_of(
     family: Text = "",
     material: Text = "",
     place: Text = "",
+    language: Text = "",
     photo: Annotated[str, Query(max_length=10)] = "",
     held: Annotated[str, Query(max_length=10)] = "",
     sort: Annotated[str, Query(max_length=10)] = "",
@@ -79,6 +82,7 @@ def asked_of(
         family,
         material,
         place,
+        language,
         photo if photo in ("yes", "no") else "",
         held if held in ("own", "missing") else "",
         Sort(sort) if sort in list(Sort) else Sort.CAME,
@@ -90,8 +94,8 @@ async def entries_asked(service: Service, asked: Asked, owned: Collection[str]) 
     shelf = service.engine.loaded.shelf
     decade = int(asked.decade) if asked.decade else None
     ids = await chosen_entries(service, asked.q, asked.theme, asked.series, decade, asked.family)
-    if asked.material or asked.place:
-        of = set(shelf.chosen(material=asked.material, place=asked.place))
+    if asked.material or asked.place or asked.language:
+        of = set(shelf.chosen(material=asked.material, place=asked.place, language=asked.language))
         ids = [entry_id for entry_id in ids if entry_id in of]
     if asked.photo:
         wanted = asked.photo == "yes"

@@ -39,7 +39,7 @@ router = APIRouter(include_in_schema=False)
 _PAGE: Final = 48
 _SIMILAR: Final = 8
 _LISTED: Final = 60
-"""Themes, series, materials and places that are offered at once, the fullest first."""
+"""Themes, series, materials, places and languages that are offered at once, the fullest first."""
 
 _BESIDE: Final = 6
 """Variants of one drawing that stand side by side with what differs; more are only shown."""
@@ -79,6 +79,7 @@ async def catalogue(
         series_list=_fullest(shelf.series),
         materials=_fullest(shelf.materials),
         places=_fullest(shelf.places),
+        tongues=_fullest(shelf.languages),
         found=[
             _card(shelf.entries[entry_id], shelf.face(entry_id))
             for entry_id in ids[start : start + _PAGE]
