@@ -39,7 +39,7 @@ from recognizer.web.access.asking import (
 from recognizer.web.access.ranks import Rank
 from recognizer.web.access.sessions import COOKIE, SECONDS
 from recognizer.web.api import documented, picture_sizes, reads
-from recognizer.web.collection.held import held_of, held_words
+from recognizer.web.collection.held import held_of, held_words, jar_names
 from recognizer.web.corrections import delete_kept, keep_correction
 from recognizer.web.gallery import Gallery, side_of
 from recognizer.web.language import COOKIE as LANGUAGE_COOKIE
@@ -175,7 +175,8 @@ async def answer_one(request: Request, service: Service, name: str, data: bytes,
     )
     best = {pin.offered[0].entry.entry_id for pin in shown.pins if pin.offered}
     held = await asyncio.to_thread(held_of, request, service, best)
-    return page(request, "answer.html", answer=shown, held=held)
+    jars = await asyncio.to_thread(jar_names, service.collection(request)) if held is not None else []
+    return page(request, "answer.html", answer=shown, held=held, jars=jars)
 
 
 async def _lot_of(service: Service, photos: list[tuple[str, bytes]], kept: bool) -> Response:

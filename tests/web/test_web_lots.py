@@ -20,6 +20,8 @@ from recognizer.catalogue.store import Catalogue
 from recognizer.collecting.holdings import Collection
 from recognizer.drawn import sample
 from recognizer.vision.photos import encode_jpeg, open_photo
+from recognizer.web.access.ranks import Rank
+from recognizer.web.access.tokens import Tokens
 
 HTML = {"Accept": "text/html"}
 SHOWN = (2, 5, 9, 12)
@@ -258,4 +260,37 @@ def test_bought_pins_go_to_a_jar_once(served: Served) -> None:
         assert all(count == 1 for count in owned.values())
         for entry_id in pins:
             Collection(catalogue).own(entry_id, 0)
+    served.client.delete(path)
+
+
+def test_a_pin_that_was_added_by_its_button_is_not_counted_again_with_the_lot(served: Served) -> None:
+    path = begun(served, ("board.jpg", board_of((4, 6, 11))))
+    page = f"/lots/{path.split('/')[-1]}"
+    key = picture(served, path)["key"]
+    sure = [pin for pin in picture(served, path)["recognitions"] if pin["verdict"] == "match"]
+    _, other = Tokens(served.data / "web").add("Anna", Rank.COLLECTOR)
+    for secret in (served.secret, other):  # each has a collection of his own
+        with httpx.Client(base_url=served.address, headers=HTML, follow_redirects=True) as client:
+            client.post("/sign-in", data={"token": secret})
+            text = client.get(page).text
+            proof = re.search(r'name="proof" value="([^"]+)"', text)
+            assert proof is not None
+            name = f"{key}-{sure[0]['pin']}"
+            assert f'name="pins" value="{name}"' in text
+            form = {"proof": proof[1], "pins": name}
+            answer = client.post(f"{page}/own", data=form, headers={"X-Quiet": "1"})
+            assert (answer.text, answer.headers["x-owned"]) == ("You have 1", "1")
+            again = client.post(f"{page}/own", data=form, headers={"X-Quiet": "1"})
+            assert "counted before" in again.text
+            assert f'name="pins" value="{name}"' not in client.get(page).text
+            assert "You have 1" in client.get(f"{page}/pins/{key}/{sure[0]['pin']}").text
+            whole = client.post(f"{page}/own", data={"proof": proof[1], "which": "all"}).text
+            assert f"<h1>pins added to my collection: {len(sure) - 1}</h1>" in whole
+    with Catalogue.open(served.data) as catalogue:
+        for collector in ("", "Anna"):
+            owned = Collection(catalogue, collector).owned()
+            pins = {pin["matches"][0]["entry_id"] for pin in sure}
+            assert [owned[entry_id] for entry_id in pins] == [1] * len(sure)
+            for entry_id in pins:
+                Collection(catalogue, collector).own(entry_id, 0)
     served.client.delete(path)

@@ -9,12 +9,14 @@ from decimal import Decimal, InvalidOperation
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Request
-from fastapi.responses import JSONResponse, RedirectResponse, Response
+from fastapi.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.datastructures import FormData
 
 from recognizer.collecting.lot_edits import Change, Edited, What
 from recognizer.collecting.lot_groups import Group
-from recognizer.web.access.asking import Reads, Sent, check_proof, text_of, writer
+from recognizer.locales.words import phrase
+from recognizer.web.access.asking import Reads, Sent, check_proof, language_of, text_of, writer
+from recognizer.web.collection.held import held_in, held_words
 from recognizer.web.pages import page, told
 from recognizer.web.problems import Problem
 from recognizer.web.service import NOBODY
@@ -111,7 +113,17 @@ async def own_lot(request: Request, service: Reads, form: Sent, job_id: str) -> 
     """Count pins of a lot to those owned, in a jar."""
     writer(request, service)
     check_proof(request, service, form)
+    mine = service.collection(request)
     jar, missing = text_of(form, "jar", 200).strip() or None, text_of(form, "which") == "missing"
-    own = functools.partial(service.lots.own, job_id, service.collection(request), jar, missing=missing)
+    names = [name for name in text_of(form, "pins", 20_000).split(",") if name]
+    own = functools.partial(service.lots.own, job_id, mine, jar, missing=missing, pins=names or None)
     taken = await asyncio.to_thread(own)
-    return page(request, "lot_owned.html", job_id=job_id, taken=taken, jar=jar or "")
+    if not request.headers.get("x-quiet"):
+        return page(request, "lot_owned.html", job_id=job_id, taken=len(taken), jar=jar or "")
+    if len(set(taken.values())) != 1:
+        return told(
+            request, phrase("Done") if taken else phrase("Every pin that this lot surely shows was counted before.")
+        )
+    entry_id = next(iter(taken.values()))
+    held = await asyncio.to_thread(lambda: held_in(mine.holdings(ids=[entry_id]).get(entry_id, ())))
+    return PlainTextResponse(held_words(held, language_of(request)), headers={"X-Owned": str(held.count)})

@@ -187,30 +187,47 @@ class LotJobs:
             job, about = self._held(job_id)
             self._say(job, replace(about, price="" if price is None else str(price), currency=currency))
 
-    def own(self, job_id: str, collection: Collection, jar: str | None, *, missing: bool) -> int:
+    def own(
+        self,
+        job_id: str,
+        collection: Collection,
+        jar: str | None,
+        *,
+        missing: bool = False,
+        pins: Sequence[str] | None = None,
+    ) -> dict[str, str]:
         """Count the pins with the verdict match to those that a collector owns, with `missing` those alone that he
-        lacks; returns how many.
+        lacks, or `pins`, named as in `counted`, whose first entry he says is right; returns their entry_ids by name.
 
-        A pin of a lot is counted once, however often this is asked for. Raises EntryNotFound where there is no such
-        lot, and CatalogueError where a pin cannot be owned.
+        A pin of a lot is counted once for a collector, however often this is asked for. Raises EntryNotFound where
+        there is no such lot, and CatalogueError where a pin cannot be owned.
         """
         with self._changing:
             job, about = self._held(job_id)
             marker = Marker(collection)
-            rows: dict[str, dict[str, str]] = {}
+            before = self.counted(job_id, collection)
+            found: dict[str, str] = {}
             for lot in self.result(job_id, marker)["lots"]:
                 for picture in lot["pictures"]:
                     for pin in picture.get("recognitions", ()):
                         lacking = pin["mark"] in (Mark.MISSING, Mark.AGAIN)
                         name = f"{picture['key']}-{pin['pin']}"
-                        if pin["own"] and (lacking or not missing) and name not in about.owned:
-                            rows[name] = {"entry_id": pin["matches"][0]["entry_id"], "own": "1"}
-            if not rows:
-                return 0
-            content = hashlib.sha256(" ".join(rows).encode()).hexdigest()[:12]
-            taken = collection.take_rows(enumerate(rows.values(), 1), job_id, content, jar)
-            self._say(job, replace(about, owned=[*about.owned, *rows]))
-            return taken
+                        asked = pin["own"] and (lacking or not missing) if pins is None else name in pins
+                        if asked and pin["matches"] and name not in before:
+                            found[name] = pin["matches"][0]["entry_id"]
+            if found:
+                mark = _mark_of(collection)
+                content = hashlib.sha256(" ".join(found).encode()).hexdigest()[:12] + mark
+                rows = [{"entry_id": entry_id, "own": "1"} for entry_id in found.values()]
+                collection.take_rows(enumerate(rows, 1), job_id, content, jar)
+                self._say(job, replace(about, owned=[*about.owned, *(name + mark for name in found)]))
+            return found
+
+    def counted(self, job_id: str, collection: Collection) -> set[str]:
+        """The pins, "KEY-NUMBER" each, that were counted to those that a collector owns; raises EntryNotFound."""
+        mark = _mark_of(collection)
+        owned = self._held(job_id)[1].owned
+        return {name.removesuffix(mark) for name in owned if name.partition(" ")[1:] == mark.partition(" ")[1:]}
 
     def _say(self, job: Job, about: About) -> None:
         sent.keep(job.folder, about)
@@ -363,6 +380,11 @@ class LotJobs:
 
     def _unfinished(self) -> bool:
         return any(not _has_ended(job) for _, (job, _) in self._listed())
+
+
+def _mark_of(collection: Collection) -> str:
+    """What the name of a pin ends with once it is counted to a collection, "" for that of the machine's owner."""
+    return f" {collection.collector}" if collection.collector else ""
 
 
 def _has_ended(job: Job) -> bool:

@@ -6,6 +6,7 @@ import asyncio
 import csv
 import io
 import json
+from collections.abc import Callable
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Query, Request
@@ -13,7 +14,7 @@ from fastapi.responses import FileResponse, Response
 
 from recognizer.catalogue.table_cells import safe_row
 from recognizer.collecting.holdings import Kind
-from recognizer.collecting.lot_groups import Group, group_of
+from recognizer.collecting.lot_groups import Card, Group, group_of
 from recognizer.collecting.lot_marks import seen
 from recognizer.collecting.lot_totals import Totals
 from recognizer.collecting.picture_answers import PinAnswer, pin_of
@@ -21,8 +22,10 @@ from recognizer.errors import EntryNotFound
 from recognizer.locales.words import price
 from recognizer.reports import lot_report
 from recognizer.reports.answers import percent
+from recognizer.types import NAMED, Verdict
 from recognizer.web import views
 from recognizer.web.access.asking import Reads, language_of
+from recognizer.web.collection.held import held_of, jar_names
 from recognizer.web.lots.boards import GROUPS, LotView, Wanted, buy_list, lot_view
 from recognizer.web.pages import page
 from recognizer.web.service import Service
@@ -57,6 +60,7 @@ async def lot(
         groups=GROUPS,
         outline_path=views.outline_path,
         corner=corner,
+        to_count=_counter(service, request, job_id),
         group_of=group_of,
         percent=percent,
         entry_of=lambda match: service.engine.loaded.shelf.entries.get(match["entry_id"]),
@@ -72,6 +76,18 @@ def _view(
     held = service.collection(request).holdings(Kind.OWN).values() if marker is not None else ()
     jars = sorted({one.jar for several in held for one in several if one.jar})
     return view, service.lots.totals(job_id, marker), jars
+
+
+def _counter(service: Service, request: Request, job_id: str) -> Callable[[str, Card], list[str]] | None:
+    """What names the pins of a card that were not counted to the collection yet; None where nobody may count them."""
+    if service.page_writer(request) is None:
+        return None
+    counted = service.lots.counted(job_id, service.collection(request))
+
+    def names(key: str, card: Card) -> list[str]:
+        return [name for number in card.numbers if (name := f"{key}-{number}") not in counted]
+
+    return names
 
 
 def corner(pin: PinAnswer) -> tuple[float, float]:
@@ -100,12 +116,21 @@ async def lot_pin(request: Request, service: Reads, job_id: str, key: str, numbe
         answer=answer,
         task=task,
         pin=pin,
+        counted=f"{key}-{number}" in service.lots.counted(job_id, service.collection(request)),
+        **await asyncio.to_thread(_held, service, request, pin),
         group=group_of(pin),
         groups=GROUPS,
         outline_path=views.outline_path,
         percent=percent,
         entry_of=lambda match: service.engine.loaded.shelf.entries.get(match["entry_id"]),
     )
+
+
+def _held(service: Service, request: Request, pin: PinAnswer) -> dict[str, Any]:
+    """What of a pin's first entry is held, and the jars that there are; None and none where nobody may say so."""
+    best = pin["matches"][0]["entry_id"] if pin["matches"] and Verdict(pin["verdict"]) in NAMED else ""
+    held = held_of(request, service, [best]) if best else None
+    return {"held": held and held[best], "jars": jar_names(service.collection(request)) if held else []}
 
 
 @router.get("/lots/{job_id}/state")

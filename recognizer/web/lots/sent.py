@@ -21,7 +21,8 @@ class About:
     """What a job was asked: when, whether it is to be kept for good, and entries a pin.
 
     `price` is what all of it costs, as a number with `currency`, "" where that was not said; `names` are those that the
-    pictures were sent under, by their files; `owned` are the pins that were counted to a collection, as "key-number".
+    pictures were sent under, by their files; `owned` are the pins that were counted to a collection, as "key-number",
+    with the collector's name where he has one.
     """
 
     job_id: str

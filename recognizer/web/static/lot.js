@@ -192,6 +192,7 @@
         copy.querySelectorAll("img").forEach(function (one) { one.loading = "eager"; });
         var more = copy.querySelector(".more");
         more.href = more.href.replace(/\/\d+$/, "/" + pin.dataset.pin);
+        copy.querySelectorAll("form[data-quiet]").forEach(window.znachki.quiet);
         shown.append(copy);
       }
       history.replaceState(null, "", pin.getAttribute("href"));

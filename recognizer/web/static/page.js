@@ -62,7 +62,7 @@
     return go();
   }
 
-  window.znachki = { post: post };  // for the scripts of single pages
+  window.znachki = { post: post, quiet: setUpQuiet };  // for the scripts of single pages
 
   function send(form, files) {
     if (!files.length) { return; }
@@ -134,7 +134,7 @@
         line.textContent = text;
         line.className = owned === "0" ? "lack" : "have";
         document.querySelectorAll("form[data-tells=" + form.dataset.tells + "]").forEach(function (other) {
-          if (other !== form && owned !== "0") { other.hidden = true; }  // nobody wishes for what he has
+          if (owned !== "0" && other.elements["do"] && other.elements["do"].value === "wish") { other.hidden = true; }  // nobody wishes for what he has
         });
         if (button.dataset.again) { button.textContent = button.dataset.again; button.disabled = false; }
       }
