@@ -459,6 +459,28 @@ def test_a_photo_is_dropped_and_pasted(visit: Visits, files: dict[str, Path]) ->
     page.wait_for_selector("section.answer")
 
 
+def test_a_want_list_is_given_to_a_program_of_the_phone_or_downloaded(visit: Visits, served: Served) -> None:
+    with Catalogue.open(served.data) as catalogue:
+        Collection(catalogue).wish(sample.entries(8)[6].entry_id)
+    gives = """navigator.canShare = () => true;
+        navigator.share = async data => { window.given = [data.files[0].name, await data.files[0].text()]; };"""
+    for script in (gives, "navigator.canShare = undefined;"):
+        page = visit(viewport={"width": 390, "height": 844}, locale="ru-RU", has_touch=True)
+        page.add_init_script(script)
+        sign_in(page, served)
+        page.goto(f"{served.address}/collection/wishes")
+        if script == gives:
+            page.click("[data-share]")
+            page.wait_for_function("window.given")
+            name, sheet = page.evaluate("window.given")
+        else:
+            with page.expect_download() as saved:
+                page.click("[data-share]")
+            name, sheet = saved.value.suggested_filename, Path(saved.value.path()).read_text(encoding="utf-8")
+        assert name == "Список желаемых.html"
+        assert sample.entries(8)[6].number in sheet
+
+
 def test_without_javascript_a_photo_is_answered(visit: Visits, files: dict[str, Path]) -> None:
     page = visit(java_script_enabled=False)
     page.set_input_files("#photo", files["pin"])

@@ -7,6 +7,7 @@
     var form = document.getElementById("upload");
     if (form && document.getElementById("photo")) { setUpUpload(form); }
     document.querySelectorAll("form[data-quiet]").forEach(setUpQuiet);
+    document.querySelectorAll("a[data-share]").forEach(setUpShare);
     var job = document.getElementById("job");
     if (job) { follow(job); }
     var here = document.querySelector("header nav a[aria-current]");
@@ -151,6 +152,18 @@
         line.textContent = (good ? "✓ " : "") + text;
         if (good) { form.dispatchEvent(new CustomEvent("settled", { bubbles: true })); }
       }
+    });
+  }
+
+  // A list goes to a program of the device, where the browser can hand files over; elsewhere the link downloads it.
+  function setUpShare(link) {
+    if (!navigator.canShare || !navigator.canShare({ files: [new File([""], "a.html", { type: "text/html" })] })) { return; }
+    link.addEventListener("click", function (event) {
+      event.preventDefault();
+      fetch(link.href)
+        .then(function (answer) { if (!answer.ok) { throw new Error(String(answer.status)); } return answer.blob(); })
+        .then(function (sheet) { return navigator.share({ files: [new File([sheet], link.download, { type: "text/html" })], title: link.download }); })
+        .catch(function (error) { if (error.name !== "AbortError") { location.assign(link.href); } });  // nobody to give it to
     });
   }
 
