@@ -463,7 +463,8 @@ def test_a_want_list_is_given_to_a_program_of_the_phone_or_downloaded(visit: Vis
     with Catalogue.open(served.data) as catalogue:
         Collection(catalogue).wish(sample.entries(8)[6].entry_id)
     gives = """navigator.canShare = () => true;
-        navigator.share = async data => { window.given = [data.files[0].name, await data.files[0].text()]; };"""
+        navigator.share = async data => { window.given = [data.files[0].name, await data.files[0].text()];
+            document.body.dataset.given = "yes"; };"""
     for script in (gives, "navigator.canShare = undefined;"):
         page = visit(viewport={"width": 390, "height": 844}, locale="ru-RU", has_touch=True)
         page.add_init_script(script)
@@ -471,7 +472,7 @@ def test_a_want_list_is_given_to_a_program_of_the_phone_or_downloaded(visit: Vis
         page.goto(f"{served.address}/collection/wishes")
         if script == gives:
             page.click("[data-share]")
-            page.wait_for_function("window.given")
+            page.wait_for_selector("body[data-given]")
             name, sheet = page.evaluate("window.given")
         else:
             with page.expect_download() as saved:

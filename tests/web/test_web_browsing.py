@@ -6,6 +6,7 @@ import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -67,6 +68,15 @@ def test_languages_of_inscriptions_are_named_in_that_of_the_page(home: Served) -
     offered = home.get("/catalogue", headers=HTML | {"Accept-Language": "ru"}).text
     assert re.search(r'<option value="lv">латышский \(2\)</option>', offered)
     assert '<a href="/catalogue?language=lv">Latvian</a>' in home.get("/entries/a", headers=HTML).text
+
+
+def test_a_kept_answer_shows_another_photo_of_an_entry_whose_nearest_one_has_gone() -> None:
+    photo = CatalogueImage(7, "a", Role.FACE, "0" * 64, "a.jpg")
+    shelf = Shelf(1, {one.entry_id: one for one in ENTRIES}, {7: photo}, {"a": [photo]})
+    offered: Any = {"entry_id": "a", "image_id": "7"}
+    assert shelf.photo_of(offered) == 7
+    assert shelf.photo_of(offered | {"image_id": "3"}) == 7
+    assert shelf.photo_of(offered | {"image_id": "3", "entry_id": "b"}) is None
 
 
 def test_orders_read_numbers_and_titles_as_people_do() -> None:

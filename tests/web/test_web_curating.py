@@ -106,7 +106,7 @@ def test_answers_of_kept_lots_are_judged_the_doubtful_first_and_then_looked_thro
     waiting = queue(served, "doubts")
     assert len(waiting) == 6
     assert not any(lots[1] in one for one in waiting)
-    chances = [re.findall(r", (\d+)%", one) for one in waiting]
+    chances = [re.findall(r", (?:&[lg]t;)?(\d+)%", one) for one in waiting]
     doubts = [abs(int(each[0]) - 50) if each else 50 for each in chances]
     assert doubts == sorted(doubts)
     forms = re.findall(r"<form.*?</form>", waiting[0], re.S)

@@ -16,6 +16,7 @@ from typing import Any, Final
 from recognizer.catalogue.folding import fold
 from recognizer.catalogue.imports.years import is_open
 from recognizer.catalogue.store import Catalogue
+from recognizer.collecting.picture_answers import EntryOffered
 from recognizer.types import CatalogueEntry, CatalogueImage, Role, Status
 
 
@@ -116,6 +117,15 @@ class Shelf:
         """The photo that an entry is known by, None where it has none."""
         held = self.photos.get(entry_id, ())
         return held[0] if held else None
+
+    def photo_of(self, match: EntryOffered) -> int | None:
+        """The image_id of the photo that came nearest in a kept answer; where that has gone, of the one that the entry
+        is known by, None where it has none."""
+        image_id = int(match["image_id"] or 0)
+        if image_id in self.images:
+            return image_id
+        face = self.face(match["entry_id"])
+        return None if face is None else face.image_id
 
     def chosen(
         self,

@@ -16,6 +16,7 @@ from recognizer.curating import discover
 from recognizer.curating.discover import SEEN, Cluster
 from recognizer.errors import EntryNotFound
 from recognizer.locales.words import phrase
+from recognizer.reports.answers import percent
 from recognizer.reports.audit_report import WORDS
 from recognizer.types import CatalogueEntry
 from recognizer.web.access.asking import Curator, CuratorsForm, Reads, local_path, text_of
@@ -236,7 +237,8 @@ async def doubts_page(request: Request, service: Reads, who: Curator, number: Pa
     found = await asyncio.to_thread(doubts, service)
     shelf = service.engine.loaded.shelf
     part = _part(found, number, "/curating/doubts")
-    return page(request, "curating/doubts.html", entry_of=shelf.entries.get, **part)
+    shown: dict[str, Any] = {"entry_of": shelf.entries.get, "photo_of": shelf.photo_of, "percent": percent}
+    return page(request, "curating/doubts.html", **shown, **part)
 
 
 @router.get("/uploads/{upload_id}/{pin}.jpg")

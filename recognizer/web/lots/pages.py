@@ -64,6 +64,7 @@ async def lot(
         group_of=group_of,
         percent=percent,
         entry_of=lambda match: service.engine.loaded.shelf.entries.get(match["entry_id"]),
+        photo_of=service.engine.loaded.shelf.photo_of,
     )
 
 
@@ -123,6 +124,7 @@ async def lot_pin(request: Request, service: Reads, job_id: str, key: str, numbe
         outline_path=views.outline_path,
         percent=percent,
         entry_of=lambda match: service.engine.loaded.shelf.entries.get(match["entry_id"]),
+        photo_of=service.engine.loaded.shelf.photo_of,
     )
 
 
