@@ -11,7 +11,7 @@ import re
 from functools import cache
 from typing import Final
 
-from recognizer.locales.words import phrase, said
+from recognizer.locales.words import number, phrase, said
 
 SENTENCES: Final = (
     phrase("no entry_id; give the entry its number"),
@@ -89,6 +89,11 @@ SENTENCES: Final = (
     phrase("recall at 1 is %(now)s, the base's %(then)s"),
     phrase("mean reciprocal rank is %(now)s, the current's %(then)s"),
     phrase("mean reciprocal rank is %(now)s, the base's %(then)s"),
+    # what a model was made from, and the groups of photos that it was asked about
+    phrase("%(count)s entries of a catalogue, %(held)s held out"),
+    phrase("%(count)s designs rendered as pins, %(held)s held out; no photographs"),
+    phrase("drawn photo"),
+    phrase("theme %(theme)s"),
 )
 """What is said in English elsewhere, the longer of two that begin alike first."""
 
@@ -119,11 +124,20 @@ def happened(what: str, language: str) -> str:
 def _told(text: str, language: str) -> str | None:
     for sentence, pattern in _patterns():
         if found := pattern.fullmatch(text):
-            return said(sentence, language, **found.groupdict()) if found.groupdict() else said(sentence, language)
+            values = {name: _value(name, value, language) for name, value in found.groupdict().items()}
+            return said(sentence, language, **values) if values else said(sentence, language)
     return None
 
 
-_ANY: Final = {"column": r"\w+", "cells": r"\d+", "columns": r"\d+", "pins": r"\d+", "photos": r"\d+", "rows": r"\d+"}
+def _value(name: str, value: str, language: str) -> str:
+    """What stands in a sentence: a group of photos is a sentence itself, a share is a number."""
+    if name == "group":
+        return _told(value, language) or value
+    return number(float(value), language) if name in ("now", "then") else value
+
+
+_COUNTS: Final = ("cells", "columns", "pins", "photos", "rows", "count", "held")
+_ANY: Final = {"column": r"\w+", "now": r"\d+\.\d+", "then": r"\d+\.\d+"} | dict.fromkeys(_COUNTS, r"\d+")
 
 
 @cache

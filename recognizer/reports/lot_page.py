@@ -12,6 +12,7 @@ from recognizer.collecting.jobs import Job
 from recognizer.decision.checks import in_words
 from recognizer.locales.words import phrase
 from recognizer.reports.answers import percent
+from recognizer.reports.headings import short_names
 from recognizer.reports.page_templates import template
 from recognizer.reports.photo_report import VERDICT_WORDS
 
@@ -38,7 +39,10 @@ def page_of(job: Job, found: Mapping[str, Any], *, whole: bool = False) -> str:
             return f"pictures/{name}.jpg"
         return f"data:image/jpeg;base64,{base64.b64encode(path.read_bytes()).decode()}" if path.exists() else ""
 
+    untold = [lot["lot"] for lot in found["lots"] if not lot["title"]]
+    names = {lot["lot"]: lot["title"] for lot in found["lots"]} | dict(zip(untold, short_names(untold), strict=True))
     return template("lots.html").render(
+        names=names,
         check_words=in_words,
         found=found,
         whole=whole,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -19,6 +18,7 @@ from recognizer.errors import PhotoError
 from recognizer.files import make_folder, write_whole
 from recognizer.locales.words import phrase
 from recognizer.reports.answers import MEASURED, percent
+from recognizer.reports.headings import short_names
 from recognizer.reports.near import Near, closer
 from recognizer.reports.page_templates import template
 from recognizer.reports.pictures import Neighbour, catalogue_picture, draw_beside, draw_boxes, thumbnail
@@ -64,7 +64,7 @@ def write_report(
     """
     studio = _Studio(catalogue)
     photos = [studio.photo(number, *answer) for number, answer in enumerate(answers, 1)]
-    for photo, name in zip(photos, _short([photo.source for photo in photos]), strict=True):
+    for photo, name in zip(photos, short_names([photo.source for photo in photos]), strict=True):
         photo.name = name
     verdicts = Counter(pin.verdict for photo in photos for pin in photo.pins)
     summary = [(verdict, VERDICT_WORDS[verdict], verdicts[verdict]) for verdict in Verdict if verdicts[verdict]]
@@ -183,18 +183,6 @@ class _PhotoCard:
     overview: Inlined | None
     pins: list[_Pin]
     name: str = ""
-
-
-def _short(sources: Sequence[str]) -> list[str]:
-    """What photos are called in headings: the names of their files, with folders where two would be called alike."""
-    names = [Path(source).name or source for source in sources]
-    if len(set(names)) == len(names) or len(set(sources)) < len(sources):
-        return names
-    try:
-        shared = os.path.commonpath([Path(source).parent for source in sources])
-    except ValueError:  # on several drives
-        return list(sources)
-    return [os.path.relpath(source, shared) if shared else source for source in sources]
 
 
 @dataclass(slots=True)

@@ -120,3 +120,11 @@ def test_what_speaks_against_a_model_is_told_in_russian() -> None:
     ]
     assert len(reasons) == 5
     assert [reason for reason in reasons if row_error(reason, "ru") == reason] == []
+
+
+def test_what_a_model_was_made_from_and_asked_about_is_told_in_russian() -> None:
+    assert row_error("35 entries of a catalogue, 5 held out", "ru") == "записей каталога: 35, отложено: 5"
+    assert row_error("theme Космос", "ru") == "тема «Космос»"
+    assert row_error("theme Космос: recall at 1 is 0.900, the current's 0.950", "ru").startswith("тема «Космос»: ")
+    assert "0,95" in row_error("recall at 1 is 0.900, the current's 0.950", "ru")
+    assert row_error("drawn photo", "en") == "drawn photo"

@@ -373,14 +373,6 @@ def test_failures_are_drawn_a_picture_each_in_their_order(
     assert page.all("script") == []
 
 
-def test_photos_are_called_by_their_files_and_by_folders_where_two_are_alike() -> None:
-    assert photo_report._short(["/home/me/pins/a.jpg", "/home/me/pins/b.jpg"]) == ["a.jpg", "b.jpg"]
-    found = photo_report._short(["/home/me/pins/a.jpg", "/home/me/box/a.jpg"])
-    assert [Path(name) for name in found] == [Path("pins/a.jpg"), Path("box/a.jpg")]
-    assert photo_report._short(["a.jpg", "a.jpg"]) == ["a.jpg", "a.jpg"]
-    assert photo_report._short(["-"]) == ["-"]
-
-
 def test_photos_of_variants_are_shown_from_near_where_they_differ_whatever_their_size() -> None:
     members = []
     for number, index, size in (("4", 3, 1.0), ("3", 2, 0.7), ("4 again", 3, 0.8)):
