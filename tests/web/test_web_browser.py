@@ -5,6 +5,7 @@ Screenshots of every step are left in out/screenshots.
 
 from __future__ import annotations
 
+import itertools
 import re
 import shutil
 import threading
@@ -279,6 +280,12 @@ def test_a_lot_of_sixty_pins_is_sorted_by_what_is_missing_and_added_to_a_jar(vis
     assert groups[0] == "Missing from my collection"
     assert "Match" in groups
     shoot(page, "sixty")
+    for size, language in itertools.product(
+        ({"width": 1280, "height": 900}, {"width": 390, "height": 844}), ("en", "ru")
+    ):
+        again = visit(page.url.removeprefix(served.address), viewport=size, locale=language)
+        assert again.locator(".pins a").count() == pins
+        shoot(again, f"sixty-{size['width']}-{language}")
     missing = int(page.locator(".chips .missing b").inner_text())
     assert missing >= lacked / 2
     page.click(".askings summary")

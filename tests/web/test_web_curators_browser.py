@@ -112,7 +112,8 @@ def test_a_curator_settles_every_queue_and_an_owner_trains(
     shoot(page, f"{name}-8-trained")
 
 
-def test_every_page_is_whole_in_both_sizes_and_languages(chromium: Any, served: Served) -> None:  # noqa: F811
+def test_every_page_is_whole_in_both_sizes_and_languages(chromium: Any, served: Served, tmp_path: Path) -> None:  # noqa: F811
+    (tmp_path / "pin.jpg").write_bytes(encode_jpeg(sample.phone_view(3)))
     with visits(chromium, served, CONFLICT, "status of 404") as visit:
         page = visit("/curating")
         for begin in ("audit", "unknown"):
@@ -141,9 +142,15 @@ def test_every_page_is_whole_in_both_sizes_and_languages(chromium: Any, served: 
                 page.goto(served.address + path)
                 assert page.locator("html").get_attribute("lang") == language[:2]
                 shoot(page, f"every-{size}-{language[:2]}-{name or 'home'}")
+            page.goto(served.address)
+            page.set_input_files("#photo", tmp_path / "pin.jpg")
+            seen(page, "section.answer")
+            page.click(".ways summary >> nth=0")
+            shoot(page, f"every-{size}-{language[:2]}-answer")
 
 
-@pytest.mark.parametrize(("size", "language"), [("wide", "en-GB"), ("phone", "ru-RU")])
+@pytest.mark.parametrize("language", ["en-GB", "ru-RU"])
+@pytest.mark.parametrize("size", SIZES)
 def test_two_curators_at_once_are_told_what_the_other_changed(
     visit: Callable[..., Any], served: Served, size: str, language: str
 ) -> None:
@@ -158,9 +165,9 @@ def test_two_curators_at_once_are_told_what_the_other_changed(
         second.click("form[action^='/edit/'] button")
     assert told.value.status == 409
     seen(second, "main h1")
-    said = "changed by somebody else" if size == "wide" else "кто-то тем временем изменил"
+    said = "changed by somebody else" if language == "en-GB" else "кто-то тем временем изменил"
     assert said in second.inner_text("main")
-    shoot(second, f"two-curators-{size}")
+    shoot(second, f"two-curators-{size}-{language[:2]}")
     with Catalogue.open(served.data) as catalogue:
         entry = catalogue.entry(IDS[2])
     assert entry.title == "Первый"
