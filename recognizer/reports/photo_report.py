@@ -225,7 +225,7 @@ class _Studio:
             facts=_facts(matches[0]) if recognition.verdict in NAMED and matches else [],
             checks=in_words(recognition.checks),
             closer=[(one, inlined(one.picture)) for one in closer(photo, recognition, self.catalogue)],
-            points=0 if matched is None else len(matched),
+            points=0 if matched is None else matches[0].hit.inliers,
         )
 
     def candidate(self, match: Match) -> _Candidate:

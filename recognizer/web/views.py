@@ -37,7 +37,10 @@ _MOST_FAMILY: Final = 12
 
 @dataclass(frozen=True, slots=True)
 class Drawing:
-    """Matched points as lines between two pictures that stand side by side, in units of an SVG's viewBox."""
+    """Matched points as lines between two pictures that stand side by side, in units of an SVG's viewBox.
+
+    `count` is that of the evidence, the points that agree on one pose; those that are joined lie in one plane.
+    """
 
     width: float
     height: float
@@ -199,7 +202,7 @@ def _drawing(match: Match, found: Recognition, size: tuple[int, int], other: tup
     ]
     left = (0.0, 0.0, round(wide[0], 1), float(_PAIR))
     right = (round(start, 1), 0.0, round(wide[1], 1), float(_PAIR))
-    return Drawing(round(start + wide[1], 1), float(_PAIR), left, right, lines, len(points))
+    return Drawing(round(start + wide[1], 1), float(_PAIR), left, right, lines, match.hit.inliers)
 
 
 def facts(entry: CatalogueEntry) -> list[tuple[str, str]]:

@@ -49,8 +49,9 @@ def pixels() -> UInt8Image:
 
 
 def match(catalogue: Catalogue, index: int, probability: float, points: int = 12) -> Match:
+    """An answer; of the points that agree on one pose one is off the plane that is drawn."""
     image = catalogue.images()[index]
-    matched = np.random.default_rng(index).uniform(20, 300, (points, 4)).astype(np.float32) if points else None
+    matched = np.random.default_rng(index).uniform(20, 300, (points - 1, 4)).astype(np.float32) if points else None
     hit = Hit(image.image_id, 0.71, 0.25, points, 0.5, 0.5, 0.5, 0.5, homography=np.eye(3), matched=matched)
     return Match(catalogue.entry(image.entry_id), image.image_id, probability, hit)
 
@@ -115,7 +116,7 @@ def test_a_report_shows_photo_verdict_number_title_and_candidates(
         assert shown.entry.title in page.text
     for words in ("мой.jpg", "97%", "2%", "<1%", "check the variant", "проверьте вариант", "gold or nickel plating"):
         assert words in page.text
-    assert "12 matched points" in page.text
+    assert "12 matched points" in page.text  # as the evidence below says
     assert len(page.all("img")) == 3  # the pair and a thumbnail for each further candidate
 
 
