@@ -11,7 +11,7 @@ import re
 from functools import cache
 from typing import Final
 
-from recognizer.locales.words import number, phrase, said
+from recognizer.locales.words import phrase, said
 
 SENTENCES: Final = (
     phrase("no entry_id; give the entry its number"),
@@ -133,7 +133,11 @@ def _value(name: str, value: str, language: str) -> str:
     """What stands in a sentence: a group of photos is a sentence itself, a share is a number."""
     if name == "group":
         return _told(value, language) or value
-    return number(float(value), language) if name in ("now", "then") else value
+    if name in ("now", "then"):  # to as many places as it was said with
+        from babel.numbers import get_decimal_symbol
+
+        return value.replace(".", get_decimal_symbol(language))
+    return value
 
 
 _COUNTS: Final = ("cells", "columns", "pins", "photos", "rows", "count", "held")
