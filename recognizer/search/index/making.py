@@ -95,7 +95,11 @@ def lists_of(total: int) -> int:
 def training_rows(total: int) -> int:
     """Return how many of `total` descriptors the lists are to be trained on, 0 where there are none."""
     lists = lists_of(total)
-    return lists * (_ROWS_A_LIST if lists <= FLAT_LISTS else _ROWS_OF_MANY)
+    return lists * _rows_a_list(lists)
+
+
+def _rows_a_list(lists: int) -> int:
+    return _ROWS_A_LIST if lists <= FLAT_LISTS else _ROWS_OF_MANY
 
 
 def new_descriptors(sample: Float32, total: int) -> Any:
@@ -103,8 +107,7 @@ def new_descriptors(sample: Float32, total: int) -> Any:
     if total <= FLAT_UP_TO:
         return faiss.IndexIDMap2(faiss.IndexFlatL2(128))
     lists = lists_of(total)
-    rows = _ROWS_A_LIST if lists <= FLAT_LISTS else _ROWS_OF_MANY
-    lists = max(1, min(lists, len(sample) // rows))
+    lists = max(1, min(lists, len(sample) // _rows_a_list(lists)))
     # "np": without FAISS's polysemous training, which takes a minute and serves a search that we do not use; and PQ's
     # k-means in ten rounds over 40 rows a centroid, which gave the same recall of votes on `pins/` as its defaults.
     graph = "_HNSW32" if lists > FLAT_LISTS else ""
