@@ -101,8 +101,13 @@ def _query(path: Path, entry_id: str, model: Embedder) -> Query:
 
 
 def most_keypoints(photos: int) -> int:
-    """How many keypoints of a photo an index of so many has."""
+    """How many keypoints of a photo are kept among so many."""
     return records.KEPT if photos else 1024
+
+
+def voting_keypoints(photos: int) -> int:
+    """How many of these an index of so many has."""
+    return records.VOTING if photos else 1024
 
 
 def batches(looked: Looked, photos: int) -> Iterator[made_photos.Made]:

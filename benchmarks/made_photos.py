@@ -83,6 +83,12 @@ class Made:
     descriptors: Float32
     counts: Any
 
+    def voting(self, most: int) -> tuple[Float32, Any]:
+        """Return the descriptors of at most so many keypoints a photo, and their keys by `index.add_image`."""
+        numbers = np.concatenate([np.arange(count) for count in self.counts])
+        chosen = numbers < most
+        return self.descriptors[chosen], (np.repeat(self.image_ids, self.counts) * 1024 + numbers)[chosen]
+
     def rows(self) -> Iterator[tuple[int, Float32, Float32]]:
         """Yield image_id, embeddings and descriptors of each."""
         ends = np.cumsum(self.counts)
@@ -125,11 +131,24 @@ def _as_photo(image: Any) -> Any:
     return Photo(image, "", "drawn")
 
 
+def counts(held: Sources, number: int, keypoints: int) -> Any:
+    """Return how many keypoints each photo of a batch has."""
+    return np.minimum(np.random.default_rng([9, number]).choice(held.counts, BATCH), keypoints)
+
+
 def batch(held: Sources, number: int, keypoints: int) -> Made:
     """Make batch `number` of photos with at most so many keypoints each; the same for the same numbers."""
+    many = counts(held, number, keypoints)
+    return Made(image_ids(number), zooms(held, number), _descriptors(held, number, int(many.sum())), many)
+
+
+def image_ids(number: int) -> Any:
+    """Return the image_ids of a batch."""
+    return FIRST + number * BATCH + np.arange(BATCH)
+
+
+def _descriptors(held: Sources, number: int, total: int) -> Float32:
     rng = np.random.default_rng([7, number])
-    counts = np.minimum(rng.choice(held.counts, BATCH), keypoints)
-    total = int(counts.sum())
     first = rng.integers(len(held.descriptors), size=total)
     second = held.near[first, rng.integers(NEAR, size=total)]
     share = rng.random((total, 1), np.float32)
@@ -139,15 +158,20 @@ def batch(held: Sources, number: int, keypoints: int) -> Made:
     rows += noise[rng.integers(4096, size=total)]
     np.maximum(rows, 0, out=rows)
     rows /= np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-9)
+    return rows
+
+
+def zooms(held: Sources, number: int) -> Float32:
+    """Return the embeddings (BATCH, zooms, dim) of a batch."""
+    rng = np.random.default_rng([10, number])
     pair = rng.integers(len(held.zooms), size=(2, BATCH))
     part = rng.random((BATCH, 1, 1), np.float32) * 0.5 + 0.5
-    zooms = held.zooms[pair[0]] * part + held.zooms[pair[1]] * (1 - part)
-    zooms += rng.normal(0, APART / np.sqrt(zooms.shape[-1]), zooms.shape).astype(np.float32)
-    zooms /= np.linalg.norm(zooms, axis=-1, keepdims=True)
-    zooms += LEANING * held.middle
-    zooms /= np.linalg.norm(zooms, axis=-1, keepdims=True)
-    image_ids = FIRST + number * BATCH + np.arange(BATCH)
-    return Made(image_ids, zooms.astype(np.float32), rows, counts)
+    rows = held.zooms[pair[0]] * part + held.zooms[pair[1]] * (1 - part)
+    rows += rng.normal(0, APART / np.sqrt(rows.shape[-1]), rows.shape).astype(np.float32)
+    rows /= np.linalg.norm(rows, axis=-1, keepdims=True)
+    rows += LEANING * held.middle
+    rows /= np.linalg.norm(rows, axis=-1, keepdims=True)
+    return np.asarray(rows, np.float32)
 
 
 def reference(held: Sources, image_id: int, descriptors: Float32) -> Reference:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import faiss
+import made_photos
 import numpy as np
 from looked_at import Looked, Query, batches, median_ms, most_keypoints
 
@@ -22,8 +23,9 @@ def beside(looked: Looked, photos: int) -> dict[str, Any]:
         owners = {image.image_id: image.entry_id for image in catalogue.images()}
     first = alone.zooms(ids)[:, 0]
     flat, graph = faiss.IndexFlatIP(first.shape[1]), faiss.IndexHNSWFlat(first.shape[1], 32, faiss.METRIC_INNER_PRODUCT)
-    names = np.array(ids + [image_id for one in batches(looked, photos) for image_id in one.image_ids.tolist()])
-    rows = np.concatenate([first, *(one.zooms[:, 0] for one in batches(looked, photos))])
+    numbers = range(photos // made_photos.BATCH)
+    names = np.concatenate([ids, *(made_photos.image_ids(number) for number in numbers)]).astype(np.int64)
+    rows = np.concatenate([first, *(made_photos.zooms(looked.sources, number)[:, 0] for number in numbers)])
     found: dict[str, Any] = {}
     for name, made in (("flat embeddings", flat), ("HNSW32", graph)):
         start = time.perf_counter()

@@ -40,7 +40,7 @@ from typing import Any
 import faiss
 import made_photos
 import numpy as np
-from looked_at import Looked, batches, look, median_ms, most_keypoints, read_queries_kept
+from looked_at import Looked, batches, look, median_ms, most_keypoints, read_queries_kept, voting_keypoints
 from made_photos import BATCH, FIRST
 from other_ways import beside
 
@@ -51,7 +51,7 @@ from recognizer.measuring.machine import machine
 from recognizer.search import embedder, index
 from recognizer.search.embedder import Embedder
 from recognizer.search.features import SETTINGS, embedding_settings
-from recognizer.search.index import Index, coding, kept, packs, records
+from recognizer.search.index import Index, coding, kept, making, packs, records
 from recognizer.types import CatalogueEntry, Float32
 
 EXACT = 12
@@ -142,42 +142,61 @@ def likeness(looked: Looked) -> dict[str, float]:
 def index_of(looked: Looked, data: Path, photos: int) -> Path:
     """Make the index of the catalogue and so many made photos, as `znachki index` would; returns its folder."""
     alone = Index.open(looked.data / "index")
-    most, names = most_keypoints(photos), dict(alone.manifest.images)
-    true = {
-        image_id: records.largest(alone.reference(image_id).keypoints, most) for image_id, _ in alone.manifest.images
-    }
-    total = sum(map(len, true.values())) + sum(int(one.counts.sum()) for one in batches(looked, photos))
-    wanted = index.training_rows(total)
-    taught = [points.descriptors for points in true.values()]
-    for one in batches(looked, photos):
-        if sum(map(len, taught)) >= wanted:
-            break
-        taught.append(one.descriptors[:: max(1, total // max(1, wanted) // 2)])
-    descriptors = index.new_descriptors(np.concatenate(taught), total)
-    vectors = index.new_vectors(alone.manifest.dim, half=photos > 0)
-    for image_id, points in true.items():
-        index.add_image(vectors, descriptors, image_id, alone.zooms([image_id])[0], points)
-    for one in batches(looked, photos):
-        add(vectors, descriptors, one)
-        names |= {image_id: name_of(image_id) for image_id in one.image_ids.tolist()}
+    names, numbers = dict(alone.manifest.images), range(photos // BATCH)
+    most, voting = most_keypoints(photos), voting_keypoints(photos)
+    true = {image_id: (alone.zooms([image_id])[0], alone.reference(image_id)) for image_id in names}
+    for number in numbers:
+        names |= {image_id: name_of(image_id) for image_id in made_photos.image_ids(number).tolist()}
+    total = sum(min(voting, len(reference.keypoints)) for _, reference in true.values())
+    total += sum(int(made_photos.counts(looked.sources, number, voting).sum()) for number in numbers)
+    descriptors = index.new_descriptors(taught(looked, photos, total), total)
+    vectors = new_vectors(looked, alone, len(names))
+    for image_id, (zooms, reference) in true.items():
+        points = records.largest(reference.keypoints, most)
+        index.add_image(vectors, descriptors, image_id, zooms, points, voting if photos else 0)
+    folder = data / "index"
+    kind = embedding_settings(alone.manifest.fingerprint)
+    write_features(looked, folder, photos, alone, descriptors)
+    if making.are_coded(vectors):
+        packed = write_embeddings(looked, photos, {names[image_id]: zooms for image_id, (zooms, _) in true.items()})
+        packs.write(folder / "embeddings" / f"{kind}-1.pack", {"coded": True}, packed)
+    for number in numbers:
+        add_zooms(vectors, made_photos.image_ids(number), made_photos.zooms(looked.sources, number))
     manifest = replace(
         alone.manifest, images=tuple(sorted(names.items())), generation=1, vectors="vectors-1.faiss",
-        descriptors="descriptors-1.faiss", trained_on=total if wanted else 0, keypoints=most if photos else 0,
+        descriptors="descriptors-1.faiss", trained_on=total if index.training_rows(total) else 0,
+        keypoints=most if photos else 0, voting=voting if photos else 0,
+        embeddings=kind if making.are_coded(vectors) else "",
     )  # fmt: skip
-    folder = data / "index"
     index.write(folder, manifest, vectors, descriptors)
-    write_packs(looked, folder, photos, alone)
     return folder
 
 
-def add(vectors: Any, descriptors: Any, one: made_photos.Made) -> None:
-    """Add made photos to both FAISS indexes under the keys of `index.add_image`."""
-    zooms = one.zooms.shape[1]
-    vectors.add_with_ids(
-        one.zooms.reshape(-1, one.zooms.shape[2]), (one.image_ids[:, None] * 8 + np.arange(zooms)).ravel()
-    )
-    numbers = np.concatenate([np.arange(count) for count in one.counts])
-    descriptors.add_with_ids(one.descriptors, np.repeat(one.image_ids, one.counts) * 1024 + numbers)
+def taught(looked: Looked, photos: int, total: int) -> Float32:
+    """What the lists are trained on: as many rows as `assemble` takes, of photos that lie evenly over all."""
+    wanted, numbers = index.training_rows(total), photos // BATCH
+    rows: list[Float32] = [np.zeros((0, 128), np.float32)]
+    for number in range(0, numbers, max(1, numbers // 400)):
+        if sum(map(len, rows)) >= wanted:
+            break
+        found, _ = made_photos.batch(looked.sources, number, most_keypoints(photos)).voting(voting_keypoints(photos))
+        rows.append(found[:: max(1, len(found) * min(numbers, 400) // max(1, wanted))])
+    return np.concatenate(rows)
+
+
+def new_vectors(looked: Looked, alone: Index, photos: int) -> Any:
+    """An empty index of embeddings, trained where so many are coded."""
+    wanted = making.taught_rows(photos)
+    if not wanted:
+        return index.new_vectors(alone.manifest.dim, half=photos > len(alone))
+    some = [made_photos.zooms(looked.sources, number) for number in range(wanted // 3 // BATCH + 1)]
+    return making.new_coded_vectors(np.concatenate(some).reshape(-1, alone.manifest.dim)[:wanted], photos)
+
+
+def add_zooms(vectors: Any, image_ids: Any, zooms: Float32) -> None:
+    """Add embeddings (n, zooms, dim) under the keys of `index.add_image`."""
+    keys = image_ids[:, None] * 8 + np.arange(zooms.shape[1])
+    vectors.add_with_ids(np.ascontiguousarray(zooms.reshape(-1, zooms.shape[2])), keys.ravel())
 
 
 def name_of(image_id: int) -> str:
@@ -185,23 +204,36 @@ def name_of(image_id: int) -> str:
     return hashlib.sha256(b"made %d" % image_id).hexdigest()
 
 
-def write_packs(looked: Looked, folder: Path, photos: int, alone: Index) -> None:
-    """Keep the features of all photos, coded where there are made ones."""
+def write_features(looked: Looked, folder: Path, photos: int, alone: Index, descriptors: Any) -> None:
+    """Keep the features of all photos, coded where there are made ones, and add those of made ones to FAISS's."""
     if not photos:
         index.copy_features(alone.folder, folder, SETTINGS, {sha256 for _, sha256 in alone.manifest.images})
         return
     true = [(sha256, alone.reference(image_id)) for image_id, sha256 in alone.manifest.images]
     book = coding.trained([reference.keypoints for _, reference in true])
+    pictures = [records.picture_of(one) for one in looked.sources.thumbnails]  # made photos share them
 
     def coded() -> Iterator[tuple[str, bytes]]:
         yield kept.CODEBOOK, book.to_bytes()
         for sha256, reference in true:
             yield sha256, records.coded(reference, book)
         for one in batches(looked, photos):
+            descriptors.add_with_ids(*one.voting(voting_keypoints(photos)))
             for image_id, _, rows in one.rows():
-                yield name_of(image_id), records.coded(made_photos.reference(looked.sources, image_id, rows), book)
+                reference = made_photos.reference(looked.sources, image_id, rows)
+                yield name_of(image_id), records.coded(reference, book, pictures[image_id % len(pictures)])
 
     packs.write(folder / "features" / f"{kept.short(SETTINGS)}-1.pack", {"coded": True}, coded())
+
+
+def write_embeddings(looked: Looked, photos: int, true: Mapping[str, Float32]) -> Iterator[tuple[str, bytes]]:
+    """The embeddings of all photos as they are kept."""
+    for sha256, zooms in true.items():
+        yield sha256, kept.as_vectors(zooms, half=True)
+    for number in range(photos // BATCH):
+        made = zip(made_photos.image_ids(number).tolist(), made_photos.zooms(looked.sources, number), strict=True)
+        for image_id, zooms in made:
+            yield name_of(image_id), kept.as_vectors(zooms, half=True)
 
 
 # What is measured
@@ -210,9 +242,11 @@ def write_packs(looked: Looked, folder: Path, photos: int, alone: Index) -> None
 def sizes(folder: Path, photos: int) -> dict[str, float]:
     """Bytes on disk, of the index and of the features, a photo."""
     held = len(index.read_manifest(folder).images)  # type: ignore[union-attr]
-    faiss_files = sum(path.stat().st_size for path in folder.glob("*.faiss"))
-    features = sum(path.stat().st_size for path in folder.glob("features/*.pack"))
-    return {"index_mb": round(faiss_files / 1e6, 1), "features_kb_a_photo": round(features / held / 1e3, 1)}
+    told = {"index_mb": round(sum(path.stat().st_size for path in folder.glob("*.faiss")) / 1e6, 1)}
+    for part in ("features", "embeddings"):
+        packed = sum(path.stat().st_size for path in folder.glob(f"{part}/*.pack"))
+        told[f"{part}_kb_a_photo"] = round(packed / held / 1e3, 1)
+    return told
 
 
 def opening(folder: Path, looked: Looked, kept_in: Path) -> dict[str, float]:
@@ -279,14 +313,14 @@ def exactness(looked: Looked, folder: Path, photos: int) -> dict[str, float]:
     everything = np.concatenate(asked)
     for image_id, _ in alone.manifest.images:
         points = records.largest(alone.reference(image_id).keypoints, most_keypoints(photos))
-        keys = image_id * 1024 + np.arange(len(points))
-        if len(points) >= 6:
-            away, at = faiss.knn(everything, points.descriptors, 6)
-            best.add_result(away, keys[at])
+        chosen = records.of_largest(points, voting_keypoints(photos))
+        if len(chosen) >= 6:
+            away, at = faiss.knn(everything, points.descriptors[chosen], 6)
+            best.add_result(away, (image_id * 1024 + chosen)[at])
     for one in batches(looked, photos):
-        away, at = faiss.knn(everything, one.descriptors, 6)
-        numbers = np.concatenate([np.arange(count) for count in one.counts])
-        best.add_result(away, (np.repeat(one.image_ids, one.counts) * 1024 + numbers)[at])
+        rows, keys = one.voting(voting_keypoints(photos))
+        away, at = faiss.knn(everything, rows, 6)
+        best.add_result(away, keys[at])
     best.finalize()
     found = held.neighbours(everything)
     keys = np.where(found.image_ids >= 0, found.image_ids * 1024 + found.numbers, -1)

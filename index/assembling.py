@@ -40,12 +40,13 @@ def assemble(
 
     A large index stays as it is for some time: what is new goes into a small part beside it, and what left it is named.
     """
-    keypoints = records.KEPT if len(wanted) > LARGE or (old is not None and old.keypoints) else 0
-    reusable = old if old is not None and old.keypoints == keypoints else None
+    keypoints, voting = (records.KEPT, records.VOTING) if _is_large(old, wanted) else (0, 0)
+    reusable = old if old is not None and (old.keypoints, old.voting) == (keypoints, voting) else None
     if reusable is not None and not _opens(folder):
         reusable = None  # damaged: the features are still there, and the index is made of them anew
     generation = _next_generation(folder)
     names = f"vectors-{generation}.faiss", f"descriptors-{generation}.faiss"
+    kind = embedding_settings(model.fingerprint)
     manifest = Manifest(
         model=model.name,
         fingerprint=model.fingerprint,
@@ -56,6 +57,7 @@ def assemble(
         vectors=names[0],
         descriptors=names[1],
         keypoints=keypoints,
+        voting=voting,
         scale=old.scale if old is not None else of_model(model),
     )
     if reusable is not None and keypoints and _fits_beside(reusable, wanted, fresh, gone):
@@ -65,8 +67,14 @@ def assemble(
     if reusable is not None:
         parts, trained_on = Index.open(folder, to_change=True).joined(), reusable.trained_on
         index.remove_images(*parts, gone)
-    vectors, descriptors, trained_on = _filled(folder, parts, trained_on, model, wanted, fresh, keypoints)
-    index.write(folder, replace(manifest, trained_on=trained_on), vectors, descriptors)
+    vectors, descriptors, trained_on = _filled(folder, parts, trained_on, model, wanted, fresh, manifest)
+    manifest = replace(manifest, trained_on=trained_on, embeddings=kind if making.are_coded(vectors) else "")
+    index.write(folder, manifest, vectors, descriptors)
+
+
+def _is_large(old: Manifest | None, wanted: Mapping[int, str]) -> bool:
+    """Whether an index is that of many photos; one that was stays so."""
+    return len(wanted) > LARGE or (old is not None and old.keypoints > 0)
 
 
 def _fits_beside(old: Manifest, wanted: Mapping[int, str], fresh: Mapping[int, str], gone: set[int]) -> bool:
@@ -90,6 +98,7 @@ def _put_beside(
         sums=old.sums,
         fresh=tuple(beside),
         gone=tuple(sorted(set(old.gone) | (gone - set(old.fresh)))),
+        embeddings=old.embeddings,
     )
     if not beside:
         index.put(folder, own, {})
@@ -97,11 +106,13 @@ def _put_beside(
     parts = index.read_fresh(folder, old)
     if parts is not None:
         index.remove_images(*parts, gone)
-    vectors, descriptors, trained_on = _filled(
-        folder, parts, old.fresh_trained_on, model, beside, fresh, manifest.keypoints
-    )
+    vectors, descriptors, trained_on = _filled(folder, parts, old.fresh_trained_on, model, beside, fresh, manifest)
     own = replace(
-        own, fresh_vectors=manifest.vectors, fresh_descriptors=manifest.descriptors, fresh_trained_on=trained_on
+        own,
+        fresh_vectors=manifest.vectors,
+        fresh_descriptors=manifest.descriptors,
+        fresh_trained_on=trained_on,
+        embeddings=embedding_settings(model.fingerprint) if making.are_coded(vectors) else old.embeddings,
     )
     index.put(folder, own, {own.fresh_vectors: vectors, own.fresh_descriptors: descriptors})
 
@@ -113,23 +124,25 @@ def _filled(
     model: Embedder,
     wanted: Mapping[int, str],
     fresh: Mapping[int, str],
-    keypoints: int,
+    manifest: Manifest,
 ) -> tuple[Any, Any, int]:
     """Both FAISS indexes with the `wanted` photos, and what they were trained on: `parts`, which have all but the
     `fresh` ones, or new ones where these are none or have outgrown their lists."""
+    keypoints, voting = manifest.keypoints, manifest.voting
     if parts is not None:
         vectors, descriptors = parts
         added = dict(fresh)
-        total = int(descriptors.ntotal) + _count(folder, added.values(), keypoints)
+        total = int(descriptors.ntotal) + _count(folder, added.values(), voting)
         outgrown = total > (making.REGROWN * trained_on if trained_on else making.FLAT_UP_TO)
+        outgrown |= keypoints > 0 and making.outgrown(vectors, len(wanted))
     if parts is None or outgrown:
         added = dict(wanted)
-        total = _count(folder, added.values(), keypoints)
-        vectors = index.new_vectors(model.dim, half=keypoints > 0)
-        descriptors, trained_on = _new_descriptors(folder, list(added.values()), total, keypoints)
+        total = _count(folder, added.values(), voting)
+        vectors = _new_vectors(folder, list(added.values()), model, large=keypoints > 0)
+        descriptors, trained_on = _new_descriptors(folder, list(added.values()), total, voting)
     for image_id, sha256 in added.items():
         zooms = index.read_embeddings(folder, embedding_settings(model.fingerprint), sha256)
-        index.add_image(vectors, descriptors, image_id, zooms, _keypoints(folder, sha256, keypoints))
+        index.add_image(vectors, descriptors, image_id, zooms, _keypoints(folder, sha256, keypoints), voting)
     return vectors, descriptors, trained_on
 
 
@@ -161,6 +174,18 @@ def _new_descriptors(folder: Path, sums: Sequence[str], total: int, most: int) -
     step = max(1, total // rows)
     sample = [_keypoints(folder, sha256, most).descriptors[::step] for sha256 in sums]
     return index.new_descriptors(np.concatenate(sample), total), total
+
+
+def _new_vectors(folder: Path, sums: Sequence[str], model: Embedder, *, large: bool) -> Any:
+    """An empty index of embeddings, of a large index with very many photos trained on those that lie evenly over it."""
+    rows = making.taught_rows(len(sums)) if large else 0
+    if not rows:
+        return index.new_vectors(model.dim, half=large)
+    kind = embedding_settings(model.fingerprint)
+    depth = len(index.read_embeddings(folder, kind, sums[0]))
+    step = max(1, len(sums) * depth // rows)
+    sample = [index.read_embeddings(folder, kind, sha256) for sha256 in sums[::step]]
+    return making.new_coded_vectors(np.concatenate(sample), len(sums))
 
 
 def _next_generation(folder: Path) -> int:

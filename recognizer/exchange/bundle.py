@@ -31,7 +31,7 @@ from recognizer.exchange import archive
 from recognizer.exchange.archive import Progress
 from recognizer.exchange.copying import transfer
 from recognizer.files import write_whole
-from recognizer.search.index import Index, copy_features, remove_images, write
+from recognizer.search.index import Index, copy_embeddings, copy_features, remove_images, write
 from recognizer.types import CatalogueEntry, CatalogueImage, Role
 from recognizer.vision.photos import encode_jpeg
 
@@ -243,6 +243,8 @@ def _write_index(index: Index, kept: Sequence[CatalogueImage], folder: Path, mod
         folder, own.settings, same_drawing.read(index.folder, manifest.settings).among(set(images.values()))
     )
     copy_features(index.folder, folder, manifest.settings, set(images.values()))
+    if manifest.embeddings:
+        copy_embeddings(index.folder, folder, manifest.embeddings, set(images.values()))
 
 
 def _write_catalogue(

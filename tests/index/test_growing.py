@@ -7,11 +7,14 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import faiss
 import numpy as np
 import pytest
 
 from index import assembling
 from index.assembling import assemble
+from index.packing import pack
+from recognizer.errors import IndexError_
 from recognizer.search import index as vectors
 from recognizer.search.features import SETTINGS, embedding_settings
 from recognizer.search.index import Index, making
@@ -88,12 +91,18 @@ def assert_knows(index: Index, photos: Mapping[int, int]) -> None:
         assert len(index.reference(image_id).keypoints) == 40
 
 
-@pytest.fixture
-def large(tmp_path: Path) -> Path:
-    brought(tmp_path, {image_id: image_id for image_id in range(1, LARGE + 1)})
+@pytest.fixture(params=["exact", "coded"])
+def large(tmp_path: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of a large index, whose embeddings are compared one by one, or found by their codes."""
+    if request.param == "coded":
+        monkeypatch.setattr(making, "EXACT_PHOTOS", LARGE - 10)
+        monkeypatch.setattr(making, "PHOTOS_A_LIST", 20)
+    index = brought(tmp_path, {image_id: image_id for image_id in range(1, LARGE + 1)})
+    assert making.are_coded(index.parts[0]) == (request.param == "coded")
     return tmp_path
 
 
+@pytest.mark.parametrize("large", ["exact"], indirect=True)
 def test_a_large_index_keeps_embeddings_in_half_precision(large: Path, tmp_path: Path) -> None:
     small = brought(tmp_path / "small", {image_id: image_id for image_id in range(1, LARGE - 1)})
     halved = Index.open(large)
@@ -159,6 +168,58 @@ def test_a_part_of_few_photos_is_exact_and_votes_weigh_the_same(large: Path) -> 
     assert (neighbours.image_ids[:, 0] == 100).all()
     assert (neighbours.numbers[:, 0] == np.arange(40)).all()
     assert (np.diff(neighbours.weights[:, :1] - neighbours.weights, axis=1) >= 0).any()
+
+
+def test_embeddings_are_coded_once_there_are_many_and_more_lists_are_made_for_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(making, "EXACT_PHOTOS", LARGE + 20)
+    monkeypatch.setattr(making, "PHOTOS_A_LIST", 10)
+    monkeypatch.setattr(making, "_ROWS_A_LIST", 10)
+    lists = []
+    for count in (LARGE, LARGE + 21, 2 * LARGE, 6 * LARGE):
+        photos = {image_id: image_id for image_id in range(1, count + 1)}
+        index = brought(tmp_path, photos)
+        assert_knows(index, photos)
+        assert bool(index.manifest.embeddings) == making.are_coded(index.parts[0]) == (count > LARGE)
+        lists.append(faiss.extract_index_ivf(index.parts[0]).nlist if count > LARGE else 0)
+    assert lists == [0, 8, 8, 36]
+
+
+@pytest.mark.parametrize("large", ["coded"], indirect=True)
+def test_coded_embeddings_are_compared_by_what_is_kept_of_photos(large: Path) -> None:
+    index = Index.open(large)
+    rng = np.random.default_rng(3)
+    for image_id in range(1, LARGE + 1, 7):
+        asked = photo(image_id)[0] + rng.normal(0, 0.2, (ZOOMS, DIM)).astype(np.float32)
+        ids = [one for one, _ in index.manifest.images]
+        exact = sorted(zip(ids, index.similarity(asked, ids), strict=True), key=lambda pair: -pair[1])
+        assert index.similar(asked, 5) == exact[:5]
+        shown = [float(photo(one)[0][1] @ asked[0]) for one in ids]
+        found = index.shows(asked[0], 5)
+        assert [value for _, value in found] == pytest.approx(sorted(shown, reverse=True)[:5], abs=1e-5)
+
+
+@pytest.mark.parametrize("large", ["coded"], indirect=True)
+def test_embeddings_that_are_lost_are_named_with_the_cure(large: Path) -> None:
+    index = Index.open(large)
+    vectors.embeddings_path(large, embedding_settings(Model.fingerprint), sha256(7)).unlink()
+    with pytest.raises(IndexError_, match=f"{sha256(7)}.*run `znachki index"):
+        index.similarity(photo(1)[0], [7])
+
+
+def test_an_index_opened_before_its_catalogue_became_large_reads_keypoints_as_they_were(tmp_path: Path) -> None:
+    few = {image_id: image_id for image_id in range(1, LARGE - 1)}
+    brought(tmp_path, few)
+    kind = embedding_settings(Model.fingerprint)
+    pack(tmp_path, SETTINGS, kind, {sha256(number) for number in few.values()}, large=False)
+    before, whole = Index.open(tmp_path), Index.open(tmp_path).reference(5)
+    many = {image_id: image_id for image_id in range(1, LARGE + 1)}
+    brought(tmp_path, many)
+    pack(tmp_path, SETTINGS, kind, {sha256(number) for number in many.values()}, large=True)
+    assert np.array_equal(before.reference(5).keypoints.descriptors, whole.keypoints.descriptors)
+    after = Index.open(tmp_path).reference(5).keypoints.descriptors
+    assert not np.array_equal(after, whole.keypoints.descriptors)  # by their codes
 
 
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])

@@ -2,7 +2,7 @@
 
     index/
       index.json                      what it was made from and with; replaced in one step, and with it the whole index
-      vectors-<generation>.faiss      embeddings, exact inner product; key = image_id * 8 + zoom
+      vectors-<generation>.faiss      embeddings, exact while few, codes of them later; key = image_id * 8 + zoom
       descriptors-<generation>.faiss  RootSIFT, exact while few, IVF-PQ later; key = image_id * 1024 + keypoint
       features/<settings>-<n>.pack    keypoints, outline and thumbnail of many photos, to verify and rebuild
       features/<settings>/<sha256>.npz    the same of one photo, until it is packed
@@ -18,6 +18,7 @@ on twice and a run that was killed goes on where it stopped.
 from recognizer.search.index.kept import (
     EMBEDDINGS,
     FEATURES,
+    copy_embeddings,
     copy_features,
     count_features,
     embeddings_path,
@@ -64,6 +65,7 @@ __all__ = [
     "Index",
     "Manifest",
     "add_image",
+    "copy_embeddings",
     "copy_features",
     "count_features",
     "embeddings_path",

@@ -9,7 +9,7 @@ import hashlib
 import io
 import struct
 import zipfile
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -100,14 +100,20 @@ def write_features(folder: Path, settings: str, sha256: str, features: Reference
     _write(features_path(folder, settings, sha256), content.getvalue())
 
 
-def read_features(folder: Path, settings: str, sha256: str) -> Reference:
-    """Return the features of a photo; IndexError_ when they are missing or damaged."""
+def read_features(folder: Path, settings: str, sha256: str, before: Sequence[Pack] = ()) -> Reference:
+    """Return the features of a photo; IndexError_ when they are missing or damaged.
+
+    Packs opened `before` are asked before those that are there now.
+    """
     path = features_path(folder, settings, sha256)
     try:
         # NumPy leaves a damaged file open where it opens it itself.
         with path.open("rb") as file, np.load(file, allow_pickle=False) as content:
             parts = {name: content[name] for name in content.files}
     except FileNotFoundError:
+        for pack in before:
+            if (found := pack.record(sha256)) is not None:
+                return from_record(found, pack, sha256)
         record, pack = _packed(folder, FEATURES, short(settings), sha256, path)
         return from_record(record, pack, sha256)
     except Exception as error:  # numpy and zipfile raise a dozen kinds for a damaged file
@@ -158,6 +164,17 @@ def copy_features(source: Path, target: Path, settings: str, photos: Collection[
     packs.write(target / FEATURES / f"{kind}-1.pack", {"coded": bool(books)}, copied())
 
 
+def copy_embeddings(source: Path, target: Path, kind: str, photos: Collection[str]) -> None:
+    """Write the embeddings of photos, and no others, as one pack of another folder; IndexError_ when some are
+    missing."""
+
+    def copied() -> Iterator[tuple[str, bytes]]:
+        for sha256 in sorted(photos):
+            yield sha256, as_vectors(read_embeddings(source, kind, sha256), half=True)
+
+    packs.write(target / EMBEDDINGS / f"{kind}-1.pack", {"coded": True}, copied())
+
+
 def recoded(record: bytes, book: records.Codebook | None, wanted: records.Codebook) -> bytes:
     """Return a record in the coded form by the `wanted` codebook; `book` is that of the pack it comes from."""
     return record if records.is_coded(record) and book is wanted else records.coded(records.read(record, book), wanted)
@@ -199,6 +216,22 @@ def read_embeddings(folder: Path, fingerprint: str, sha256: str) -> Float32:
             raise IndexError_(f"{pack.path}: {sha256} in it is damaged ({error}); {CURE}") from error
     except (OSError, ValueError, EOFError) as error:
         raise IndexError_(f"{path}: damaged ({error}); {CURE}") from error
+
+
+def read_vectors(folder: Path, kind: str, photos: Sequence[str]) -> Float32:
+    """Return the embeddings (n, zooms, dim) of many photos, in their order; raises as `read_embeddings`.
+
+    Packs are looked for once, and files of single photos only where there is any.
+    """
+    alone = loose(folder, EMBEDDINGS, kind) if (folder / EMBEDDINGS / kind).is_dir() else set()
+    there = whole_packs(folder / EMBEDDINGS, kind)
+    rows = []
+    for sha256 in photos:
+        record = None
+        if sha256 not in alone:
+            record = next((found for one in there if (found := one.record(sha256)) is not None), None)
+        rows.append(from_vectors(record) if record is not None else read_embeddings(folder, kind, sha256))
+    return np.stack(rows) if rows else np.zeros((0, 0, 0), np.float32)
 
 
 def as_vectors(zooms: Float32, *, half: bool) -> bytes:

@@ -15,6 +15,7 @@ import numpy as np
 from recognizer.errors import IndexError_
 from recognizer.files import DRAFT, HERE, beside, make_folder, write_whole
 from recognizer.search.index.manifest import Manifest
+from recognizer.search.index.records import of_largest
 from recognizer.types import Float32, Keypoints
 
 FLAT_UP_TO: Final = 100_000
@@ -37,9 +38,24 @@ for 8 more of 100 nearest keypoints, and the same first photos."""
 
 MOST_LISTS: Final = 131_072
 
-FLAT_LISTS: Final = 8_192
-"""Lists whose middles are all compared with a descriptor; more are held in a graph (HNSW), in which a search takes the
-same time for ten times as many."""
+FLAT_LISTS: Final = 2_048
+"""Lists whose middles are all compared with a descriptor, which takes 1 us for each 80; more are held in a graph
+(HNSW), in which it takes 20 to 30 us, ten times as many or not."""
+
+EXACT_PHOTOS: Final = 10_000
+"""Photos whose embeddings are compared one by one. Past them they are coded, to be found among and compared by what is
+kept of a photo (`kept.read_vectors`): reading all of 100,000 photos takes 90 ms a query, their codes 1.2."""
+
+PHOTOS_A_LIST: Final = 100
+MOST_EMBEDDING_LISTS: Final = 4_096
+
+EMBEDDINGS_PROBED: Final = 32
+"""Lists of coded embeddings that a search reads. Of the 16 made photos of 100,000 most alike to 108 queries of `pins/`,
+16, 32 and 64 found .959, .979 and .983, and the first of them for .991, 1 and 1, in .9, 1.2 and 2.2 ms."""
+
+CODED: Final = 128
+"""Numbers of a coded embedding, a byte each, of its principal components: half as many found .917. They are compared by
+distance, which the components keep; products of what is left of a vector once its mean is gone found .823."""
 
 _ROWS_A_LIST: Final = 40  # that k-means asks for
 _ROWS_OF_MANY: Final = 20  # the same past FLAT_LISTS: half the time of training
@@ -87,6 +103,38 @@ def new_vectors(dim: int, *, half: bool = False) -> Any:
     return faiss.IndexIDMap2(faiss.IndexFlatIP(dim))
 
 
+def embedding_lists(photos: int) -> int:
+    """Return into how many lists the embeddings of so many photos are parted, 0 where they are compared one by one."""
+    return 0 if photos <= EXACT_PHOTOS else max(1, min(photos // PHOTOS_A_LIST, MOST_EMBEDDING_LISTS))
+
+
+def taught_rows(photos: int) -> int:
+    """Return how many embeddings the lists of so many photos are to be trained on, 0 where there are none."""
+    return embedding_lists(photos) * _ROWS_A_LIST
+
+
+def new_coded_vectors(sample: Float32, photos: int) -> Any:
+    """Return an empty index of coded embeddings for so many photos, trained on `sample` (n, dim)."""
+    dim = sample.shape[1]
+    lists = max(1, min(embedding_lists(photos), len(sample) // _ROWS_A_LIST))
+    index: Any = faiss.index_factory(dim, f"PCA{min(CODED, dim)},IVF{lists},SQ8", faiss.METRIC_L2)
+    held = faiss.extract_index_ivf(index)
+    held.cp.niter, held.cp.min_points_per_centroid = 10, 1
+    index.train(np.ascontiguousarray(sample))
+    return index
+
+
+def are_coded(vectors: Any) -> bool:
+    """Say whether an index of embeddings has them coded."""
+    return isinstance(vectors, faiss.IndexPreTransform)
+
+
+def outgrown(vectors: Any, photos: int) -> bool:
+    """Say whether an index of embeddings is to be made anew for so many photos."""
+    lists = faiss.extract_index_ivf(vectors).nlist if are_coded(vectors) else 0
+    return embedding_lists(photos) > REGROWN * lists
+
+
 def lists_of(total: int) -> int:
     """Return into how many lists `total` descriptors are parted, 0 where they are searched exactly."""
     return 0 if total <= FLAT_UP_TO else min(max(total // LISTED, int(1.2 * np.sqrt(total))), MOST_LISTS)
@@ -123,12 +171,15 @@ def new_descriptors(sample: Float32, total: int) -> Any:
     return index
 
 
-def add_image(vectors: Any, descriptors: Any, image_id: int, zooms: Float32, keypoints: Keypoints) -> None:
-    """Add one photo to both FAISS indexes under its keys."""
+def add_image(
+    vectors: Any, descriptors: Any, image_id: int, zooms: Float32, keypoints: Keypoints, voting: int = 0
+) -> None:
+    """Add one photo to both FAISS indexes under its keys, of its keypoints the `voting` largest, 0 for all."""
     vectors.add_with_ids(np.ascontiguousarray(zooms), image_id * ZOOMS + np.arange(len(zooms), dtype=np.int64))
     if len(keypoints):
-        keys = image_id * KEYPOINTS + np.arange(len(keypoints), dtype=np.int64)
-        descriptors.add_with_ids(np.ascontiguousarray(keypoints.descriptors), keys)
+        chosen = of_largest(keypoints, voting) if voting else np.arange(len(keypoints))
+        keys = image_id * KEYPOINTS + chosen.astype(np.int64)
+        descriptors.add_with_ids(np.ascontiguousarray(keypoints.descriptors[chosen]), keys)
 
 
 def remove_images(vectors: Any, descriptors: Any, image_ids: Iterable[int]) -> None:

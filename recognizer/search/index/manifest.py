@@ -21,10 +21,12 @@ class Manifest:
 
     `images` are (image_id, sha256), by image_id. `sums` has the sha256 of each of the two files, by name; nothing reads
     them but who looks for damage. `trained_on` is how many descriptors the IVF-PQ was trained on, 0 while exact.
-    `scale` is that of the model's similarities. Of each photo the index has the `keypoints` largest, 0 for all of them.
+    `scale` is that of the model's similarities. Of each photo the `keypoints` largest are numbered, 0 for all of them,
+    and the `voting` largest of those are in the index.
 
     A large index may have a second, small part: `fresh` are the image_ids of its photos, in the two `fresh_` files, and
     `gone` those whose photos in the large part count no more; an id may be in both, where its photo became another one.
+    Where FAISS has embeddings coded, `embeddings` is what they are kept under as they are, "" else.
     """
 
     model: str
@@ -38,11 +40,13 @@ class Manifest:
     sums: Mapping[str, str] = field(default_factory=dict)
     trained_on: int = 0
     keypoints: int = 0
+    voting: int = 0
     fresh: tuple[int, ...] = ()
     fresh_vectors: str = ""
     fresh_descriptors: str = ""
     fresh_trained_on: int = 0
     gone: tuple[int, ...] = ()
+    embeddings: str = ""
     scale: Scale = REFERENCE
     format: int = FORMAT
 

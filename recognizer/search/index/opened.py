@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recognizer.errors import IndexError_, IndexMismatch
-from recognizer.search.index.kept import read_features
+from recognizer.search.index.kept import FEATURES, read_features, read_vectors, short, whole_packs
 from recognizer.search.index.making import KEYPOINTS, PROBED, ZOOMS, add_image, remove_images
 from recognizer.search.index.manifest import Manifest, read_manifest
 from recognizer.search.index.parts import Part
@@ -47,10 +47,13 @@ class Index:
     ) -> None:
         self.folder = folder
         self.manifest = manifest
-        self._main = Part(vectors, descriptors, manifest.gone)
-        self._fresh = None if fresh is None else Part(*fresh)
+        self._main = Part(vectors, descriptors, manifest.gone, self._read_vectors)
+        self._fresh = None if fresh is None else Part(*fresh, read=self._read_vectors)
         self._in_fresh = np.array(manifest.fresh, np.int64)
         self._hashes = dict(manifest.images)
+        # Keypoints are numbered among all of a photo. Should the catalogue become large meanwhile, the packs that are
+        # there then have fewer of each, and what was said of their numbers would be of others.
+        self._packs = [] if manifest.keypoints else whole_packs(folder / FEATURES, short(manifest.settings))
         self._references: OrderedDict[int, Reference] = OrderedDict()
         for part, trained_on in zip(self._parts, (manifest.trained_on, manifest.fresh_trained_on), strict=False):
             if trained_on:
@@ -91,7 +94,7 @@ class Index:
             held = {image_id: (self.zooms([image_id])[0], self.reference(image_id)) for image_id in self.manifest.fresh}
             remove_images(vectors, descriptors, self.manifest.gone)
             for image_id, (zooms, reference) in held.items():
-                add_image(vectors, descriptors, image_id, zooms, reference.keypoints)
+                add_image(vectors, descriptors, image_id, zooms, reference.keypoints, self.manifest.voting)
         return vectors, descriptors
 
     def check_model(self, fingerprint: str, name: str) -> None:
@@ -135,7 +138,7 @@ class Index:
         A text is held against the pin lifted from its ground, which is what text towers learn from; the whole photo,
         where the model has no such zoom.
         """
-        told = [part.lifted(row, LIFTED) for part in self._parts]
+        told = [part.lifted(row, LIFTED, most) for part in self._parts]
         images, likeness = (np.concatenate(column) for column in zip(*told, strict=True))
         order = np.lexsort((images, -likeness))[:most]
         return [(int(images[at]), float(likeness[at])) for at in order]
@@ -148,13 +151,17 @@ class Index:
         return self._zooms_of(np.asarray(image_ids, np.int64), depth)
 
     def _zooms_of(self, image_ids: NDArray[np.int64], zooms: int) -> Float32:
-        keys = image_ids[:, None] * ZOOMS + np.arange(zooms)
-        rows = np.zeros((*keys.shape, self.manifest.dim), np.float32)
+        rows = np.zeros((len(image_ids), zooms, self.manifest.dim), np.float32)
         in_fresh = np.isin(image_ids, self._in_fresh)
         for part, here in zip(self._parts, (~in_fresh, in_fresh), strict=False):
             if here.any():
-                rows[here] = part.embeddings(keys[here].ravel()).reshape(-1, *rows.shape[1:])
+                rows[here] = part.embeddings(image_ids[here], zooms)
         return rows
+
+    def _read_vectors(self, image_ids: NDArray[np.int64]) -> Float32:
+        """The embeddings (n, zooms, dim) of photos as they are kept beside FAISS's."""
+        names = [self._hashes[image_id] for image_id in image_ids.tolist()]
+        return read_vectors(self.folder, self.manifest.embeddings, names)
 
     def vote(self, descriptors: Float32) -> list[tuple[int, float]]:
         """Return (image_id, votes), most first, for a query's descriptors (n, 128): every photo that got any.
@@ -203,7 +210,7 @@ class Index:
         """Return what verification needs of a photo; IndexError_ when its features are missing or damaged."""
         held = self._references.get(image_id)
         if held is None:
-            held = read_features(self.folder, self.manifest.settings, self._hashes[image_id])
+            held = read_features(self.folder, self.manifest.settings, self._hashes[image_id], self._packs)
             if self.manifest.keypoints:  # neighbours are numbered among these
                 held = replace(held, keypoints=largest(held.keypoints, self.manifest.keypoints))
             self._references[image_id] = held

@@ -17,7 +17,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from recognizer.types import Float32, Keypoints, Reference
+from recognizer.types import Float32, Keypoints, Reference, UInt8Image
 
 WHOLE: Final = 0
 CODED: Final = 1
@@ -26,6 +26,9 @@ KEPT: Final = 300
 """Keypoints of a photo, of up to 600, that an index of many photos holds, see `largest`. Among 3,000 made photos
 the votes of the 216 known queries of `pins/` put the right photo first for .958 with all and with the 300 largest, for
 .940 and .931 with the first and the last 300; among the first 24 for .981, .991, .986 and .977."""
+
+VOTING: Final = 150
+"""Keypoints of a photo that vote in an index of many photos, the largest of those that are KEPT to verify with."""
 
 CODE_BYTES: Final = 16
 WEBP_QUALITY: Final = 50
@@ -71,9 +74,12 @@ class Codebook:
 
 def largest(points: Keypoints, most: int) -> Keypoints:
     """Return the keypoints of largest scale, at most `most`, in their order: small ones are seen less often again."""
-    if len(points) <= most:
-        return points
-    return points.take(np.sort(np.argsort(-points.scales, kind="stable")[:most]))
+    return points if len(points) <= most else points.take(of_largest(points, most))
+
+
+def of_largest(points: Keypoints, most: int) -> NDArray[np.int64]:
+    """Return the rows of the keypoints that `largest` takes."""
+    return np.sort(np.argsort(-points.scales, kind="stable")[:most])
 
 
 def unit(rows: Float32) -> Float32:
@@ -94,18 +100,23 @@ def whole(reference: Reference, descriptors: NDArray[np.uint8], thumbnail: bytes
     return b"".join((head, geometry.tobytes(), outline.astype("<f4").tobytes(), descriptors.tobytes(), thumbnail))
 
 
-def coded(reference: Reference, codebook: Codebook) -> bytes:
-    """Return the coded form of what is kept of a photo."""
+def picture_of(thumbnail: UInt8Image) -> bytes:
+    """Return a thumbnail as the coded form has it."""
+    done, encoded = cv2.imencode(".webp", thumbnail[:, :, ::-1], [cv2.IMWRITE_WEBP_QUALITY, WEBP_QUALITY])
+    if not done:
+        raise ValueError(f"a thumbnail of shape {thumbnail.shape} could not be encoded")
+    return encoded.tobytes()
+
+
+def coded(reference: Reference, codebook: Codebook, picture: bytes | None = None) -> bytes:
+    """Return the coded form of what is kept of a photo; `picture` is that of its thumbnail, where it is there."""
     points, outline = reference.keypoints, _outline(reference)
     points = largest(points, KEPT)
     reach = _reach(points.places)
     places = np.round((points.places - reach[0]) / np.maximum(reach[1] - reach[0], 1e-6) * 65535)
     scales = np.round(np.log2(np.maximum(points.scales, 0.25)) * _OCTAVE) + 2 * _OCTAVE
     angles = np.round(points.angles * _ANGLE) % 256
-    done, thumbnail = cv2.imencode(".webp", reference.thumbnail[:, :, ::-1], [cv2.IMWRITE_WEBP_QUALITY, WEBP_QUALITY])
-    if not done:
-        raise ValueError(f"a thumbnail of shape {reference.thumbnail.shape} could not be encoded")
-    picture = thumbnail.tobytes()
+    picture = picture_of(reference.thumbnail) if picture is None else picture
     head = _HEAD.pack(CODED, len(points), len(outline), len(picture), reference.factor, *reference.corner)
     parts = (
         reach.astype("<f4"),
