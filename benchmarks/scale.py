@@ -149,7 +149,8 @@ def index_of(looked: Looked, data: Path, photos: int) -> Path:
         names |= {image_id: name_of(image_id) for image_id in made_photos.image_ids(number).tolist()}
     total = sum(min(voting, len(reference.keypoints)) for _, reference in true.values())
     total += sum(int(made_photos.counts(looked.sources, number, voting).sum()) for number in numbers)
-    descriptors = index.new_descriptors(taught(looked, photos, total), total)
+    own = [records.largest(reference.keypoints, voting).descriptors for _, reference in true.values()]
+    descriptors = index.new_descriptors(taught(looked, photos, total, own), total)
     vectors = new_vectors(looked, alone, len(names))
     for image_id, (zooms, reference) in true.items():
         points = records.largest(reference.keypoints, most)
@@ -172,10 +173,11 @@ def index_of(looked: Looked, data: Path, photos: int) -> Path:
     return folder
 
 
-def taught(looked: Looked, photos: int, total: int) -> Float32:
-    """What the lists are trained on: as many rows as `assemble` takes, of photos that lie evenly over all."""
+def taught(looked: Looked, photos: int, total: int, own: Sequence[Float32]) -> Float32:
+    """What the lists are trained on: the catalogue's `own` and, of made photos that lie evenly over all, as many rows
+    as `assemble` takes."""
     wanted, numbers = index.training_rows(total), photos // BATCH
-    rows: list[Float32] = [np.zeros((0, 128), np.float32)]
+    rows = [*own]
     for number in range(0, numbers, max(1, numbers // 400)):
         if sum(map(len, rows)) >= wanted:
             break

@@ -52,6 +52,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "wants": ("collecting", "Write the want-list as CSV or as a sheet to print."),
     "swaps": ("collecting", "Write the swap-list as CSV or as a sheet to print."),
     "export-opennumismat": ("keeping", "Write the catalogue as a collection that OpenNumismat opens."),
+    "export-open-clip": ("training", "Write a model as a folder that open_clip loads."),
     "export": ("keeping", "Write the catalogue as a table that import reads."),
     "copy": ("keeping", "Copy a whole catalogue between data folders and server databases."),
     "backup": ("keeping", "Write catalogue, pictures, models and index to one file."),

@@ -29,7 +29,7 @@ from torch.utils.data import DataLoader, IterableDataset
 
 from recognizer.measuring.metrics import auroc
 from recognizer.networks.twin_net import STRIDE, TwinNet
-from recognizer.networks.weights import write
+from recognizer.networks.weights import fill, write
 from recognizer.types import Mask, UInt8Image
 from recognizer.vision.comparing.variants import SIDE, paired
 from training import descent, designs
@@ -41,7 +41,11 @@ SPRITE: Final = 176  # side of a struck pin in pixels, a little over what the ne
 _CHROMES: Final = ((0.25, 0.35, 0.85), (0.75, 0.3, 0.75), (0.2, 0.65, 0.6), (0.9, 0.5, 0.55), (0.95, 0.95, 0.95))
 _APART: Final = 0.22  # between two colours (RGB 0 to 1) that a collector would call different
 _LOOKS: Final = 3  # photographs' worth of light that a pin is kept in
-_KINDS: Final = {"plating": 0.34, "enamel": 0.32, "all enamel": 0.06, "word": 0.16, "detail": 0.12}
+_KINDS: Final = {"plating": 0.3, "enamel": 0.3, "all enamel": 0.05, "digit": 0.15, "word": 0.08, "detail": 0.12}
+_HELD_OUT: Final = 50  # every so many-th design
+_LETTERED: Final = ("digit", "word")
+_LEAST: Final = 0.004  # of the picture that a variant differs in
+_LEAST_OF_DIGITS: Final = 0.0015
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,23 +70,32 @@ class Struck:
     differs: Mask
 
 
-def struck(design: UInt8Image, rng: np.random.Generator) -> Struck | None:
-    """Strike a design and a variant of it; None where the variant could not be told from it."""
+def struck(design: UInt8Image, rng: np.random.Generator, kind: str = "") -> Struck | None:
+    """Strike a design and a variant of it, of this `kind` or one by chance; None where the variant could not be told
+    from it, or where the pin has nothing that could vary so."""
     pin = render.strike(design, rng, SPRITE)
-    kind = str(rng.choice(list(_KINDS), p=list(_KINDS.values())))
-    if kind == "word":
-        pin, variant = _lettered(pin, rng)
+    wanted = kind or str(rng.choice(list(_KINDS), p=list(_KINDS.values())))
+    if wanted in _LETTERED:
+        pin, variant = _lettered(pin, rng, digit=wanted == "digit")
+    elif kind and not _can_vary(pin, kind):
+        return None
     else:
-        variant = varied(pin, rng, kind)
+        variant = varied(pin, rng, wanted)
     apart = np.abs(pin.albedo - variant.albedo).max(axis=2) + np.abs(pin.metal - variant.metal)
     differs = (apart > 0.15) & (pin.mask > 0.5)
-    if differs.mean() < 0.004:
+    if differs.mean() < (_LEAST_OF_DIGITS if wanted == "digit" else _LEAST):
         return None
     return Struck(
         np.stack([_tinted(pin, rng) for _ in range(_LOOKS)]),
         np.stack([_tinted(variant, rng) for _ in range(_LOOKS - 1)]),
         differs,
     )
+
+
+def _can_vary(pin: Pin, kind: str) -> bool:
+    """Whether `varied` would make this kind, and no other in its place."""
+    plated, enamelled = (pin.metal > 0.7).mean() > 0.01, ((pin.metal < 0.3) & (pin.mask > 0.5)).mean() > 0.02
+    return bool({"plating": plated, "enamel": enamelled, "all enamel": enamelled}.get(kind, True))
 
 
 def varied(pin: Pin, rng: np.random.Generator, kind: str) -> Pin:
@@ -180,11 +193,15 @@ def _detailed(pin: Pin, rng: np.random.Generator) -> Pin:
     )
 
 
-def _lettered(pin: Pin, rng: np.random.Generator) -> tuple[Pin, Pin]:
-    """The pin twice, with another word or year on the same field."""
+def _lettered(pin: Pin, rng: np.random.Generator, *, digit: bool) -> tuple[Pin, Pin]:
+    """The pin twice, with another word or year on the same field, or one `digit` of a year another one."""
     side = pin.mask.shape[0]
     height = int(side * rng.uniform(0.1, 0.2))
-    if rng.random() < 0.5:
+    if digit:
+        text = str(int(rng.integers(1917, 1991)))
+        at = int(rng.choice([1, 2, 3], p=[0.1, 0.4, 0.5]))
+        words = [text, text[:at] + str(rng.choice([one for one in "0123456789" if one != text[at]])) + text[at + 1 :]]
+    elif rng.random() < 0.5:
         year = int(rng.integers(1917, 1991))
         other = year + int(rng.choice([-50, -20, -10, -2, -1, 1, 2, 5, 10, 30]))
         words = [str(year), str(other)]
@@ -349,10 +366,21 @@ def bank(drawn: Sequence[designs.Design], plan: Plan, stream: int = 0) -> list[S
     return made
 
 
-def train(pins: Sequence[Struck], held_out: Sequence[Struck], plan: Plan, folder: Path) -> Path:
-    """Train and write weights.safetensors (float16), model.json and curve.csv to `folder`; returns it."""
+def held_out(drawn: Sequence[designs.Design]) -> Sequence[designs.Design]:
+    """Return the designs that no network of twins is trained on."""
+    return drawn[::_HELD_OUT]
+
+
+def train(
+    pins: Sequence[Struck], held_out: Sequence[Struck], plan: Plan, folder: Path, start: Path | None = None
+) -> Path:
+    """Train, from the network of a folder where `start` names one, and write weights.safetensors (float16), model.json
+    and curve.csv to `folder`; returns it."""
     descent.prepare(plan.seed, plan.threads, folder)
-    network = TwinNet().to(memory_format=torch.channels_last)
+    network = TwinNet()
+    if start is not None:
+        fill(network, start)
+    network = network.to(memory_format=torch.channels_last)
     optimiser = torch.optim.AdamW(network.parameters(), lr=plan.rate, weight_decay=1e-2)
     average = descent.averaged(network, 0.99)
     batches = DataLoader(Pairs(pins, plan), None, num_workers=plan.workers, prefetch_factor=3 if plan.workers else None)
@@ -430,14 +458,16 @@ def _ship(weights: dict[str, Tensor], plan: Plan, figures: dict[str, float], fol
 @click.option("--pins", default=Plan().pins, show_default=True, help="Pins to strike.")
 @click.option("--seed", default=Plan().seed, show_default=True)
 @click.option("--threads", default=Plan().threads, show_default=True)
-def main(folder_of_designs: Path, out: Path, steps: int, pins: int, seed: int, threads: int) -> None:
+@click.option("--start", type=click.Path(path_type=Path), help="Folder of a network to go on from.")
+def main(
+    folder_of_designs: Path, out: Path, steps: int, pins: int, seed: int, threads: int, start: Path | None
+) -> None:
     """Strike, train, write."""
     plan = Plan(steps=steps, pins=pins, seed=seed, threads=threads)
     drawn = designs.build(folder_of_designs)
-    held = drawn[::50]
-    rest = [design for at, design in enumerate(drawn) if at % 50]
-    validation = bank(held, replace(plan, pins=min(150, pins)), 1)
-    train(bank(rest, plan), validation, plan, out)
+    rest = [design for at, design in enumerate(drawn) if at % _HELD_OUT]
+    validation = bank(held_out(drawn), replace(plan, pins=min(150, pins)), 1)
+    train(bank(rest, plan), validation, plan, out, start)
 
 
 if __name__ == "__main__":

@@ -110,6 +110,21 @@ def train(
 
 
 @click.command()
+@click.argument("model")
+@click.argument("folder", type=click.Path(path_type=Path), metavar="FOLDER")
+@data_option
+def export_open_clip(model: str, folder: Path, data: Path) -> None:
+    """Write the picture side of MODEL, a name of `znachki models`, as a new FOLDER that open_clip loads.
+
+    Without a last map only, which open_clip has no form for: what `znachki train --settle 0` makes, and the base.
+    """
+    from recognizer.exchange import open_clip_folder
+
+    open_clip_folder.write(model, folder, data / "models")
+    click.echo(f"{folder}: open_clip.create_model_and_transforms('local-dir:{folder}')")
+
+
+@click.command()
 @data_option
 @json_option
 def models(data: Path, as_json: bool) -> None:
