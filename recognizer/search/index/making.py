@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,7 +13,7 @@ import numpy as np
 
 from recognizer.errors import IndexError_
 from recognizer.files import DRAFT, HERE, beside, make_folder, write_whole
-from recognizer.search.index.manifest import Manifest
+from recognizer.search.index.manifest import Manifest, as_json
 from recognizer.search.index.records import of_largest
 from recognizer.types import Float32, Keypoints
 
@@ -85,8 +84,7 @@ def put(folder: Path, manifest: Manifest, written: Mapping[str, Any]) -> None:
             faiss.write_index(part, str(draft))
             with draft.open("rb") as file:
                 sums[name] = hashlib.file_digest(file, "sha256").hexdigest()
-    about = asdict(replace(manifest, sums=sums))
-    text = json.dumps(about, ensure_ascii=False) + "\n"
+    text = as_json(replace(manifest, sums=sums))
     write_whole(folder / "index.json", text.encode(), IndexError_, cure=HERE)
     for path in [*folder.glob("*.faiss"), *folder.glob(f"*{DRAFT}")]:
         if path.name not in manifest.files:

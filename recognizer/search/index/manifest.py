@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from recognizer.errors import IndexError_, IndexMismatch
 from recognizer.search.similarity import REFERENCE, Scale
@@ -67,6 +67,24 @@ class Manifest:
         return hashlib.sha256(json.dumps(held).encode()).hexdigest()[:16]
 
 
+def as_json(manifest: Manifest) -> str:
+    """Return the text of `index.json`. Its `images` are two columns, from which a million photos are read twice as
+    fast as from pairs."""
+    about = {part.name: getattr(manifest, part.name) for part in fields(manifest)}
+    image_ids, sums = zip(*manifest.images, strict=True) if manifest.images else ((), ())
+    told = about | {"images": {"image_ids": image_ids, "sha256": sums}, "scale": asdict(manifest.scale)}
+    return json.dumps(told, ensure_ascii=False) + "\n"
+
+
+def _images(told: Any) -> tuple[tuple[int, str], ...]:
+    """The images of an `index.json`, which had them as pairs once."""
+    pairs = zip(told["image_ids"], told["sha256"], strict=True) if isinstance(told, dict) else map(tuple, told)
+    images = tuple(pairs)
+    if not all(type(image_id) is int and type(sha256) is str for image_id, sha256 in images):
+        raise ValueError("images are not numbers and sums")
+    return images
+
+
 def read_manifest(folder: Path) -> Manifest | None:
     """Return what `index.json` of a folder says, None when there is none; IndexError_ when it is damaged."""
     path = folder / "index.json"
@@ -79,7 +97,7 @@ def read_manifest(folder: Path) -> Manifest | None:
     if not isinstance(about, dict) or about.get("format") != FORMAT:
         raise IndexMismatch(f"{path}: not of format {FORMAT}; run `znachki index --rebuild`")
     try:
-        images = tuple((int(image_id), str(sha256)) for image_id, sha256 in about.pop("images"))
+        images = _images(about.pop("images"))
         scale = Scale(**{name: float(value) for name, value in about.pop("scale", asdict(REFERENCE)).items()})
         fresh, gone = (tuple(map(int, about.pop(name, ()))) for name in ("fresh", "gone"))
         return Manifest(images=images, scale=scale, fresh=fresh, gone=gone, **about)
