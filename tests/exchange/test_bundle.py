@@ -8,9 +8,12 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 
+from index import assembling
+from index.build import build
 from recognizer.catalogue.store import BUNDLE, DATABASE, Catalogue
 from recognizer.cli import main
 from recognizer.collecting.holdings import Collection
@@ -19,6 +22,7 @@ from recognizer.exchange.archive import MANIFEST
 from recognizer.exchange.backup import check_folder
 from recognizer.exchange.bundle import BundleReport, allows_publishing, compare, make_bundle, open_bundle
 from recognizer.identify import Recognizer
+from recognizer.search.index import Index, making
 from recognizer.types import CatalogueEntry
 from recognizer.vision.photos import open_photo
 
@@ -75,6 +79,32 @@ def test_a_bundle_identifies_on_another_machine_as_the_catalogue_did(
     with Recognizer.open(tmp_path / "there") as there:
         found = there.identify([photo for photo, _ in answers])
     assert [one[0].matches[0].entry.entry_id for one in found] == expected
+
+
+def test_a_bundle_has_the_embeddings_that_coded_ones_are_compared_by(
+    own_data: Path, tmp_path: Path, query: Query, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(assembling, "LARGE", 5)
+    monkeypatch.setattr(making, "EXACT_PHOTOS", 5)
+    (own_data / "index" / "index.json").unlink()
+    build(own_data)
+    licensed(own_data, "CC0")
+    index = Index.open(own_data / "index")
+    assert index.manifest.embeddings
+    image_ids = [image_id for image_id, _ in index.manifest.images]
+    zooms = index.zooms(image_ids)
+    photo = open_photo(query(0)[0])
+    with Recognizer.open(own_data) as here:
+        (expected,) = here.identify([photo])
+    path = tmp_path / "pins.znachki"
+    make_bundle(own_data, path, name="pins")
+    shutil.rmtree(own_data)
+    open_bundle(path, tmp_path / "there")
+    there = Index.open(tmp_path / "there" / "index")
+    np.testing.assert_allclose(there.zooms(image_ids), zooms, atol=1e-3)
+    with Recognizer.open(tmp_path / "there") as recognizer:
+        (found,) = recognizer.identify([photo])
+    assert [one.matches[0].entry.entry_id for one in found] == [one.matches[0].entry.entry_id for one in expected]
 
 
 def test_what_may_not_be_published_stands_in_the_way_or_is_left_out(own_data: Path, tmp_path: Path) -> None:

@@ -115,7 +115,7 @@ def new_coded_vectors(sample: Float32, photos: int) -> Any:
     """Return an empty index of coded embeddings for so many photos, trained on `sample` (n, dim)."""
     dim = sample.shape[1]
     lists = max(1, min(embedding_lists(photos), len(sample) // _ROWS_A_LIST))
-    index: Any = faiss.index_factory(dim, f"PCA{min(CODED, dim)},IVF{lists},SQ8", faiss.METRIC_L2)
+    index: Any = faiss.index_factory(dim, f"PCA{min(CODED, dim, len(sample))},IVF{lists},SQ8", faiss.METRIC_L2)
     held = faiss.extract_index_ivf(index)
     held.cp.niter, held.cp.min_points_per_centroid = 10, 1
     index.train(np.ascontiguousarray(sample))
