@@ -41,7 +41,7 @@ SPRITE: Final = 176  # side of a struck pin in pixels, a little over what the ne
 _CHROMES: Final = ((0.25, 0.35, 0.85), (0.75, 0.3, 0.75), (0.2, 0.65, 0.6), (0.9, 0.5, 0.55), (0.95, 0.95, 0.95))
 _APART: Final = 0.22  # between two colours (RGB 0 to 1) that a collector would call different
 _LOOKS: Final = 3  # photographs' worth of light that a pin is kept in
-_KINDS: Final = {"plating": 0.3, "enamel": 0.3, "all enamel": 0.05, "digit": 0.15, "word": 0.08, "detail": 0.12}
+_KINDS: Final = {"plating": 0.34, "enamel": 0.32, "all enamel": 0.06, "word": 0.16, "detail": 0.12}
 _HELD_OUT: Final = 50  # every so many-th design
 _LETTERED: Final = ("digit", "word")
 _LEAST: Final = 0.004  # of the picture that a variant differs in
@@ -56,6 +56,7 @@ class Plan:
     batch: int = 64
     rate: float = 2e-3
     pins: int = 2500
+    digits: float = 0.0
     seed: int = 0
     workers: int = 1
     threads: int = 1
@@ -70,11 +71,12 @@ class Struck:
     differs: Mask
 
 
-def struck(design: UInt8Image, rng: np.random.Generator, kind: str = "") -> Struck | None:
-    """Strike a design and a variant of it, of this `kind` or one by chance; None where the variant could not be told
-    from it, or where the pin has nothing that could vary so."""
+def struck(design: UInt8Image, rng: np.random.Generator, kind: str = "", digits: float = 0.0) -> Struck | None:
+    """Strike a design and a variant of it, of this `kind` or one by chance, of which a share of `digits` differ in one
+    digit alone; None where the variant could not be told from it, or where the pin has nothing that could vary so."""
     pin = render.strike(design, rng, SPRITE)
-    wanted = kind or str(rng.choice(list(_KINDS), p=list(_KINDS.values())))
+    shares = [share * (1 - digits) for share in _KINDS.values()]
+    wanted = kind or str(rng.choice([*_KINDS, "digit"], p=[*shares, digits]))
     if wanted in _LETTERED:
         pin, variant = _lettered(pin, rng, digit=wanted == "digit")
     elif kind and not _can_vary(pin, kind):
@@ -359,7 +361,7 @@ def bank(drawn: Sequence[designs.Design], plan: Plan, stream: int = 0) -> list[S
     at = 0
     while len(made) < plan.pins:
         rng = np.random.default_rng((plan.seed, stream, at, 1))
-        one = struck(drawn[int(rng.integers(len(drawn)))].read(), rng)
+        one = struck(drawn[int(rng.integers(len(drawn)))].read(), rng, digits=plan.digits)
         if one is not None:
             made.append(one)
         at += 1
@@ -456,14 +458,22 @@ def _ship(weights: dict[str, Tensor], plan: Plan, figures: dict[str, float], fol
 @click.argument("out", type=click.Path(path_type=Path))
 @click.option("--steps", default=Plan().steps, show_default=True)
 @click.option("--pins", default=Plan().pins, show_default=True, help="Pins to strike.")
+@click.option("--digits", default=Plan().digits, show_default=True, help="Share of variants that differ in one digit.")
 @click.option("--seed", default=Plan().seed, show_default=True)
 @click.option("--threads", default=Plan().threads, show_default=True)
 @click.option("--start", type=click.Path(path_type=Path), help="Folder of a network to go on from.")
 def main(
-    folder_of_designs: Path, out: Path, steps: int, pins: int, seed: int, threads: int, start: Path | None
+    folder_of_designs: Path,
+    out: Path,
+    steps: int,
+    pins: int,
+    digits: float,
+    seed: int,
+    threads: int,
+    start: Path | None,
 ) -> None:
     """Strike, train, write."""
-    plan = Plan(steps=steps, pins=pins, seed=seed, threads=threads)
+    plan = Plan(steps=steps, pins=pins, digits=digits, seed=seed, threads=threads)
     drawn = designs.build(folder_of_designs)
     rest = [design for at, design in enumerate(drawn) if at % _HELD_OUT]
     validation = bank(held_out(drawn), replace(plan, pins=min(150, pins)), 1)
