@@ -81,8 +81,8 @@ def train(
 
     The network learns the catalogue's pins. From a model of pins a tenth of that is kept (--share), for more would
     forget other pins; then it gets a last map, which evens out how views of one pin differ, and words are brought to
-    the pictures. With --still the network stays as it is: where entries have one photo each that is as good, in half the
-    time.
+    the pictures. With --still the network stays as it is: where entries have one photo each that is as good, in half
+    the time.
 
     A run that was killed goes on where it stopped when it is started again with the same options. The curve, a picture
     of the views and the checkpoint lie in DATA/runs/NAME. `znachki promote NAME` puts the model to use if it is better.
