@@ -31,7 +31,10 @@ OTHER_JOBS = (
     + """
 import importlib, pkgutil
 import recognizer, index
-NEED = {"networks.outline_net", "networks.twin_net", "search.trunks", "search.text_tower"}
+NEED = {
+    *("networks.outline_net", "networks.twin_net", "search.trunks", "search.text_tower"),
+    "exchange.open_clip_folder",
+}
 for package in (recognizer, index):
     for module in pkgutil.walk_packages(package.__path__, package.__name__ + "."):
         if module.name.removeprefix("recognizer.") not in NEED and ".migrations." not in module.name:
