@@ -201,6 +201,19 @@ def test_coded_embeddings_are_compared_by_what_is_kept_of_photos(large: Path) ->
 
 
 @pytest.mark.parametrize("large", ["coded"], indirect=True)
+def test_an_open_index_of_coded_embeddings_outlives_photos_that_leave(large: Path) -> None:
+    kind = embedding_settings(Model.fingerprint)
+    pack(large, SETTINGS, kind, {sha256(number) for number in range(1, LARGE + 1)}, large=True)
+    before = Index.open(large)
+    expected = before.similar(photo(7)[0], 5)
+    photos = {image_id: image_id for image_id in range(1, LARGE + 1) if image_id != 7}
+    after = brought(large, photos)
+    pack(large, SETTINGS, kind, {sha256(number) for number in photos.values()}, large=True)
+    assert before.similar(photo(7)[0], 5) == expected
+    assert 7 not in dict(after.similar(photo(7)[0], LARGE))
+
+
+@pytest.mark.parametrize("large", ["coded"], indirect=True)
 def test_embeddings_that_are_lost_are_named_with_the_cure(large: Path) -> None:
     index = Index.open(large)
     vectors.embeddings_path(large, embedding_settings(Model.fingerprint), sha256(7)).unlink()

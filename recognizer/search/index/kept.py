@@ -219,13 +219,14 @@ def read_embeddings(folder: Path, fingerprint: str, sha256: str) -> Float32:
         raise IndexError_(f"{path}: damaged ({error}); {CURE}") from error
 
 
-def read_vectors(folder: Path, kind: str, photos: Sequence[str]) -> Float32:
+def read_vectors(folder: Path, kind: str, photos: Sequence[str], before: Sequence[Pack] = ()) -> Float32:
     """Return the embeddings (n, zooms, dim) of many photos, in their order; raises as `read_embeddings`.
 
-    Packs are looked for once, and files of single photos only where there is any.
+    Packs are looked for once, and files of single photos only where there is any. Packs opened `before` have those of
+    photos that left the catalogue since.
     """
     alone = loose(folder, EMBEDDINGS, kind) if (folder / EMBEDDINGS / kind).is_dir() else set()
-    there = whole_packs(folder / EMBEDDINGS, kind)
+    there = [*whole_packs(folder / EMBEDDINGS, kind), *before]
     rows = []
     for sha256 in photos:
         record = None

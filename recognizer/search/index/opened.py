@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recognizer.errors import IndexError_, IndexMismatch
-from recognizer.search.index.kept import FEATURES, read_features, read_vectors, short, whole_packs
+from recognizer.search.index.kept import EMBEDDINGS, FEATURES, read_features, read_vectors, short, whole_packs
 from recognizer.search.index.making import KEYPOINTS, PROBED, ZOOMS, add_image, remove_images
 from recognizer.search.index.manifest import Manifest, read_manifest
 from recognizer.search.index.parts import Part
@@ -54,6 +54,8 @@ class Index:
         # Keypoints are numbered among all of a photo. Should the catalogue become large meanwhile, the packs that are
         # there then have fewer of each, and what was said of their numbers would be of others.
         self._packs = [] if manifest.keypoints else whole_packs(folder / FEATURES, short(manifest.settings))
+        coded = manifest.embeddings
+        self._packs_of_vectors = whole_packs(folder / EMBEDDINGS, coded) if coded else []
         self._references: OrderedDict[int, Reference] = OrderedDict()
         for part, trained_on in zip(self._parts, (manifest.trained_on, manifest.fresh_trained_on), strict=False):
             if trained_on:
@@ -161,7 +163,7 @@ class Index:
     def _read_vectors(self, image_ids: NDArray[np.int64]) -> Float32:
         """The embeddings (n, zooms, dim) of photos as they are kept beside FAISS's."""
         names = [self._hashes[image_id] for image_id in image_ids.tolist()]
-        return read_vectors(self.folder, self.manifest.embeddings, names)
+        return read_vectors(self.folder, self.manifest.embeddings, names, self._packs_of_vectors)
 
     def vote(self, descriptors: Float32) -> list[tuple[int, float]]:
         """Return (image_id, votes), most first, for a query's descriptors (n, 128): every photo that got any.
