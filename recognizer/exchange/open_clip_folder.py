@@ -17,12 +17,13 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from recognizer.errors import ModelError
-from recognizer.search import trunks
+from recognizer.search import model_folder, trunks
 from recognizer.search.trunks import Trunk
 
 WEIGHTS: Final = "open_clip_model.safetensors"
 CONFIG: Final = "open_clip_config.json"
 README: Final = "README.md"
+CARD: Final = "model.json"
 
 _NO_WORDS: Final = {"context_length": 1, "vocab_size": 1, "width": 8, "heads": 1, "layers": 1}
 _GREY: Final = 127  # of what a picture is padded with to a square, as `embedder.padded` does
@@ -56,6 +57,10 @@ def write(model: str, folder: Path, models: Path | None = None) -> None:
     about = json.dumps({"model_cfg": config, "preprocess_cfg": preprocess}, indent=2)
     (draft / CONFIG).write_text(about + "\n", encoding="utf-8")
     (draft / README).write_text(_readme(model, trunk), encoding="utf-8")
+    found = model_folder.folder_of(model, models)
+    if found is not None:  # what it was made from, and the licences
+        card = json.dumps(model_folder.read_card(found[0]), ensure_ascii=False, indent=2)
+        (draft / CARD).write_text(card + "\n", encoding="utf-8")
     draft.rename(folder)
 
 

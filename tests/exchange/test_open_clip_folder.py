@@ -32,6 +32,7 @@ def test_open_clip_embeds_as_we_do(model: str, tmp_path: Path) -> None:
     pictures = [picture[: picture.shape[0] - 40 * at] for at, picture in enumerate(pictures)]  # of other proportions
     open_clip_folder.write(model, tmp_path / "clip")
     ours = embedder.load(model).embed(pictures)
+    assert (tmp_path / "clip" / "model.json").exists() == (model == BASE)
     cosines = rows_of(tmp_path / "clip", pictures) @ ours.T
     assert np.diag(cosines).min() > 0.97
     assert (cosines.argmax(axis=1) == np.arange(len(pictures))).all()
