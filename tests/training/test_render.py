@@ -8,15 +8,6 @@ from recognizer.types import UInt8Image
 from training.pictures import grounds, render
 
 
-@pytest.fixture(scope="module")
-def design() -> UInt8Image:
-    picture = np.zeros((256, 256, 4), np.uint8)
-    cv2.circle(picture, (128, 128), 110, (200, 30, 40, 255), -1)
-    cv2.rectangle(picture, (80, 80), (176, 150), (240, 220, 60, 255), -1)
-    cv2.line(picture, (60, 190), (196, 190), (30, 60, 160, 255), 14)
-    return picture
-
-
 def test_views_are_pictures_with_masks_of_the_asked_size(design: UInt8Image) -> None:
     for image, mask in render.views(design, np.random.default_rng(1), 4, 160):
         assert image.shape == (160, 160, 3)

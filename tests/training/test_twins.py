@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 import pytest
 
@@ -23,48 +22,44 @@ class Drawn:
         return self.picture
 
 
-@pytest.fixture(scope="module")
-def design() -> Drawn:
-    picture = np.zeros((256, 256, 4), np.uint8)
-    cv2.circle(picture, (128, 128), 110, (200, 30, 40, 255), -1)
-    cv2.rectangle(picture, (80, 80), (176, 150), (240, 220, 60, 255), -1)
-    cv2.line(picture, (60, 190), (196, 190), (30, 60, 160, 255), 14)
-    return Drawn(picture)
+@pytest.fixture
+def drawn(design: UInt8Image) -> Drawn:
+    return Drawn(design)
 
 
-def some(design: Drawn, kind: str, count: int = 12) -> list[twins.Struck]:
-    made = (twins.struck(design.read(), np.random.default_rng(seed), kind) for seed in range(6 * count))
+def some(drawn: Drawn, kind: str, count: int = 12) -> list[twins.Struck]:
+    made = (twins.struck(drawn.read(), np.random.default_rng(seed), kind) for seed in range(6 * count))
     return [one for one in made if one is not None][:count]
 
 
 @pytest.mark.parametrize("kind", ["plating", "enamel", "all enamel", "digit", "word", "detail"])
-def test_every_kind_of_variant_differs_from_its_pin_and_not_everywhere(design: Drawn, kind: str) -> None:
-    made = some(design, kind)
+def test_every_kind_of_variant_differs_from_its_pin_and_not_everywhere(drawn: Drawn, kind: str) -> None:
+    made = some(drawn, kind)
     assert len(made) > 5
     for one in made:
         assert one.pin.shape[1:] == one.variant.shape[1:]
         assert 0.001 < one.differs.mean() < 0.9
 
 
-def test_a_variant_of_one_digit_differs_less_than_one_of_a_word(design: Drawn) -> None:
-    digits, words = ([one.differs.mean() for one in some(design, kind)] for kind in ("digit", "word"))
+def test_a_variant_of_one_digit_differs_less_than_one_of_a_word(drawn: Drawn) -> None:
+    digits, words = ([one.differs.mean() for one in some(drawn, kind)] for kind in ("digit", "word"))
     assert np.median(digits) < np.median(words) / 1.5
 
 
-def test_one_plan_makes_one_bank_and_a_share_of_digits_another(design: Drawn) -> None:
+def test_one_plan_makes_one_bank_and_a_share_of_digits_another(drawn: Drawn) -> None:
     plan = Plan(pins=6)
-    first, second = twins.bank([design], plan), twins.bank([design], plan)  # type: ignore[list-item]
+    first, second = twins.bank([drawn], plan), twins.bank([drawn], plan)  # type: ignore[list-item]
     assert all(np.array_equal(one.differs, other.differs) for one, other in zip(first, second, strict=True))
-    other = twins.bank([design], Plan(pins=6, digits=1.0))  # type: ignore[list-item]
+    other = twins.bank([drawn], Plan(pins=6, digits=1.0))  # type: ignore[list-item]
     assert np.mean([one.differs.mean() for one in other]) < np.mean([one.differs.mean() for one in first])
 
 
 @pytest.mark.parametrize(("says", "expected"), [(1.0, 1.0), (0.0, 0.5), (-1.0, 0.0)])
 def test_a_network_is_measured_by_how_it_ranks_single_pins_and_variants(
-    design: Drawn, says: float, expected: float
+    drawn: Drawn, says: float, expected: float
 ) -> None:
     class Network:
         def same(self, pairs: Float32) -> Float32:
             return np.array([says, 0.0], np.float32)
 
-    assert measure_twins.measure(Network(), [design], "enamel", 8) == expected  # type: ignore[arg-type, list-item]
+    assert measure_twins.measure(Network(), [drawn], "enamel", 8) == expected  # type: ignore[arg-type, list-item]

@@ -28,7 +28,9 @@ the votes of the 216 known queries of `pins/` put the right photo first for .958
 .940 and .931 with the first and the last 300; among the first 24 for .981, .991, .986 and .977."""
 
 VOTING: Final = 150
-"""Keypoints of a photo that vote in an index of many photos, the largest of those that are KEPT to verify with."""
+"""Keypoints of a photo that vote in an index of many photos, the largest of those that are KEPT to verify with. Among
+10,000 made photos, which were not the same, R@1 of 108 queries of `pins/` was .982 with all that are kept and .972 with
+these, one query; among 100,000 .972 and .972. The index has half the size, and is made and searched faster."""
 
 CODE_BYTES: Final = 16
 WEBP_QUALITY: Final = 50
