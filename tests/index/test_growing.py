@@ -235,6 +235,7 @@ def test_an_index_opened_before_its_catalogue_became_large_reads_keypoints_as_th
     assert not np.array_equal(after, whole.keypoints.descriptors)  # by their codes
 
 
+@pytest.mark.parametrize("large", ["exact"], indirect=True)  # coded ones lie in the same files
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
 def test_a_run_that_stops_leaves_the_old_index_or_the_new(
     large: Path, stop_at: Callable[..., Any], after: bool
